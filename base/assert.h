@@ -38,7 +38,7 @@ __attribute__((noreturn, cold)) void sg_assert_failed(const char *expr, const ch
         sg_cast_;                                                                                  \
     })
 
-#define SG_BIT(n) (1u << (n))
+#define SG_BIT(n)   (1u << (n))
 #define SG_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define SG_MIN(a, b)                                                                               \
     ({                                                                                             \
@@ -52,8 +52,7 @@ __attribute__((noreturn, cold)) void sg_assert_failed(const char *expr, const ch
         __typeof__(b) sg_b_ = (b);                                                                 \
         sg_a_ > sg_b_ ? sg_a_ : sg_b_;                                                             \
     })
-#define SG_CONTAINER_OF(ptr, type, member)                                                         \
-    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define SG_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 /* Gives the pointer away: the variable is NULL afterwards. */
 #define SG_TAKE(ptr)                                                                               \
     ({                                                                                             \
@@ -62,9 +61,9 @@ __attribute__((noreturn, cold)) void sg_assert_failed(const char *expr, const ch
         sg_take_;                                                                                  \
     })
 /* controlplane, tools and tests only */
-#define SG_CLEANUP(fn) __attribute__((cleanup(fn)))
-#define SG_CACHELINE   64
-#define SG_ALIGNED     __attribute__((aligned(SG_CACHELINE)))
+#define SG_CLEANUP(fn)  __attribute__((cleanup(fn)))
+#define SG_CACHELINE    64
+#define SG_ALIGNED      __attribute__((aligned(SG_CACHELINE)))
 #define SG_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 #endif

@@ -1,9 +1,9 @@
-/* config - what the operator wrote, checked and with every default filled in. One immutable snapshot
- * per load; threads reach the current one through the worker (dataplane) or sg_config_ref().
- * The structs below are filled by libcyaml straight from the schema in config_schema.c, which is
- * also where docs/configuration.md comes from: a key is added in three places, struct, schema, doc
- * (and the lint suite compares them). Sizes are bytes, times carry their unit. Strings are UTF-8,
- * NUL-terminated, owned by the snapshot; an optional one is NULL. */
+/* config - what the operator wrote, checked and with every default filled in. One immutable
+ * snapshot per load; threads reach the current one through the worker (dataplane) or
+ * sg_config_ref(). The structs below are filled by libcyaml straight from the schema in
+ * config_schema.c, which is also where docs/configuration.md comes from: a key is added in three
+ * places, struct, schema, doc (and the lint suite compares them). Sizes are bytes, times carry
+ * their unit. Strings are UTF-8, NUL-terminated, owned by the snapshot; an optional one is NULL. */
 #ifndef SG_BASE_CONFIG_H
 #define SG_BASE_CONFIG_H
 
@@ -43,7 +43,8 @@ struct sg_conf_tls {
     struct sg_conf_certificate *certificates; /* chosen by SNI; the first is the default */
     uint32_t certificates_count;
     enum sg_conf_tls_version min_version;
-    const char *ticket_key_file; /* 80 B a key, newest first, shared by nodes; NULL: made at start */
+    const char
+        *ticket_key_file; /* 80 B a key, newest first, shared by nodes; NULL: made at start */
     uint32_t ticket_rotate_s;
     uint32_t ticket_lifetime_s;
     enum sg_conf_ktls ktls;
@@ -78,7 +79,7 @@ struct sg_conf_limits {
     uint32_t handshake_timeout_ms; /* accept to TLS finished */
     uint32_t keepalive_timeout_ms; /* between requests */
     uint32_t send_timeout_ms;      /* without any progress: TCP_USER_TIMEOUT */
-    uint32_t send_rate_min;        /* bytes a second over 30 s, below which a reader is dropped; 0: off */
+    uint32_t send_rate_min; /* bytes a second over 30 s, below which a reader is dropped; 0: off */
     uint32_t requests_per_connection;
     uint32_t pinned_bytes_per_connection;
     uint64_t pinned_bytes_per_worker;
@@ -97,8 +98,8 @@ struct sg_conf_cache {
 struct sg_conf_tenant {
     const char *name;
     uint32_t cache_share_percent; /* of RAM and of disk; 0: no own share, all compete */
-    const char *secret_file;      /* the region's secret, from which K_tenant comes (TOKEN claims) */
-    uint32_t stale_limit_s;       /* age of the ownership feed and of the chain's head */
+    const char *secret_file; /* the region's secret, from which K_tenant comes (TOKEN claims) */
+    uint32_t stale_limit_s;  /* age of the ownership feed and of the chain's head */
     enum sg_conf_on_stale on_stale;
     uint32_t token_lifetime_s;
     uint32_t clock_skew_s;
@@ -119,10 +120,10 @@ struct sg_conf_health {
     uint32_t status_min, status_max;
 };
 
-struct sg_conf_signing {           /* AWS Signature Version 4 */
-    const char *access_key_file;   /* one line */
-    const char *secret_key_file;   /* one line */
-    const char *region, *service;  /* service defaults to "s3" */
+struct sg_conf_signing {          /* AWS Signature Version 4 */
+    const char *access_key_file;  /* one line */
+    const char *secret_key_file;  /* one line */
+    const char *region, *service; /* service defaults to "s3" */
 };
 
 struct sg_conf_origin {
@@ -164,14 +165,14 @@ struct sg_conf_geo {
 
 struct sg_conf_site_cache {
     bool enabled;
-    uint32_t default_ttl_s;       /* where the response says nothing: 0 = heuristic of RFC 9111 4.2.2 */
-    uint32_t min_ttl_s;           /* 0: off. Overrides what the origin says: only for one's own origin */
-    uint32_t max_ttl_s;           /* 0: off */
+    uint32_t default_ttl_s; /* where the response says nothing: 0 = heuristic of RFC 9111 4.2.2 */
+    uint32_t min_ttl_s;     /* 0: off. Overrides what the origin says: only for one's own origin */
+    uint32_t max_ttl_s;     /* 0: off */
     struct sg_conf_ttl *negative; /* a TTL by status where the response gives none */
     uint32_t negative_count;
     uint32_t stale_while_revalidate_s; /* where the response says nothing */
     uint32_t stale_if_error_s;         /* where the response says nothing */
-    bool ignore_client_no_cache;       /* Cache-Control and Pragma of a viewer don't force a fetch */
+    bool ignore_client_no_cache; /* Cache-Control and Pragma of a viewer don't force a fetch */
     enum sg_conf_query query;
     const char **query_params; /* for listed; sorted into the key */
     uint32_t query_params_count;
@@ -230,9 +231,9 @@ struct sg_config {
     uint32_t sites_count;
 };
 
-/* Reads, checks, completes. On failure every mistake found is a line "FILE:LINE: KEY: what is wrong,
- * what would be right" in `report` (always terminated by a newline each). Blocks; control threads
- * only. The caller owns *out: sg_config_free(). */
+/* Reads, checks, completes. On failure every mistake found is a line "FILE:LINE: KEY: what is
+ * wrong, what would be right" in `report` (always terminated by a newline each). Blocks; control
+ * threads only. The caller owns *out: sg_config_free(). */
 SG_MUST_USE enum sg_err sg_config_load(const char *file, struct sg_out *report,
                                        struct sg_config **out);
 void sg_config_free(struct sg_config *config);

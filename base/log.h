@@ -1,6 +1,6 @@
-/* log - lines for the operator, to standard error, one line a call, with syslog's <N> level in front
- * when systemd reads them. May block on the pipe: never on a worker's hot path, where counters and
- * the request ring (edgecache/log) speak. Any thread. */
+/* log - lines for the operator, to standard error, one line a call, with syslog's <N> level in
+ * front when systemd reads them. May block on the pipe: never on a worker's hot path, where
+ * counters and the request ring (edgecache/log) speak. Any thread. */
 #ifndef SG_BASE_LOG_H
 #define SG_BASE_LOG_H
 

@@ -1,7 +1,7 @@
-/* mail - how threads talk: a mailbox a thread, and in it one single-producer single-consumer ring of
- * fixed-size messages for every thread that may write to it. Never blocks, never loses: a full ring
- * is the sender's to see (false) and to try again later. An eventfd wakes a thread that sleeps;
- * one that is awake costs the sender no system call. */
+/* mail - how threads talk: a mailbox a thread, and in it one single-producer single-consumer ring
+ * of fixed-size messages for every thread that may write to it. Never blocks, never loses: a full
+ * ring is the sender's to see (false) and to try again later. An eventfd wakes a thread that
+ * sleeps; one that is awake costs the sender no system call. */
 #ifndef SG_BASE_MAIL_H
 #define SG_BASE_MAIL_H
 

@@ -1,5 +1,5 @@
-/* sgt - what every cmocka test includes first: cmocka with the headers that it forgets, and a main()
- * that speaks TAP. */
+/* sgt - what every cmocka test includes first: cmocka with the headers that it forgets, and a
+ * main() that speaks TAP. */
 #ifndef SGT_H
 #define SGT_H
 

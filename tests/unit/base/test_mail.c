@@ -3,9 +3,9 @@
 #include "base/alloc.h"
 #include "base/mail.h"
 
-#include <unistd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #define MESSAGES 200000u
 

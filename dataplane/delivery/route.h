@@ -1,0 +1,18 @@
+/* route - host and path to site: compiled once from a configuration, then read by all workers. */
+#ifndef SGD_ROUTE_H
+#define SGD_ROUTE_H
+
+#include "base/config.h"
+#include "base/str.h"
+
+struct sgd_routes;
+SG_MUST_USE enum sg_err sgd_routes_open(const struct sg_config *config, struct sgd_routes **out);
+void sgd_routes_close(struct sgd_routes *routes);
+
+#define SGD_SITE_NONE UINT32_MAX
+/* `authority` in lower case, its port is ignored; `path` normalised. An exact host beats a wildcard
+ * (the longest one), that beats "*"; then the longest path prefix on a segment's border. */
+uint32_t sgd_routes_find(const struct sgd_routes *routes, struct sg_str authority,
+                         struct sg_str path);
+
+#endif

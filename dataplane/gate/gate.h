@@ -1,0 +1,84 @@
+/* gate - may this request have what it asks for? Rules come from the signed configuration only. The
+ * answer is a verdict; what can't be read, found or believed is a refusal.
+ * On the request's worker, in a few hundred nanoseconds; no allocation, no I/O but look-ups in the
+ * locked map of edgecache/state. */
+#ifndef SGD_GATE_H
+#define SGD_GATE_H
+
+#include "base/config.h"
+#include "dataplane/http/message.h"
+#include "edgecache/log/stats.h"
+#include "edgecache/state/state.h"
+
+enum sgd_carrier {
+    SGD_CARRIER_NONE,
+    SGD_CARRIER_HEADER,
+    SGD_CARRIER_COOKIE,
+    SGD_CARRIER_PATH,
+    SGD_CARRIER_QUERY,
+};
+
+/* GATE(name, HTTP status, reason code told to the viewer): enum, counter and text. */
+enum sgd_gate_verdict {
+#define GATE(name, status, reason) SGD_GATE_##name,
+#include "dataplane/gate/verdict.def"
+#undef GATE
+    SGD_GATE_COUNT
+};
+const char *sgd_gate_reason(enum sgd_gate_verdict verdict);
+uint16_t sgd_gate_status(enum sgd_gate_verdict verdict);
+
+#define SGD_TOKEN_TEXT_MAX 5462 /* 4 KiB of CBOR in base64url */
+
+/* Where the token was, and the request without it: what key, log and origin may see. Borrowed from
+ * the request and from `memory`. Runs for every request, gated or not: a token never goes on. */
+struct sgd_stripped {
+    enum sgd_carrier carrier;
+    struct sg_str token;  /* base64url text; ptr NULL: none */
+    struct sg_str path;   /* without a path token */
+    struct sg_str query;  /* without CAT; ptr NULL when nothing is left */
+    struct sg_str cookie; /* without the token's cookie; ptr NULL when nothing is left */
+    bool redirect;        /* carried in the query: answer 307 to the path form, in `location` */
+    struct sg_str location;
+};
+/* `memory` (SGD_STRIP_BYTES) must live as long as the exchange. SG_EMSGSIZE: larger than any token
+ * may be. */
+#define SGD_STRIP_BYTES 16384
+SG_MUST_USE enum sg_err sgd_token_strip(const struct sgd_request *req, char *memory,
+                                        struct sgd_stripped *out);
+
+struct sgd_gate; /* keys, geo databases and their parsed rules, for one configuration snapshot */
+SG_MUST_USE enum sg_err sgd_gate_open(const struct sg_config *config, struct sg_out *report,
+                                      struct sgd_gate **out);
+void sgd_gate_close(struct sgd_gate *gate);
+
+struct sgd_gate_core; /* one worker's verdict cache */
+SG_MUST_USE enum sg_err sgd_gate_core_open(uint32_t entries, struct sgd_gate_core **out);
+void sgd_gate_core_close(struct sgd_gate_core *core);
+
+struct sgd_gate_request {
+    const struct sgd_request *req;
+    const struct sgd_stripped *stripped;
+    struct sg_str
+        path;      /* decoded once, no dot segments: what the token's claims are matched with */
+    uint32_t site; /* index in the configuration */
+    uint64_t wall_ns;
+};
+/* What is told in the log, in `explain`, and to the viewer. */
+struct sgd_gate_answer {
+    enum sgd_gate_verdict verdict;
+    uint8_t cti[16];
+    uint64_t fact_key, fact_generation;
+    uint64_t expires_ns;  /* Unix; 0 without a token */
+    bool renewable;       /* catif asks for a redirect on expiry: in `location` */
+    bool stale_knowledge; /* allowed by a tenant's choice though the feed is old: goes to
+                             Cache-Status */
+    bool token_used;      /* a token opened it: the answer goes out private */
+    char location[256];
+};
+/* `reader` is between begin and end. */
+void sgd_gate_decide(struct sgd_gate *gate, struct sgd_gate_core *core,
+                     struct sge_state_reader *reader, struct sge_stats *stats,
+                     const struct sgd_gate_request *in, struct sgd_gate_answer *out);
+
+#endif

@@ -1,0 +1,69 @@
+/* worker - one thread a core: its engine, its shard of the store, its view of everything. The loop
+ * is: engine turn, mail, timers of the store, RCU quiescence. Modules of the dataplane get this
+ * struct and take from it what they need; nothing here is shared with another worker but what says
+ * so. */
+#ifndef SGD_WORKER_H
+#define SGD_WORKER_H
+
+#include "base/config.h"
+#include "base/mail.h"
+#include "dataplane/engine/engine.h"
+#include "edgecache/content/content.h"
+#include "edgecache/log/reqlog.h"
+#include "edgecache/log/stats.h"
+#include "edgecache/state/purges.h"
+#include "edgecache/state/state.h"
+
+struct sgd_delivery; /* one worker's exchanges and fills: dataplane/delivery */
+struct sgd_fetchers;
+struct sgd_gate;
+struct sgd_gate_core;
+struct sgd_pools;
+struct sgd_routes;  /* host and path to site: dataplane/delivery/route.h */
+struct sgd_tls_ctx; /* a listener's certificates and ticket keys: dataplane/tls/ctx.h */
+
+/* Everything that follows from one configuration file: immutable, counted, shared by all workers.
+ * A reload makes a new one; each worker switches at the top of a loop turn, exchanges under way
+ * keep the one they began with. */
+struct sgd_snapshot {
+    _Atomic uint32_t refs;
+    uint32_t serial; /* 1, 2, 3 ... */
+    struct sg_config *config;
+    struct sgd_routes *routes;
+    struct sgd_gate *gate;
+    struct sgd_pools *pools;
+    struct sgd_tls_ctx **tls; /* by listener; NULL for a plain one */
+};
+void sgd_snapshot_ref(struct sgd_snapshot *snapshot);
+/* The last one frees it; any thread. */
+void sgd_snapshot_unref(struct sgd_snapshot *snapshot);
+
+struct sgd_worker {
+    uint16_t id; /* = mail id = shard */
+    uint16_t workers_count;
+    struct sg_mail *mail;
+    struct sgd_snapshot *snapshot; /* the current one; the worker holds a reference */
+    const struct sgd_engine_ops *engine_ops;
+    struct sgd_engine *engine;
+    struct sge_content *content; /* shared */
+    struct sge_shard *shard;
+    struct sge_state *state; /* shared */
+    struct sge_state_reader *state_reader;
+    struct sge_purges *purges;     /* shared */
+    struct sge_reqlog *reqlog;     /* shared; this worker's ring is its own */
+    struct sge_stats *stats;       /* this worker's */
+    struct sgd_fetchers *fetchers; /* shared */
+    struct sgd_gate_core *gate_core;
+    struct sgd_delivery *delivery;
+    uint64_t now_ns;  /* monotonic, once a turn */
+    uint64_t wall_ns; /* Unix, once a turn */
+    bool draining;
+};
+
+/* For engines, around the wait for events: no RCU reference is held across. */
+void sgd_worker_offline(struct sgd_worker *worker);
+void sgd_worker_online(struct sgd_worker *worker);
+/* For engines: a new connection. Decides TLS or plain, sets the proto. False: refuse it. */
+SG_MUST_USE bool sgd_worker_accept(struct sgd_worker *worker, struct sgd_conn *conn);
+
+#endif

@@ -1,0 +1,200 @@
+/* content - what a node stores: objects (a response's head and what the cache must know of it) and
+ * their bodies, cut into slices that live in the RAM arena, on the disk volume, or both.
+ *
+ * Who may do what:
+ * - Every key has one owning shard (one shard a worker, chosen by the primary key's hash). Only the
+ *   owner's thread fills, publishes, evicts and frees.
+ * - Any worker finds objects (sge_content_find, under RCU: within one turn of its loop) and reads
+ *   bodies by taking references, which may outlive the turn.
+ * - The volume thread alone touches the disk and the content index (LMDB); shards and it exchange
+ *   messages. Nothing here blocks a worker.
+ *
+ * A body's bytes never change; a freshened object (304, RFC 9111 section 4.3.4) is a new object
+ * over the same body. */
+#ifndef SGE_CONTENT_H
+#define SGE_CONTENT_H
+
+#include "base/err.h"
+#include "base/mail.h"
+#include "base/slice.h"
+#include "base/str.h"
+
+#define SGE_WORKERS_MAX    64
+#define SGE_KEY_BYTES_MAX  4096
+#define SGE_HEAD_BYTES_MAX (32 * 1024)
+#define SGE_TAGS_MAX       32
+#define SGE_PREFIXES_MAX   16
+#define SGE_LENGTH_UNKNOWN UINT64_MAX
+
+/* A cache key: the bytes are compared, the hash (SipHash-2-4-128 under the store's own key) only
+ * finds. Borrowed bytes. `owner_hash` is the hash of the primary key: all variants of one resource
+ * have one owner. */
+struct sge_key {
+    struct sg_str bytes;
+    uint64_t hash[2];
+    uint64_t owner_hash;
+};
+
+/* What the cache knows of a stored response; the rest is `head`, which is the writer's. Times are
+ * Unix nanoseconds unless they say otherwise. */
+struct sge_meta {
+    uint16_t status;
+    uint16_t flags;           /* the writer's (dataplane/delivery): no-cache, must-revalidate ... */
+    uint32_t tenant;          /* stable id: hash of the tenant's name */
+    uint64_t birth_purge_seq; /* purge sequence read when the fetch began */
+    uint64_t response_ns;     /* when the response was received (RFC 9111 section 4.2.3) */
+    uint64_t initial_age_ns;  /* corrected_initial_age */
+    uint64_t lifetime_ns;     /* freshness_lifetime */
+    uint64_t stale_while_ns, stale_error_ns; /* RFC 5861, counted from expiry */
+    uint64_t body_bytes; /* SGE_LENGTH_UNKNOWN while it arrives without a length */
+    uint64_t tags[SGE_TAGS_MAX];
+    uint64_t prefixes[SGE_PREFIXES_MAX]; /* hashes of the path's prefixes, for purging */
+    uint8_t tags_count, prefixes_count;
+};
+
+struct sge_content; /* the store: one a process */
+struct sge_shard;   /* what one worker owns of it */
+struct sge_body;    /* counted by its hold; opaque */
+
+/* Read by any holder of a reference; constant once published, but for the atomics. */
+struct sge_object {
+    struct sg_hold hold;
+    struct sge_key key; /* its own copy of the bytes */
+    struct sge_meta meta;
+    struct sg_str head;    /* opaque to the store */
+    struct sge_body *body; /* NULL: none (a marker, or an empty body) */
+    uint16_t shard;
+    _Atomic uint64_t purge_checked_seq; /* no purge up to here touched it */
+    _Atomic bool stale_forced;          /* soft-purged, or invalidated by RFC 9111 section 4.4 */
+};
+
+struct sge_content_conf {
+    uint64_t ram_bytes;
+    bool hugepages;
+    uint32_t slice_bytes;  /* 64 KiB .. 1 MiB, a power of two */
+    const char *disk_path; /* NULL: RAM only */
+    uint64_t disk_bytes;
+    const char *index_dir; /* where the content index (LMDB) lives */
+    uint32_t workers;
+    uint32_t objects_max; /* in RAM; 0: from ram_bytes */
+    struct sg_mail *mail; /* worker i has mail id i */
+    uint16_t volume_mail_id;
+};
+
+/* Opens the arena, the volume and its thread. Blocks; before the workers start. A damaged volume or
+ * index loses what is damaged, never refuses the start, and says so. */
+SG_MUST_USE enum sg_err sge_content_open(const struct sge_content_conf *conf,
+                                         struct sge_content **out);
+/* After the workers ended: flushes what is written and closes. */
+void sge_content_close(struct sge_content *content);
+struct sge_shard *sge_content_shard(struct sge_content *content, uint16_t worker);
+/* The arena, for engines to register. */
+struct sge_arena_view {
+    uint8_t *base;
+    size_t bytes;
+    int fd;
+    const char *kind; /* "hugetlb", "shmem-thp", "shmem" */
+};
+void sge_content_arena(const struct sge_content *content, struct sge_arena_view *out);
+
+/* Fills *key's hashes for `bytes`, with `primary` being the part all variants share (a prefix of
+ * bytes). Any thread. */
+void sge_key_make(const struct sge_content *content, struct sg_str bytes, size_t primary_len,
+                  struct sge_key *key);
+uint16_t sge_key_owner(const struct sge_content *content, const struct sge_key *key);
+
+/* ---- any worker ---- */
+
+/* The published object, with a reference for the caller (sg_hold_unref(&obj->hold)), or NULL. RAM
+ * only. Counts as a use for eviction. */
+struct sge_object *sge_content_find(struct sge_content *content, const struct sge_key *key);
+
+enum sge_read {
+    SGE_READ_OK,      /* *count slices, at least one */
+    SGE_READ_WAIT,    /* being filled: watch, and come back when told */
+    SGE_READ_MISSING, /* nobody is filling it: ask the owner for that slice */
+    SGE_READ_END,     /* offset is at the end of a finished body */
+    SGE_READ_FAILED,  /* the fill ended short: there is no more */
+};
+/* Up to `max` slices from `offset`, together at most `budget` bytes, each with a reference. */
+enum sge_read sge_body_read(struct sge_body *body, uint64_t offset, uint64_t budget,
+                            struct sg_slice *out, size_t max, size_t *count);
+/* Asks that worker `worker` be told (SGE_MSG_BODY_MOVED, ptr[0] the body) at the next progress or
+ * end. True: something moved since the read, so read again instead of waiting. */
+SG_MUST_USE bool sge_body_watch(struct sge_body *body, uint16_t worker);
+/* Length, or SGE_LENGTH_UNKNOWN while it is not known. */
+uint64_t sge_body_bytes(const struct sge_body *body);
+struct sg_hold *sge_body_hold(struct sge_body *body);
+
+/* ---- the owner's thread only ---- */
+
+struct sge_object_new {
+    const struct sge_key *key;
+    const struct sge_meta *meta;
+    struct sg_str head;
+    struct sge_body *body; /* a reference is taken; NULL: none */
+};
+/* An object that nobody can find yet; bytes are copied. NULL: no room even after evicting. */
+struct sge_object *sge_object_make(struct sge_shard *shard, const struct sge_object_new *from);
+/* Makes it findable in place of what had its key; takes the caller's reference. `keep`: on disk too
+ * (when a volume is there and admission agrees). */
+void sge_object_publish(struct sge_shard *shard, struct sge_object *object, bool keep);
+/* No longer findable, in RAM and on disk. Holders keep their references. */
+void sge_object_withdraw(struct sge_shard *shard, struct sge_object *object);
+
+/* A body to be filled, `bytes` long or SGE_LENGTH_UNKNOWN. `once`: its slices are forgotten as soon
+ * as they were read (a response that may not be stored). `tenant_share` as in meta.tenant. The
+ * caller holds one reference. NULL: no room. */
+struct sge_body *sge_body_make(struct sge_shard *shard, uint64_t bytes, uint32_t tenant, bool once);
+/* Memory for the bytes of slice `slice`, from where its fill stands to the slice's end: filled in
+ * order within a slice. False: the arena is pinned or full; try after the next event. The memory
+ * stays good until the slice is full or the fill was ended. */
+SG_MUST_USE bool sge_body_window(struct sge_shard *shard, struct sge_body *body, uint32_t slice,
+                                 uint8_t **memory, uint32_t *bytes);
+/* `bytes` more of that slice are there: readers may have them. Tells watchers. */
+void sge_body_filled(struct sge_shard *shard, struct sge_body *body, uint32_t slice,
+                     uint32_t bytes);
+/* The fill of everything is over, well (the length is now known) or not. Tells watchers. */
+void sge_body_finish(struct sge_shard *shard, struct sge_body *body, bool whole);
+/* One slice's fill ended short (range fill): readers of that slice see MISSING again. */
+void sge_body_slice_abandon(struct sge_shard *shard, struct sge_body *body, uint32_t slice);
+/* Marks slice as being filled: readers get WAIT rather than MISSING. False: it is, or is there. */
+SG_MUST_USE bool sge_body_slice_claim(struct sge_shard *shard, struct sge_body *body,
+                                      uint32_t slice);
+uint32_t sge_body_slice_bytes(const struct sge_body *body);
+/* For once-bodies: bytes filled and not yet read, for back-pressure. */
+uint64_t sge_body_unread(const struct sge_body *body);
+
+/* Asks the volume for an object that is not in RAM. False: there is no volume, or its queue is
+ * full: take it for a miss. Otherwise SGE_EVENT_LOOKED_UP follows with `cookie`. */
+SG_MUST_USE bool sge_shard_look_up(struct sge_shard *shard, const struct sge_key *key,
+                                   uint64_t cookie);
+/* Reads a claimed slice back from the volume. False: it is not there; the claim stands.
+ * Otherwise SGE_EVENT_LOADED follows. */
+SG_MUST_USE bool sge_body_load(struct sge_shard *shard, struct sge_body *body, uint32_t slice,
+                               uint64_t cookie);
+
+enum sge_event_kind {
+    SGE_EVENT_LOOKED_UP, /* object: found and published (a reference is the receiver's), or NULL */
+    SGE_EVENT_LOADED,    /* ok: the slice is there; else it is lost, and the claim stands */
+};
+struct sge_event {
+    enum sge_event_kind kind;
+    uint64_t cookie;
+    struct sge_object *object;
+    bool ok;
+};
+/* The worker hands every message with a type of SGE_MSG_FIRST .. SGE_MSG_LAST here. Returns true
+ * and fills *event where the fill's director has to act. */
+bool sge_shard_message(struct sge_shard *shard, const struct sg_msg *msg, struct sge_event *event);
+/* Once a loop turn: frees what other threads let go, a bounded amount of upkeep. */
+void sge_shard_turn(struct sge_shard *shard, uint64_t now_ns);
+
+enum sge_msg_type {
+    SGE_MSG_FIRST = 0x100,
+    SGE_MSG_BODY_MOVED = SGE_MSG_FIRST, /* ptr[0]: body (no reference: compare only) */
+    /* the store's own follow */
+    SGE_MSG_LAST = 0x1ff,
+};
+
+#endif
