@@ -1,5 +1,5 @@
-/* delivery - one worker's answers: exchanges (exchange.h) under way, and, for the keys that its shard
- * owns, the fills that bring objects in. Everything here runs on the worker's thread. */
+/* delivery - one worker's answers: exchanges (exchange.h) under way, and, for the keys that its
+ * shard owns, the fills that bring objects in. Everything here runs on the worker's thread. */
 #ifndef SGD_DELIVERY_H
 #define SGD_DELIVERY_H
 
