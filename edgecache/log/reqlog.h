@@ -51,6 +51,8 @@ struct sge_record {
     char text[512]; /* truncated to fit; the path never has a token in it */
 };
 
+#define SGE_REQLOG_WORKERS_MAX 64
+
 struct sge_reqlog;
 /* Makes (replaces) `path` in shared memory with a ring a worker. Control thread, at start. */
 SG_MUST_USE enum sg_err sge_reqlog_create(const char *path, uint32_t workers,
@@ -58,13 +60,15 @@ SG_MUST_USE enum sg_err sge_reqlog_create(const char *path, uint32_t workers,
 /* For readers in any process. */
 SG_MUST_USE enum sg_err sge_reqlog_open(const char *path, struct sge_reqlog **out);
 void sge_reqlog_close(struct sge_reqlog *log);
+/* False once a restarted node put another ring at `path`: open that one. */
+bool sge_reqlog_is_current(const struct sge_reqlog *log, const char *path);
 
 /* The slot for worker's next record, zeroed head; fill it, then commit. Never NULL, never waits. */
 struct sge_record *sge_reqlog_begin(struct sge_reqlog *log, uint16_t worker);
 void sge_reqlog_commit(struct sge_reqlog *log, uint16_t worker);
 
 struct sge_reqlog_cursor {
-    uint64_t next[64];
+    uint64_t next[SGE_REQLOG_WORKERS_MAX];
 };
 /* From now on (from_start: from the oldest that is still there). */
 void sge_reqlog_seek(const struct sge_reqlog *log, struct sge_reqlog_cursor *cursor,
@@ -72,5 +76,7 @@ void sge_reqlog_seek(const struct sge_reqlog *log, struct sge_reqlog_cursor *cur
 /* The next record of any worker in *out; false: none now. *missed counts what was overwritten. */
 bool sge_reqlog_next(const struct sge_reqlog *log, struct sge_reqlog_cursor *cursor,
                      struct sge_record *out, uint64_t *missed);
+/* The record of request `id`, where it is still in the ring. Reads the whole ring. */
+bool sge_reqlog_find(const struct sge_reqlog *log, uint64_t id, struct sge_record *out);
 
 #endif
