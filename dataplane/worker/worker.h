@@ -19,8 +19,10 @@ struct sgd_fetchers;
 struct sgd_gate;
 struct sgd_gate_core;
 struct sgd_pools;
-struct sgd_routes;  /* host and path to site: dataplane/delivery/route.h */
-struct sgd_tls_ctx; /* a listener's certificates and ticket keys: dataplane/tls/ctx.h */
+struct sgd_routes;     /* host and path to site: dataplane/delivery/route.h */
+struct sgd_handshakes; /* TLS handshakes under way: dataplane/tls/handshake.h */
+struct sgd_tls_ctx;    /* a listener's certificates and ticket keys: dataplane/tls/ctx.h */
+struct sgd_tlscrypto;  /* what seals and opens records: dataplane/tls/record.h */
 
 /* Everything that follows from one configuration file: immutable, counted, shared by all workers.
  * A reload makes a new one; each worker switches at the top of a loop turn, exchanges under way
@@ -55,6 +57,8 @@ struct sgd_worker {
     struct sgd_fetchers *fetchers; /* shared */
     struct sgd_gate_core *gate_core;
     struct sgd_delivery *delivery;
+    struct sgd_tlscrypto *tls_crypto; /* opened before the engine, closed after it */
+    struct sgd_handshakes *handshakes;
     uint64_t now_ns;  /* monotonic, once a turn */
     uint64_t wall_ns; /* Unix, once a turn */
     bool draining;
