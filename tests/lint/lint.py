@@ -229,11 +229,13 @@ def rule_places():
         for number, line in lines(path):
             if paths.search(line) and not path.startswith("tests/lint/"):
                 yield f"{path}:{number}: a path of one machine: {line.strip()[:80]}"
+            if path.endswith("package-lock.json"):  # its packages name their homes
+                if '"resolved"' in line:
+                    yield f"{path}:{number}: a download address in a lock file"
+                continue
             for host in re.findall(r"https?://(?:[^/@\s]*@)?([A-Za-z0-9.-]+)", line):
                 if not HOSTS_FOR_ALL.match(host.lower().rstrip(".")):
                     yield f"{path}:{number}: the host {host}: use example.org or a name for tests"
-            if path.endswith("package-lock.json") and '"resolved"' in line:
-                yield f"{path}:{number}: a download address in a lock file"
 
 
 def rule_scripts():

@@ -1,0 +1,222 @@
+"""The parts of a demonstration: an origin (nginx), a node (streamgated) and the page's back end.
+
+Used by tools/up, and by the tests that need the same things.
+"""
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import threading
+from urllib.parse import parse_qs, urlsplit
+
+from processes import Child, Failed
+
+ASSET = "eip155:1/erc721:0x1111111111111111111111111111111111111111/1"
+HOLDER = "eip155:1:0x2222222222222222222222222222222222222222"
+BUYER = "eip155:1:0x3333333333333333333333333333333333333333"
+
+ORIGIN_CONF = """\
+daemon off;
+worker_processes 1;
+pid {run}/origin.pid;
+error_log {run}/origin.log;
+{user}
+events {{ }}
+http {{
+  access_log off;
+  sendfile on;
+  types {{
+    text/html html;
+    text/css css;
+    text/javascript js mjs;
+    application/vnd.apple.mpegurl m3u8;
+    application/dash+xml mpd;
+    video/mp4 mp4;
+    video/iso.segment m4s;
+  }}
+  client_body_temp_path {run}/nginx-body;
+  proxy_temp_path {run}/nginx-proxy;
+  fastcgi_temp_path {run}/nginx-fastcgi;
+  uwsgi_temp_path {run}/nginx-uwsgi;
+  scgi_temp_path {run}/nginx-scgi;
+  server {{
+    listen 127.0.0.1:{port};
+    location /show/ {{
+      alias {media}/;
+      add_header Cache-Control "public, max-age=3600";
+    }}
+    location /player/ {{
+      alias {page}/;
+      index index.html;
+      add_header Cache-Control "public, max-age=5";
+    }}
+    location ~ ^/player/(token|revoke|transfer)$ {{
+      proxy_pass http://127.0.0.1:{back_end};
+    }}
+  }}
+}}
+"""
+
+NODE_CONF = """\
+# Made by tools/up: a node with one tenant. /player/ is open to all; /show/ needs a token.
+node:
+  name: demo
+  workers: 1
+  state_dir: {run}/state
+  run_dir: {run}/node
+listeners:
+  - address: 127.0.0.1:{tls_port}
+    tls:
+      certificates:
+        - cert_file: {run}/cert.pem
+          key_file: {run}/key.pem
+  - address: 127.0.0.1:{plain_port}
+cache:
+  ram_bytes: 268435456
+tenants:
+  - name: demo
+    secret_file: {run}/region-secret
+    token_lifetime_s: {lifetime}
+origins:
+  - name: origin
+    urls:
+      - url: http://127.0.0.1:{origin_port}
+sites:
+  - name: page
+    tenant: demo
+    hosts: ["*"]
+    path: /player/
+    origin: origin
+    access: public
+    methods: [POST]
+  - name: show
+    tenant: demo
+    hosts: ["*"]
+    path: /show/
+    origin: origin
+    access: token
+"""
+
+
+class Origin:
+    """nginx on loopback: the stream, the player page, and the way to the back end."""
+
+    def __init__(self, run, port, media, page, back_end_port):
+        nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        if nginx is None:
+            raise Failed("nginx is missing: tools/packages/install run")
+        user = "user root;" if os.geteuid() == 0 else ""
+        conf = pathlib.Path(run, "origin.conf")
+        conf.write_text(ORIGIN_CONF.format(run=run, port=port, media=media, page=page, user=user,
+                                           back_end=back_end_port), encoding="utf-8")
+        self.child = Child("nginx (the origin)",
+                           [nginx, "-c", str(conf), "-e", f"{run}/origin.log"],
+                           f"{run}/origin.out", port)
+        self.stop = self.child.stop
+
+
+class Node:
+    """streamgated, with a certificate and a region secret made on the spot."""
+
+    def __init__(self, run, binaries, tls_port, plain_port, origin_port, lifetime_s):
+        self.run, self.binaries, self.lifetime_s = run, binaries, lifetime_s
+        self.plain_url = f"http://127.0.0.1:{plain_port}"
+        self.tls_url = f"https://localhost:{tls_port}"
+        self.conf = f"{run}/node.yaml"
+        os.makedirs(f"{run}/node", exist_ok=True)
+        os.makedirs(f"{run}/state", exist_ok=True)
+        self.make_keys()
+        pathlib.Path(self.conf).write_text(
+            NODE_CONF.format(run=run, tls_port=tls_port, plain_port=plain_port,
+                             origin_port=origin_port, lifetime=lifetime_s), encoding="utf-8")
+        self.child = Child("streamgated", [f"{binaries}/streamgated", self.conf],
+                           f"{run}/node.log", plain_port)
+        self.stop = self.child.stop
+
+    def make_keys(self):
+        secret = pathlib.Path(self.run, "region-secret")
+        if not secret.exists():
+            secret.write_text(os.urandom(32).hex() + "\n", encoding="ascii")
+            secret.chmod(0o600)
+        if not os.path.exists(f"{self.run}/cert.pem"):
+            subprocess.run(
+                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                 "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+                 "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                 "-keyout", f"{self.run}/key.pem", "-out", f"{self.run}/cert.pem"],
+                check=True, capture_output=True)
+
+    def sgctl(self, *arguments):
+        done = subprocess.run([f"{self.binaries}/sgctl", "--config", self.conf, *arguments],
+                              capture_output=True, text=True, timeout=10, check=False)
+        if done.returncode:
+            raise Failed(f"sgctl {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
+        return done.stdout.strip()
+
+    def mint(self):
+        return self.sgctl("token", "mint", "--tenant", "demo", "--path", "/show/",
+                          "--lifetime", str(self.lifetime_s))
+
+    def revoke(self, token):
+        return self.sgctl("token", "revoke", token)
+
+
+class BackEnd:
+    """What the page asks for: a token, its revocation, a sale. A stand-in for the wallet."""
+
+    def __init__(self, port, node):
+        self.node, self.revoked = node, set()  # of viewers
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), self.handler())
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def handler(self):
+        back_end = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self, status, kind, text):
+                body = text.encode()
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Cache-Control", "no-store")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self):
+                viewer = parse_qs(urlsplit(self.path).query).get("viewer", [""])[0]
+                try:
+                    self.answer(200, "application/json", json.dumps(back_end.token(viewer)))
+                except Failed as why:
+                    self.answer(403, "text/plain", str(why))
+
+            def do_POST(self):
+                length = int(self.headers.get("Content-Length", 0))
+                try:
+                    asked = json.loads(self.rfile.read(length))
+                    done = back_end.act(self.path, asked["viewer"], asked["token"])
+                    self.answer(200, "text/plain", done)
+                except (Failed, ValueError, KeyError) as why:
+                    self.answer(400, "text/plain", str(why))
+
+            def log_message(self, *_):
+                pass
+        return Handler
+
+    def token(self, viewer):
+        if viewer in self.revoked:
+            raise Failed("this viewer's token was revoked")
+        return {"token": self.node.mint(), "lifetime_s": self.node.lifetime_s}
+
+    def act(self, path, viewer, token):
+        if path.endswith("/revoke"):
+            self.node.revoke(token)
+            self.revoked.add(viewer)
+            return "done"
+        raise Failed(f"no such action: {path}")
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()

@@ -1,0 +1,73 @@
+"""Processes of a demonstration: started with a log file, ended by their own pid."""
+import os
+import signal
+import socket
+import subprocess
+import time
+
+
+class Failed(Exception):
+    """Something did not come up; the text says what to do."""
+
+
+def tail(path, lines=15):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return "".join(file.readlines()[-lines:])
+    except OSError:
+        return ""
+
+
+def port_is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def ports_from(first, count):
+    """`count` neighbouring free ports, from `first` on."""
+    for start in range(first, first + 400, count):
+        ports = list(range(start, start + count))
+        if all(port_is_free(port) for port in ports):
+            return ports
+    raise Failed(f"no {count} free ports from {first} on: give another with --port")
+
+
+class Child:
+    """A server of ours: ready when its port answers, or dead with the end of its log."""
+
+    def __init__(self, name, command, log, port, seconds=15):
+        self.name, self.log = name, log
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT,
+                                            stdin=subprocess.DEVNULL, start_new_session=True)
+        deadline = time.monotonic() + seconds
+        while True:
+            if self.process.poll() is not None:
+                raise Failed(f"{name} ended at once ({self.process.returncode}):\n{tail(log)}")
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    self.stop()
+                    raise Failed(f"{name} does not listen on port {port}:\n{tail(log)}") from None
+                time.sleep(0.02)
+
+    def stop(self, seconds=5):
+        """Ends it and what it started: it leads its own process group."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                pass
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
