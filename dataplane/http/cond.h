@@ -2,12 +2,8 @@
 #ifndef SGD_HTTP_COND_H
 #define SGD_HTTP_COND_H
 
+#include "dataplane/http/date.h"
 #include "dataplane/http/message.h"
-
-/* IMF-fixdate, RFC 850 and asctime forms (RFC 9110 section 5.6.7). Unix seconds. */
-bool sgd_http_date(struct sg_str text, int64_t *out);
-/* "Sun, 06 Nov 1994 08:49:37 GMT": 29 bytes, no NUL. */
-void sgd_http_date_write(int64_t unix_s, char out[29]);
 
 enum sgd_cond { SGD_COND_GO, SGD_COND_NOT_MODIFIED, SGD_COND_FAILED };
 /* If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since in the order of section 13.2.2,

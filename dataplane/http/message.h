@@ -47,6 +47,11 @@ struct sgd_request {
  * the first is given and *repeated set (repeated may be NULL). */
 struct sg_str sgd_request_field(const struct sgd_request *req, struct sg_str name, bool *repeated);
 
+/* Case-sensitive, as methods are. */
+enum sgd_method sgd_method_of(struct sg_str text);
+/* The standard reason phrase, static; empty for a status without one. */
+struct sg_str sgd_status_reason(uint16_t status);
+
 struct sgd_response {
     uint16_t status;
     struct sg_str reason;           /* empty: the standard one */
