@@ -13,13 +13,19 @@
 
 struct sge_state;
 
-/* `dir` is made when absent (writable). Blocks. One open a process and directory. */
+/* `dir` is the node's state_dir: the state is its folder "state", both made when absent (writable).
+ * Blocks. One open a process and directory; not across fork(). SG_EVERSION: written by a newer
+ * version of us. */
 SG_MUST_USE enum sg_err sge_state_open(const char *dir, bool writable, struct sge_state **out);
 void sge_state_close(struct sge_state *state);
+/* Why the map is not locked in memory (SG_OK: it is): for status. */
+enum sg_err sge_state_locked(const struct sge_state *state);
 /* Changes whenever anything was committed, by any process; a load from the map: cheap enough for
- * every request. Any thread. */
+ * every request. Any thread. For an instant a reader may begin at the commit before it: remember
+ * what was seen by sge_state_reader_version(), not by this. */
 uint64_t sge_state_version(const struct sge_state *state);
-/* Unix ns of the last word of the control side (feed heartbeat): how old the knowledge is. */
+/* Unix ns of the last word of the control side (feed heartbeat): how old the knowledge is. 0: it
+ * never spoke. Any thread. */
 uint64_t sge_state_fed_ns(const struct sge_state *state);
 
 /* A reader: one a thread, made at start. begin/end bracket a few look-ups within one loop turn. */
@@ -29,6 +35,9 @@ SG_MUST_USE enum sg_err sge_state_reader_open(struct sge_state *state,
 void sge_state_reader_close(struct sge_state_reader *reader);
 SG_MUST_USE enum sg_err sge_state_begin(struct sge_state_reader *reader);
 void sge_state_end(struct sge_state_reader *reader);
+/* The version that this reader sees; within begin/end. */
+uint64_t sge_state_reader_version(const struct sge_state_reader *reader);
+const struct sge_state *sge_state_of(const struct sge_state_reader *reader);
 
 /* ---- purges ---- */
 enum sge_purge_scope { SGE_PURGE_URL, SGE_PURGE_PREFIX, SGE_PURGE_TAG, SGE_PURGE_TENANT };
@@ -45,7 +54,9 @@ SG_MUST_USE enum sg_err sge_state_purge(struct sge_state *state, const struct sg
                                         uint64_t *seq);
 /* The newest sequence number; within begin/end. */
 uint64_t sge_state_purge_seq(struct sge_state_reader *reader);
-/* Those after `seq`, oldest first, up to `max`; returns how many. Within begin/end. */
+/* Those after `seq`, oldest first, up to `max`; returns how many. Within begin/end. The log keeps
+ * the newest SGE_PURGES_KEPT; what is older is kept as one purge of its whole tenant. */
+#define SGE_PURGES_KEPT (1u << 18)
 uint32_t sge_state_purges_after(struct sge_state_reader *reader, uint64_t seq,
                                 struct sge_purge *out, uint32_t max);
 /* Stable over restarts and nodes: FNV or alike would be guessable, so the first 8 bytes of
@@ -69,8 +80,15 @@ SG_MUST_USE enum sg_err sge_state_fact_set(struct sge_state *state, uint64_t fac
                                            const uint8_t owner_safe[32], uint64_t block,
                                            uint64_t *generation);
 
+/* The number of the tenant's rule set that tokens with facts must name; 0 until first raised. */
+uint32_t sge_state_rule_version(struct sge_state_reader *reader, uint32_t tenant);
+/* SG_ERANGE: it is not above the present one. Durable. */
+SG_MUST_USE enum sg_err sge_state_raise_rule(struct sge_state *state, uint32_t tenant,
+                                             uint32_t version);
+
 /* ---- revocations ---- */
-/* Within begin/end. */
+/* Within begin/end. What can't be read counts as revoked, as the highest epoch or rule version:
+ * nothing passes. */
 bool sge_state_cti_revoked(struct sge_state_reader *reader, uint32_t tenant, const uint8_t cti[16]);
 bool sge_state_index_revoked(struct sge_state_reader *reader, uint32_t tenant, uint32_t index);
 uint32_t sge_state_epoch_min(struct sge_state_reader *reader, uint32_t tenant);
@@ -80,6 +98,7 @@ SG_MUST_USE enum sg_err sge_state_revoke_cti(struct sge_state *state, uint32_t t
                                              const uint8_t cti[16], uint64_t until_ns);
 SG_MUST_USE enum sg_err sge_state_revoke_index(struct sge_state *state, uint32_t tenant,
                                                uint32_t index);
+/* SG_ERANGE: it is not above the present one. */
 SG_MUST_USE enum sg_err sge_state_raise_epoch(struct sge_state *state, uint32_t tenant,
                                               uint32_t epoch);
 /* The control side says that it is alive and its feed is whole up to now. */
