@@ -11,19 +11,11 @@
 #include "base/config.h"
 #include "base/mail.h"
 #include "dataplane/http/message.h"
-
-/* Why a fetch failed: ORIGIN_ERROR(name, RFC 9209 proxy error type, HTTP status for the viewer). */
-enum sgd_origin_error {
-#define ORIGIN_ERROR(name, type, status) SGD_ORIGIN_##name,
-#include "dataplane/origin/error.def"
-#undef ORIGIN_ERROR
-    SGD_ORIGIN_ERROR_COUNT
-};
-const char *sgd_origin_error_type(enum sgd_origin_error error); /* "connection_refused" */
-uint16_t sgd_origin_error_status(enum sgd_origin_error error);
+#include "dataplane/origin/error.h"
 
 #define SGD_FETCH_HEAD_BYTES 32768
-#define SGD_FETCH_WINDOWS    4 /* memory grants under way */
+#define SGD_FETCH_WINDOWS    4  /* memory grants under way */
+#define SGD_FETCH_SPANS      16 /* pieces of a request body under way */
 
 enum sgd_fetch_event {
     SGD_FETCH_HEAD = 0x200, /* ptr[0] fetch: status and fields are there; body waits for windows */
@@ -60,7 +52,8 @@ struct sgd_fetch {
     uint64_t begin_mono_ns, head_mono_ns, done_mono_ns;
     uint64_t begin_wall_ns, head_wall_ns;
     uint32_t head_bytes; /* of head[]: "name: value\r\n" lines, names in lower case, blanks
-                            trimmed, hop-by-hop fields (RFC 9110 7.6.1) left out, all checked */
+                            trimmed, all checked; left out: hop-by-hop fields (RFC 9110 7.6.1) and
+                            Content-Length, which is `length` */
     char head[SGD_FETCH_HEAD_BYTES];
     char upstream[64]; /* host:port that answered, for Proxy-Status next-hop */
     /* the fetchers' own */
@@ -70,7 +63,8 @@ struct sgd_fetch {
 /* Opens `threads` fetch threads with mail ids from `first_mail_id`. Blocks. */
 SG_MUST_USE enum sg_err sgd_fetchers_open(struct sg_mail *mail, uint16_t first_mail_id,
                                           uint32_t threads, struct sgd_fetchers **out);
-/* Aborts what runs, ends the threads. */
+/* Aborts what runs (each fetch still gets its DONE, as long as its worker's ring has room), ends
+ * the threads. After the last sgd_pools_unref() of everybody else. */
 void sgd_fetchers_close(struct sgd_fetchers *fetchers);
 /* Counted references: a configuration's pools live until the last fetch that uses them is done.
  * Health and back-off of origins that did not change carry over from `old` (may be NULL). */
@@ -87,7 +81,8 @@ SG_MUST_USE bool sgd_fetch_start(struct sgd_fetchers *fetchers, struct sgd_fetch
  * is paused (that is the back-pressure). */
 SG_MUST_USE bool sgd_fetch_window(struct sgd_fetchers *fetchers, struct sgd_fetch *fetch,
                                   uint8_t *memory, uint32_t bytes);
-/* Request body: `bytes` stay good until BODY_TAKEN told that they went; last: that was all. */
+/* Request body: `bytes` stay good until BODY_TAKEN told that they went, or DONE; last: that was
+ * all. At most SGD_FETCH_SPANS under way. */
 SG_MUST_USE bool sgd_fetch_body(struct sgd_fetchers *fetchers, struct sgd_fetch *fetch,
                                 const uint8_t *bytes, uint32_t len, bool last);
 SG_MUST_USE bool sgd_fetch_abort(struct sgd_fetchers *fetchers, struct sgd_fetch *fetch);
