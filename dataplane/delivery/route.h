@@ -6,13 +6,17 @@
 #include "base/str.h"
 
 struct sgd_routes;
+/* Borrows `config`, which must outlive *out. The caller owns *out. */
 SG_MUST_USE enum sg_err sgd_routes_open(const struct sg_config *config, struct sgd_routes **out);
+/* Accepts NULL. */
 void sgd_routes_close(struct sgd_routes *routes);
 
 #define SGD_SITE_NONE UINT32_MAX
 /* `authority` in lower case, its port is ignored; `path` normalised. An exact host beats a wildcard
- * (the longest one), that beats "*"; then the longest path prefix on a segment's border. */
+ * (the longest one), that beats "*"; then the longest path prefix on a segment's border. A host
+ * that has no site for the path does not fall back to a wildcard. *host_known tells the two misses
+ * apart (421 or 404). */
 uint32_t sgd_routes_find(const struct sgd_routes *routes, struct sg_str authority,
-                         struct sg_str path);
+                         struct sg_str path, bool *host_known);
 
 #endif
