@@ -1,0 +1,113 @@
+#include "dataplane/delivery/stored.h"
+
+#include "dataplane/http/cond.h"
+
+static bool in_list(struct sg_str name, const struct sg_str *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (sg_str_eq(name, list[i]))
+            return true;
+    return false;
+}
+
+/* Is `name` one of the field names in a directive's quoted list? */
+static bool is_listed(struct sg_str list, struct sg_str name)
+{
+    while (list.len > 0) {
+        const char *comma = memchr(list.ptr, ',', list.len);
+        size_t n = comma == NULL ? list.len : (size_t)(comma - list.ptr);
+        if (sg_str_eq_nocase(sg_str_trim((struct sg_str){list.ptr, n}), name))
+            return true;
+        list = sg_str_skip(list, n + 1);
+    }
+    return false;
+}
+
+static bool is_kept(const struct sg_conf_site *site, const struct sgd_cc *cc, struct sg_str name)
+{
+    static const struct sg_str dropped[] = {
+        {"content-length", 14},
+        {"age", 3},
+        {"transfer-encoding", 17},
+        {"streamgate-cache-control", 24},
+        {"proxy-authenticate", 18},
+        {"proxy-authentication-info", 25},
+        {"proxy-authorization", 19},
+        {"connection", 10},
+        {"keep-alive", 10},
+        {"trailer", 7},
+        {"upgrade", 7},
+    };
+    if (in_list(name, dropped, SG_COUNT(dropped)))
+        return false;
+    if ((cc->flags & SGD_CC_PRIVATE_FIELDS) && is_listed(cc->private_fields, name))
+        return false;
+    if ((cc->flags & SGD_CC_NO_CACHE_FIELDS) && is_listed(cc->no_cache_fields, name))
+        return false;
+    for (uint32_t i = 0; i < site->cache.tag_headers_count; i++)
+        if (sg_str_eq_nocase(name, sg_str_from(site->cache.tag_headers[i])))
+            return false;
+    return true;
+}
+
+static void out_field(struct sg_out *out, const struct sgd_field *field)
+{
+    sg_out_str(out, field->name);
+    sg_out_lit(out, ": ");
+    sg_out_str(out, field->value);
+    sg_out_lit(out, "\r\n");
+}
+
+static void out_date(struct sg_out *out, uint64_t response_ns)
+{
+    char date[29];
+    sgd_http_date_write((int64_t)(response_ns / 1000000000u), date);
+    out_field(out, &(struct sgd_field){SG_STR("date"), {date, sizeof(date)}});
+}
+
+void sgd_stored_head(const struct sg_conf_site *site, struct sg_str lines, uint64_t response_ns,
+                     struct sg_out *out)
+{
+    struct sgd_field field;
+    struct sgd_cc cc;
+    bool targeted;
+    sgd_cc_of_response(lines, &cc, &targeted);
+    if (sgd_lines_field(lines, SG_STR("date"), NULL).ptr == NULL)
+        out_date(out, response_ns);
+    while (sgd_lines_next(&lines, &field))
+        if (is_kept(site, &cc, field.name))
+            out_field(out, &field);
+}
+
+/* Fields of a 304 that say nothing new about the stored representation. */
+static bool freshens(struct sg_str name)
+{
+    static const struct sg_str kept[] = {
+        {"content-length", 14},
+        {"content-encoding", 16},
+        {"content-type", 12},
+        {"content-range", 13},
+    };
+    return !in_list(name, kept, SG_COUNT(kept));
+}
+
+void sgd_stored_freshen(const struct sg_conf_site *site, struct sg_str stored, struct sg_str lines,
+                        uint64_t response_ns, struct sg_out *out)
+{
+    struct sgd_field field;
+    struct sgd_cc cc;
+    bool targeted;
+    struct sg_str fresh = lines;
+    sgd_cc_of_response(lines, &cc, &targeted);
+    while (sgd_lines_next(&stored, &field)) {
+        bool replaced =
+            freshens(field.name) && sgd_lines_field(fresh, field.name, NULL).ptr != NULL;
+        if (!replaced && !sg_str_eq(field.name, SG_STR("date")))
+            out_field(out, &field);
+    }
+    if (sgd_lines_field(fresh, SG_STR("date"), NULL).ptr == NULL)
+        out_date(out, response_ns);
+    while (sgd_lines_next(&fresh, &field))
+        if (freshens(field.name) && is_kept(site, &cc, field.name))
+            out_field(out, &field);
+}

@@ -1,0 +1,18 @@
+/* stored - a response's head as it is kept: the origin's field lines without what is not the
+ * representation's (framing, ages, tags, what private= and no-cache= name). Pure. */
+#ifndef SGD_STORED_H
+#define SGD_STORED_H
+
+#include "base/config.h"
+#include "base/out.h"
+#include "dataplane/http/fresh.h"
+
+/* Writes what of `lines` is kept; a Date is added when the origin sent none (RFC 9110 6.6.1). */
+void sgd_stored_head(const struct sg_conf_site *site, struct sg_str lines, uint64_t response_ns,
+                     struct sg_out *out);
+/* A 304's fields over the stored ones (RFC 9111 section 3.2): every field that the 304 has replaces
+ * all of that name, but Content-Length, Content-Encoding, Content-Type and Content-Range. */
+void sgd_stored_freshen(const struct sg_conf_site *site, struct sg_str stored, struct sg_str lines,
+                        uint64_t response_ns, struct sg_out *out);
+
+#endif
