@@ -1,0 +1,99 @@
+#include "dataplane/delivery/delivery.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "dataplane/delivery/core.h"
+#include "dataplane/delivery/fill.h"
+#include "dataplane/delivery/filling.h"
+
+/* Of the exchanges that may run at once, how many may wait for content, and how many fetches and
+ * uploads may run for them. Memory is touched only when used. */
+#define WANTS_OF(exchanges)   ((exchanges) / 2 + 64)
+#define FILLS_OF(exchanges)   ((exchanges) / 8 + 64)
+#define UPLOADS_OF(exchanges) ((exchanges) / 32 + 16)
+
+static enum sg_err open_pools(struct sgd_delivery *d, uint32_t exchanges)
+{
+    enum sg_err err = sg_pool_init(&d->exchanges, exchanges, sgd_exchange_bytes());
+    if (err == SG_OK)
+        err = sg_pool_init(&d->wants, WANTS_OF(exchanges), sizeof(struct sgd_want));
+    if (err == SG_OK)
+        err = sg_pool_init(&d->fills, FILLS_OF(exchanges), sgd_fill_bytes());
+    if (err == SG_OK)
+        err = sg_pool_init(&d->uploads, UPLOADS_OF(exchanges), sizeof(struct sgd_upload));
+    return err;
+}
+
+enum sg_err sgd_delivery_open(struct sgd_worker *worker, uint32_t exchanges_max,
+                              struct sgd_delivery **out)
+{
+    SG_ASSERT(worker != NULL);
+    SG_ASSERT(out != NULL);
+    SG_ASSERT(exchanges_max > 0);
+    struct sgd_delivery *d = sg_boot_alloc(sizeof(*d));
+    if (d == NULL)
+        return SG_ENOMEM;
+    d->worker = worker;
+    for (size_t i = 0; i < SGD_FILL_BUCKETS; i++)
+        sg_list_init(&d->fills_by_key[i]);
+    for (size_t i = 0; i < SGD_WAIT_BUCKETS; i++)
+        sg_list_init(&d->waiting[i]);
+    sg_list_init(&d->outbox);
+    sg_list_init(&d->stuck);
+    sg_list_init(&d->patient);
+    d->salt = sg_clock_wall_ns() ^ (uint64_t)worker->id << 56;
+    d->request_serial = (uint64_t)worker->id << 56 | sg_clock_wall_ns() / SG_NS_PER_MS << 14;
+    enum sg_err err = open_pools(d, exchanges_max);
+    if (err != SG_OK)
+        goto out;
+    *out = SG_TAKE(d);
+out:
+    sgd_delivery_close(d);
+    return err;
+}
+
+void sgd_delivery_close(struct sgd_delivery *d)
+{
+    if (d == NULL)
+        return;
+    sg_pool_fini(&d->exchanges);
+    sg_pool_fini(&d->wants);
+    sg_pool_fini(&d->fills);
+    sg_pool_fini(&d->uploads);
+    sg_boot_free(d);
+}
+
+void sgd_delivery_message(struct sgd_delivery *d, const struct sg_msg *msg)
+{
+    struct sge_event event;
+    if (msg->type == SGE_MSG_BODY_MOVED) {
+        sgd_exchange_body_moved(d, msg->ptr[0]);
+    } else if (msg->type >= SGE_MSG_FIRST && msg->type <= SGE_MSG_LAST) {
+        if (sge_shard_message(d->worker->shard, msg, &event))
+            sgd_fill_store_event(d, &event);
+    } else if (msg->type >= SGD_FETCH_HEAD && msg->type < SGD_FETCH_LAST) {
+        sgd_fill_fetch_event(d, msg);
+    } else if (msg->type == SGD_MSG_WANT) {
+        sgd_fill_want(d, SG_CAST(sgd_want, msg->ptr[0]));
+    } else {
+        SG_ASSERT(msg->type == SGD_MSG_GOT);
+        sgd_exchange_got(d, SG_CAST(sgd_want, msg->ptr[0]));
+    }
+}
+
+uint64_t sgd_delivery_turn(struct sgd_delivery *d, uint64_t now_ns)
+{
+    sgd_want_outbox(d);
+    uint64_t wake_ns = sgd_fill_turn(d, now_ns);
+    sgd_exchange_timeouts(d, now_ns);
+    if (!sg_list_empty(&d->outbox))
+        wake_ns = SG_MIN(wake_ns, now_ns + SG_NS_PER_MS);
+    if (!sg_list_empty(&d->patient))
+        wake_ns = SG_MIN(wake_ns, now_ns + SG_NS_PER_SEC);
+    return wake_ns;
+}
+
+uint32_t sgd_delivery_busy(const struct sgd_delivery *d)
+{
+    return sg_pool_in_use(&d->exchanges) + sg_pool_in_use(&d->fills);
+}

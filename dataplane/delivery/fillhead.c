@@ -1,0 +1,432 @@
+#include "base/clock.h"
+#include "dataplane/delivery/cachekey.h"
+#include "dataplane/delivery/filling.h"
+#include "dataplane/delivery/reuse.h"
+#include "dataplane/delivery/stored.h"
+
+/* How long "this is not for sharing" is remembered: requests for it are not made to wait for each
+ * other meanwhile. */
+#define PASS_MARK_NS (30 * SG_NS_PER_SEC)
+/* A marker lives as long as there is room for it: its variants have their own freshness. */
+#define MARKER_NS (365ull * 24 * 3600 * SG_NS_PER_SEC)
+
+struct verdict {
+    struct sge_meta meta;
+    struct sgd_fresh fresh;
+    struct sg_str lines; /* of the fetch */
+    uint64_t asked_ns, came_ns;
+};
+
+static uint64_t seconds(uint64_t s)
+{
+    return s * SG_NS_PER_SEC;
+}
+
+static struct sgd_fresh_policy policy_of(const struct sg_conf_site *site, uint16_t status)
+{
+    const struct sg_conf_site_cache *c = &site->cache;
+    struct sgd_fresh_policy p = {
+        .default_ttl_ns = seconds(c->default_ttl_s),
+        .min_ttl_ns = seconds(c->min_ttl_s),
+        .max_ttl_ns = seconds(c->max_ttl_s),
+        .swr_ns = seconds(c->stale_while_revalidate_s),
+        .sie_ns = seconds(c->stale_if_error_s),
+    };
+    for (uint32_t i = 0; i < c->negative_count; i++)
+        if (c->negative[i].status == status)
+            p.negative_ttl_ns = seconds(c->negative[i].ttl_s);
+    return p;
+}
+
+/* What HTTP says of a response of `status` with `lines` (the stored ones after a 304). */
+static void judge(const struct sgd_fill *fill, const struct sgd_request *req, uint16_t status,
+                  struct sg_str lines, struct verdict *v)
+{
+    const struct sgd_fetch *fetch = &fill->fetch;
+    struct sgd_fresh_policy policy = policy_of(fill->site, status);
+    v->asked_ns = fetch->begin_wall_ns;
+    v->came_ns = fetch->head_wall_ns;
+    sgd_fresh_of_response(req, status, lines, &policy, v->asked_ns, v->came_ns, &v->fresh);
+    v->meta.status = status;
+    v->meta.flags = v->fresh.flags;
+    v->meta.birth_purge_seq = fill->purge_seq;
+    v->meta.response_ns = v->came_ns;
+    v->meta.initial_age_ns = v->fresh.initial_age_ns;
+    v->meta.lifetime_ns = v->fresh.lifetime_ns;
+    v->meta.stale_while_ns = v->fresh.swr_ns;
+    v->meta.stale_error_ns = v->fresh.sie_ns;
+    sgd_cachekey_purge_marks(fill->site, (struct sg_str){fill->key.bytes.ptr, fill->primary_len},
+                             lines, &v->meta);
+}
+
+static struct sg_str fetched_lines(const struct sgd_fill *fill)
+{
+    return (struct sg_str){fill->fetch.head, fill->fetch.head_bytes};
+}
+
+static bool has_body(const struct sgd_fill *fill)
+{
+    const struct sgd_fetch *fetch = &fill->fetch;
+    if (fetch->status == 204 || fetch->status == 304 || sg_str_eq(fetch->method, SG_STR("HEAD")))
+        return false;
+    return !(fetch->length_known && fetch->length == 0);
+}
+
+/* No room for it: the viewers are told, the fetch ends. */
+static void give_up(struct sgd_fill *fill)
+{
+    sgd_fill_answer_all(fill, SGD_GOT_FULL);
+    sgd_fill_abandon(fill);
+}
+
+/* The body that the fetch will fill. False: no room. */
+static bool open_body(struct sgd_fill *fill, uint32_t tenant, bool once)
+{
+    const struct sgd_fetch *fetch = &fill->fetch;
+    uint64_t bytes = fetch->length_known ? fetch->length : SGE_LENGTH_UNKNOWN;
+    if (!has_body(fill))
+        return true;
+    fill->body = sge_body_make(fill->d->worker->shard, bytes, tenant, once);
+    if (fill->body == NULL)
+        return false;
+    fill->end_slice = UINT32_MAX;
+    if (bytes != SGE_LENGTH_UNKNOWN)
+        fill->end_slice = (uint32_t)((bytes - 1) / sge_body_slice_bytes(fill->body) + 1);
+    return true;
+}
+
+static struct sge_object *make_object(struct sgd_fill *fill, const struct sge_key *key,
+                                      struct verdict *v)
+{
+    char memory[SGE_HEAD_BYTES_MAX];
+    struct sg_out head = sg_out_init(memory, sizeof(memory));
+    const struct sgd_fetch *fetch = &fill->fetch;
+    sgd_stored_head(fill->site, v->lines, v->came_ns, &head);
+    if (head.full)
+        return NULL;
+    v->meta.body_bytes = fetch->length_known  ? fetch->length
+                         : fill->body != NULL ? SGE_LENGTH_UNKNOWN
+                                              : 0;
+    struct sge_object_new from = {key, &v->meta, sg_out_view(&head), fill->body};
+    return sge_object_make(fill->d->worker->shard, &from);
+}
+
+/* ---- for the store ---- */
+
+/* An object of no use to viewers, at the primary key or the fill's: a Vary or a pass mark. */
+static struct sge_object *publish_mark(struct sgd_fill *fill, const struct sge_key *key,
+                                       uint16_t flag, uint64_t lifetime_ns, struct sg_str head)
+{
+    struct sge_meta meta = {
+        .flags = flag,
+        .birth_purge_seq = fill->purge_seq,
+        .response_ns = fill->fetch.head_wall_ns,
+        .lifetime_ns = lifetime_ns,
+    };
+    struct sge_object_new from = {key, &meta, head, NULL};
+    struct sge_object *mark = NULL;
+    sgd_cachekey_purge_marks(fill->site, (struct sg_str){fill->key.bytes.ptr, fill->primary_len},
+                             SG_STR_NONE, &meta);
+    mark = sge_object_make(fill->d->worker->shard, &from);
+    if (mark != NULL) {
+        sg_hold_ref(&mark->hold);
+        sge_object_publish(fill->d->worker->shard, mark, flag == SGD_STORE_VARY_MARK);
+    }
+    return mark;
+}
+
+static void primary_key(const struct sgd_fill *fill, struct sge_key *key)
+{
+    sge_key_make(fill->d->worker->content, (struct sg_str){fill->key.bytes.ptr, fill->primary_len},
+                 fill->primary_len, key);
+}
+
+/* The marker at the primary key that lists `names`: the one that is there, or a new one. */
+static struct sge_object *marker_for(struct sgd_fill *fill, struct sg_str names)
+{
+    struct sge_key key;
+    primary_key(fill, &key);
+    struct sge_object *marker = sge_content_find(fill->d->worker->content, &key);
+    if (marker != NULL && (marker->meta.flags & SGD_STORE_VARY_MARK) &&
+        sg_str_eq(sgd_cachekey_marker_names(marker->head), names))
+        return marker;
+    if (marker != NULL)
+        sg_hold_unref(&marker->hold);
+    char memory[SGE_KEY_BYTES_MAX];
+    struct sg_out head = sg_out_init(memory, sizeof(memory));
+    sgd_cachekey_marker(fill->d->salt++ ^ fill->fetch.head_wall_ns, names, &head);
+    return head.full ? NULL
+                     : publish_mark(fill, &key, SGD_STORE_VARY_MARK, MARKER_NS, sg_out_view(&head));
+}
+
+/* Where the response belongs: the primary key, or its variant's, written to `memory`. */
+static bool place(struct sgd_fill *fill, const struct sgd_request *req, struct sg_str lines,
+                  char *memory, struct sge_object **marker, struct sge_key *key)
+{
+    char names_memory[1024];
+    struct sg_out names = sg_out_init(names_memory, sizeof(names_memory));
+    struct sg_out text = sg_out_init(memory, SGE_KEY_BYTES_MAX);
+    bool star = false;
+    *marker = NULL;
+    if (!sgd_vary_names(lines, &names, &star)) {
+        primary_key(fill, key);
+        return true;
+    }
+    if (star || names.full)
+        return false;
+    *marker = marker_for(fill, sg_out_view(&names));
+    if (*marker == NULL)
+        return false;
+    sgd_cachekey_variant((struct sg_str){fill->key.bytes.ptr, fill->primary_len}, (*marker)->head,
+                         req, &text);
+    if (!text.full)
+        sge_key_make(fill->d->worker->content, sg_out_view(&text), fill->primary_len, key);
+    return !text.full;
+}
+
+static bool same_variant(const struct sgd_fill *fill, const struct sge_object *marker,
+                         const struct sgd_want *want)
+{
+    char memory[SGE_KEY_BYTES_MAX];
+    struct sg_out text = sg_out_init(memory, sizeof(memory));
+    if (marker == NULL)
+        return true;
+    sgd_cachekey_variant((struct sg_str){fill->key.bytes.ptr, fill->primary_len}, marker->head,
+                         &want->req, &text);
+    return !text.full && sg_str_eq(sg_out_view(&text), fill->object->key.bytes);
+}
+
+/* The leader and all whom the response fits have it; the others begin anew. */
+static void give_all(struct sgd_fill *fill, const struct sge_object *marker,
+                     enum sge_cache_result how)
+{
+    struct sgd_delivery *d = fill->d;
+    struct sg_list others;
+    sg_list_init(&others);
+    for (struct sgd_want *want; (want = sgd_fill_pop(fill)) != NULL;) {
+        if (same_variant(fill, marker, want)) {
+            sgd_fill_give(fill, want, fill->object, how);
+            if (how == SGE_CACHE_MISS || how == SGE_CACHE_EXPIRED)
+                how = SGE_CACHE_COLLAPSED;
+        } else {
+            sg_list_push_back(&others, &want->node);
+        }
+    }
+    for (struct sg_list *node; (node = sg_list_pop_front(&others)) != NULL;) {
+        struct sgd_want *want = sg_list_entry(node, struct sgd_want, node);
+        want->rounds++;
+        sgd_fill_want(d, want);
+    }
+}
+
+static void publish(struct sgd_fill *fill)
+{
+    sg_hold_ref(&fill->object->hold);
+    sge_object_publish(fill->d->worker->shard, fill->object, true);
+    fill->published = true;
+}
+
+static void head_shared(struct sgd_fill *fill, struct verdict *v, const struct sge_key *key,
+                        struct sge_object *marker)
+{
+    bool expired = fill->base != NULL;
+    if (!open_body(fill, v->meta.tenant, false) ||
+        (fill->object = make_object(fill, key, v)) == NULL) {
+        give_up(fill);
+        return;
+    }
+    publish(fill);
+    sgd_fill_close_door(fill);
+    sgd_fill_enter(fill, SGD_FILL_BODY);
+    give_all(fill, marker, expired ? SGE_CACHE_EXPIRED : SGE_CACHE_MISS);
+    sgd_fill_pump(fill);
+}
+
+/* ---- for one viewer ---- */
+
+static void head_private(struct sgd_fill *fill, struct verdict *v)
+{
+    struct sgd_want *leader = sgd_fill_pop(fill);
+    SG_ASSERT(leader != NULL);
+    sgd_fill_close_door(fill);
+    sgd_fill_answer_all(fill, SGD_GOT_SOLO); /* the rest go on alone */
+    if (!open_body(fill, v->meta.tenant, true) ||
+        (fill->object = make_object(fill, &fill->key, v)) == NULL) {
+        leader->got = SGD_GOT_FULL;
+        sgd_want_answer(fill->d, leader);
+        sgd_fill_abandon(fill);
+        return;
+    }
+    sgd_fill_enter(fill, SGD_FILL_BODY);
+    leader->lease = fill;
+    leader->lease_serial = fill->serial;
+    sgd_fill_give(fill, leader, fill->object,
+                  fill->solo ? SGE_CACHE_PASS
+                             : (fill->base != NULL ? SGE_CACHE_EXPIRED : SGE_CACHE_MISS));
+    sgd_fill_pump(fill);
+}
+
+static bool fits_store(const struct sgd_fill *fill)
+{
+    const struct sgd_fetch *fetch = &fill->fetch;
+    uint64_t most = fill->snapshot->config->cache.object_bytes;
+    if (fill->solo || fetch->status == 206 || fetch->status == 304)
+        return false;
+    return most == 0 || !fetch->length_known || fetch->length <= most;
+}
+
+static void head_new(struct sgd_fill *fill)
+{
+    char memory[SGE_KEY_BYTES_MAX];
+    struct verdict v = {.lines = fetched_lines(fill)};
+    struct sgd_want *leader = sgd_fill_first(fill);
+    struct sge_object *marker = NULL;
+    struct sge_key key;
+    SG_ASSERT(leader != NULL);
+    judge(fill, &leader->req, fill->fetch.status, v.lines, &v);
+    if (fits_store(fill) && v.fresh.storable &&
+        place(fill, &leader->req, v.lines, memory, &marker, &key)) {
+        head_shared(fill, &v, &key, marker);
+    } else {
+        if (fill->base != NULL) /* what replaced it may not be kept; it is not valid any more */
+            sge_object_withdraw(fill->d->worker->shard, fill->base);
+        if (!fill->solo && fill->fetch.status < 500) {
+            struct sge_object *mark =
+                publish_mark(fill, &fill->key, SGD_STORE_PASS_MARK, PASS_MARK_NS, SG_STR_NONE);
+            if (mark != NULL)
+                sg_hold_unref(&mark->hold);
+        }
+        head_private(fill, &v);
+    }
+    if (marker != NULL)
+        sg_hold_unref(&marker->hold);
+}
+
+/* ---- validation ---- */
+
+/* A 304 about another representation than ours (RFC 9111 section 4.3.4). */
+static bool is_other(const struct sgd_fill *fill)
+{
+    struct sg_str ours = sgd_lines_field(fill->base->head, SG_STR("etag"), NULL);
+    struct sg_str theirs = sgd_lines_field(fetched_lines(fill), SG_STR("etag"), NULL);
+    return ours.ptr != NULL && theirs.ptr != NULL && !sg_str_eq(ours, theirs) &&
+           !sg_str_starts(theirs, SG_STR("W/"));
+}
+
+static void head_freshen(struct sgd_fill *fill)
+{
+    char memory[SGE_HEAD_BYTES_MAX];
+    struct sg_out head = sg_out_init(memory, sizeof(memory));
+    struct sge_object *base = fill->base;
+    struct verdict v = {0};
+    struct sgd_want *leader = sgd_fill_first(fill);
+    sgd_stored_freshen(fill->site, base->head, fetched_lines(fill), fill->fetch.head_wall_ns,
+                       &head);
+    v.lines = sg_out_view(&head);
+    judge(fill, &leader->req, base->meta.status, v.lines, &v);
+    v.meta.body_bytes = base->meta.body_bytes;
+    if (base->body != NULL)
+        v.meta.body_bytes = sge_body_bytes(base->body);
+    struct sge_object_new from = {&base->key, &v.meta, v.lines, base->body};
+    fill->object = head.full ? NULL : sge_object_make(fill->d->worker->shard, &from);
+    if (fill->object == NULL) {
+        give_up(fill);
+        return;
+    }
+    if (v.fresh.storable)
+        publish(fill);
+    else
+        sge_object_withdraw(fill->d->worker->shard, base);
+    sgd_fill_close_door(fill);
+    sgd_fill_enter(fill, SGD_FILL_BODY);
+    give_all(fill, NULL, SGE_CACHE_REVALIDATED);
+}
+
+/* The origin speaks of a representation that we do not have: ask again, without ours. */
+static void begin_anew(struct sgd_fill *fill)
+{
+    struct sgd_delivery *d = fill->d;
+    struct sg_list wants;
+    sg_list_init(&wants);
+    sge_object_withdraw(d->worker->shard, fill->base);
+    for (struct sgd_want *want; (want = sgd_fill_pop(fill)) != NULL;)
+        sg_list_push_back(&wants, &want->node);
+    sgd_fill_enter(fill, SGD_FILL_BODY);
+    sgd_fill_abandon(fill);
+    for (struct sg_list *node; (node = sg_list_pop_front(&wants)) != NULL;) {
+        struct sgd_want *want = sg_list_entry(node, struct sgd_want, node);
+        want->rounds++;
+        sgd_fill_want(d, want);
+    }
+}
+
+static bool give_stale(struct sgd_fill *fill)
+{
+    const struct sgd_want *leader = sgd_fill_first(fill);
+    uint64_t wall_ns = fill->d->worker->wall_ns;
+    if (fill->base == NULL || fill->slice_fill || leader == NULL ||
+        !sgd_reuse_on_error(&fill->base->meta, &leader->cc, wall_ns))
+        return false;
+    for (struct sgd_want *want; (want = sgd_fill_pop(fill)) != NULL;)
+        sgd_fill_give(fill, want, fill->base, SGE_CACHE_STALE);
+    return true;
+}
+
+/* ---- a slice of something stored ---- */
+
+/* "bytes first-" of the answer is where we asked. */
+static bool is_our_range(const struct sgd_fill *fill)
+{
+    char want[40];
+    struct sg_out out = sg_out_init(want, sizeof(want));
+    struct sg_str range = sgd_lines_field(fetched_lines(fill), SG_STR("content-range"), NULL);
+    struct sg_str etag = sgd_lines_field(fetched_lines(fill), SG_STR("etag"), NULL);
+    sg_out_lit(&out, "bytes ");
+    sg_out_u64(&out, (uint64_t)fill->fill_slice * sge_body_slice_bytes(fill->body));
+    sg_out_char(&out, '-');
+    return fill->fetch.status == 206 && sg_str_starts(range, sg_out_view(&out)) &&
+           sg_str_eq(etag, sgd_lines_field(fill->base->head, SG_STR("etag"), NULL));
+}
+
+static void head_slice(struct sgd_fill *fill)
+{
+    if (!is_our_range(fill)) { /* it changed: what we have is no longer whole */
+        sge_object_withdraw(fill->d->worker->shard, fill->base);
+        sgd_fill_answer_all(fill, SGD_GOT_ERROR);
+        sgd_fill_enter(fill, SGD_FILL_BODY);
+        sgd_fill_abandon(fill);
+        return;
+    }
+    sgd_fill_enter(fill, SGD_FILL_BODY);
+    sgd_fill_answer_all(fill, SGD_GOT_SLICE);
+    sgd_fill_pump(fill);
+}
+
+/* ---- ---- */
+
+void sgd_fill_on_head(struct sgd_fill *fill)
+{
+    uint16_t status = fill->fetch.status;
+    SG_ASSERT(fill->state == SGD_FILL_FETCH);
+    if (fill->slice_fill) {
+        head_slice(fill);
+    } else if (status == 304 && fill->base != NULL) {
+        if (is_other(fill))
+            begin_anew(fill);
+        else
+            head_freshen(fill);
+    } else if (status >= 500 && give_stale(fill)) {
+        sgd_fill_abandon(fill);
+    } else {
+        head_new(fill);
+    }
+}
+
+void sgd_fill_on_failure(struct sgd_fill *fill)
+{
+    sgd_fill_close_door(fill);
+    if (fill->slice_fill)
+        sge_body_slice_abandon(fill->d->worker->shard, fill->body, fill->fill_slice);
+    if (!give_stale(fill))
+        sgd_fill_answer_all(fill, SGD_GOT_ERROR);
+}
