@@ -1,4 +1,5 @@
-/* keys - what a finished handshake leaves: traffic secrets or keys, sequence numbers, suite. */
+/* keys - what a finished handshake leaves: traffic secrets or keys, sequence numbers, suite; and
+ * the part of the key schedules that comes after it (RFC 8446 section 7, RFC 5246 section 6.3). */
 #ifndef SGD_TLS_KEYS_H
 #define SGD_TLS_KEYS_H
 
@@ -21,5 +22,18 @@ struct sgd_tls_keys {
     bool ktls;          /* the listener lets the kernel send, if it can */
     struct sgd_tls_direction tx, rx;
 };
+
+/* 16 or 32 bytes. */
+uint8_t sgd_tls_key_len(enum sgd_tls_aead aead);
+/* TLS 1.3: key and iv from `dir->secret`; the sequence begins at 0. */
+void sgd_tls_direction_derive(enum sgd_tls_aead aead, uint8_t secret_len,
+                              struct sgd_tls_direction *dir);
+/* TLS 1.3 KeyUpdate: the next secret, then the same. */
+void sgd_tls_direction_next(enum sgd_tls_aead aead, uint8_t secret_len,
+                            struct sgd_tls_direction *dir);
+/* TLS 1.2: both directions' keys of a server, from the master secret; sequence numbers and explicit
+ * nonces are the caller's. */
+void sgd_tls12_derive(const uint8_t master[48], const uint8_t client_random[32],
+                      const uint8_t server_random[32], struct sgd_tls_keys *keys);
 
 #endif

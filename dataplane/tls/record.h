@@ -77,8 +77,9 @@ enum sgd_tlsrec_got {
     SGD_TLSREC_END,   /* close_notify: nothing more will come; sending may go on */
     SGD_TLSREC_FAILED /* *why says how; later calls say the same */
 };
-/* Takes at most one record off the front of *in (advances *in and *in_len). The bytes at *in are
- * overwritten. *plain and *plain_len are written only with DATA, *why only with FAILED. */
+/* Takes records off the front of *in (advances *in and *in_len) until one has something to tell.
+ * The bytes at *in are overwritten. *plain and *plain_len are written only with DATA, *why only
+ * with FAILED. */
 SG_MUST_USE enum sgd_tlsrec_got sgd_tlsrec_open(struct sgd_tlsrec *rec, uint8_t **in,
                                                 size_t *in_len, uint8_t **plain, size_t *plain_len,
                                                 enum sgd_close *why);

@@ -1,0 +1,83 @@
+#include "dataplane/tls/keys.h"
+
+#include "base/assert.h"
+#include "base/sys/crypto.h"
+#include "dataplane/sys/osslhmac.h"
+
+#include <string.h>
+
+#define KEY_BLOCK_MAX (2 * (32 + 12))
+
+uint8_t sgd_tls_key_len(enum sgd_tls_aead aead)
+{
+    return aead == SGD_TLS_AES_128_GCM ? 16 : 32;
+}
+
+/* HKDF-Expand-Label with an empty context. All that TLS asks of it after the handshake is no longer
+ * than one block of the hash, so it is one HMAC. */
+static void expand_label(uint8_t hash_len, const uint8_t *secret, const char *label, uint8_t *out,
+                         uint8_t out_len)
+{
+    uint8_t info[32] = {0, out_len}, block[48];
+    size_t label_len = strlen(label), n = 2;
+    SG_ASSERT(out_len <= hash_len);
+    SG_ASSERT(label_len + 11 <= sizeof(info));
+    info[n++] = (uint8_t)(6 + label_len);
+    memcpy(info + n, "tls13 ", 6);
+    memcpy(info + n + 6, label, label_len);
+    n += 6 + label_len;
+    info[n++] = 0; /* the context's length */
+    info[n++] = 1; /* HKDF-Expand's counter */
+    sgd_hmac(hash_len, (struct sgd_span){secret, hash_len}, &(struct sgd_span){info, n}, 1, block);
+    memcpy(out, block, out_len);
+    sg_wipe(block, sizeof(block));
+}
+
+void sgd_tls_direction_derive(enum sgd_tls_aead aead, uint8_t secret_len,
+                              struct sgd_tls_direction *dir)
+{
+    expand_label(secret_len, dir->secret, "key", dir->key, sgd_tls_key_len(aead));
+    expand_label(secret_len, dir->secret, "iv", dir->iv, sizeof(dir->iv));
+    dir->seq = 0;
+}
+
+void sgd_tls_direction_next(enum sgd_tls_aead aead, uint8_t secret_len,
+                            struct sgd_tls_direction *dir)
+{
+    expand_label(secret_len, dir->secret, "traffic upd", dir->secret, secret_len);
+    sgd_tls_direction_derive(aead, secret_len, dir);
+}
+
+/* TLS 1.2's PRF for the key block: P_hash(master, "key expansion" + server + client random). */
+static void prf12(uint8_t hash_len, struct sgd_span master, struct sgd_span s, struct sgd_span c,
+                  uint8_t *out, size_t out_len)
+{
+    static const char label[] = "key expansion";
+    struct sgd_span seed[4] = {{NULL, 0}, {(const uint8_t *)label, sizeof(label) - 1}, s, c};
+    uint8_t a[48], block[48];
+    sgd_hmac(hash_len, master, seed + 1, 3, a); /* A(1) */
+    for (size_t done = 0; done < out_len; done += hash_len) {
+        seed[0] = (struct sgd_span){a, hash_len};
+        sgd_hmac(hash_len, master, seed, 4, block);
+        memcpy(out + done, block, SG_MIN((size_t)hash_len, out_len - done));
+        sgd_hmac(hash_len, master, seed, 1, a);
+    }
+    sg_wipe(a, sizeof(a));
+    sg_wipe(block, sizeof(block));
+}
+
+void sgd_tls12_derive(const uint8_t master[48], const uint8_t client_random[32],
+                      const uint8_t server_random[32], struct sgd_tls_keys *keys)
+{
+    uint8_t block[KEY_BLOCK_MAX];
+    size_t key_len = sgd_tls_key_len(keys->aead);
+    size_t iv_len = keys->aead == SGD_TLS_CHACHA20_POLY1305 ? 12 : 4;
+    size_t need = 2 * (key_len + iv_len);
+    prf12(keys->secret_len, (struct sgd_span){master, 48}, (struct sgd_span){server_random, 32},
+          (struct sgd_span){client_random, 32}, block, need);
+    memcpy(keys->rx.key, block, key_len); /* the client writes first in the block */
+    memcpy(keys->tx.key, block + key_len, key_len);
+    memcpy(keys->rx.iv, block + 2 * key_len, iv_len);
+    memcpy(keys->tx.iv, block + 2 * key_len + iv_len, iv_len);
+    sg_wipe(block, sizeof(block));
+}
