@@ -51,6 +51,9 @@ struct sgd_proto {
     void (*wake)(void *self, uint64_t now_ns);
     /* The last call about this connection. */
     void (*closed)(void *self, enum sgd_close why);
+    /* The worker drains: close as soon as nothing is under way. May be NULL: the connection then
+     * lives until the drain's deadline. */
+    void (*drain)(void *self, uint64_t now_ns);
 };
 
 /* Who is at the other end, after PROXY protocol. Valid as long as the conn. */
@@ -98,7 +101,7 @@ struct sgd_region {
 
 /* What a listener is to the engine. */
 struct sgd_listener {
-    int fd;         /* bound, listening, non-blocking; SO_REUSEPORT, one a worker */
+    int fd;         /* bound, listening; SO_REUSEPORT, one a worker */
     uint16_t index; /* in the configuration */
 };
 
@@ -114,9 +117,11 @@ struct sgd_engine_ops {
     uint32_t (*turn)(struct sgd_engine *engine, uint64_t wake_at_ns);
     /* Stops accepting; connections go on. The listeners' descriptors are no longer used. */
     void (*stop_accepting)(struct sgd_engine *engine);
-    /* Calls visit() for each live connection's protocol: for draining. */
+    /* Calls visit() for each connection that still has a protocol. */
     void (*each_conn)(struct sgd_engine *engine,
-                      void (*visit)(struct sgd_conn *conn, void *self, void *arg), void *arg);
+                      void (*visit)(struct sgd_conn *conn, const struct sgd_proto *proto,
+                                    void *self, void *arg),
+                      void *arg);
     uint32_t (*conn_count)(const struct sgd_engine *engine);
     /* Aborts what is left. Accepts NULL. */
     void (*close)(struct sgd_engine *engine);

@@ -5,6 +5,7 @@
 #ifndef SGD_WORKER_H
 #define SGD_WORKER_H
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/mail.h"
 #include "dataplane/engine/engine.h"
@@ -18,6 +19,7 @@ struct sgd_delivery; /* one worker's exchanges and fills: dataplane/delivery */
 struct sgd_fetchers;
 struct sgd_gate;
 struct sgd_gate_core;
+struct sgd_handshake_next; /* dataplane/tls/handshake.h */
 struct sgd_pools;
 struct sgd_routes;     /* host and path to site: dataplane/delivery/route.h */
 struct sgd_handshakes; /* TLS handshakes under way: dataplane/tls/handshake.h */
@@ -36,6 +38,10 @@ struct sgd_snapshot {
     struct sgd_pools *pools;
     struct sgd_tls_ctx **tls; /* by listener; NULL for a plain one */
 };
+/* Takes over everything in `parts` but refs and serial, also when it fails. The caller holds the
+ * one reference. */
+SG_MUST_USE enum sg_err sgd_snapshot_open(const struct sgd_snapshot *parts, uint32_t serial,
+                                          struct sgd_snapshot **out);
 void sgd_snapshot_ref(struct sgd_snapshot *snapshot);
 /* The last one frees it; any thread. */
 void sgd_snapshot_unref(struct sgd_snapshot *snapshot);
@@ -59,14 +65,35 @@ struct sgd_worker {
     struct sgd_delivery *delivery;
     struct sgd_tlscrypto *tls_crypto; /* opened before the engine, closed after it */
     struct sgd_handshakes *handshakes;
-    uint64_t now_ns;  /* monotonic, once a turn */
-    uint64_t wall_ns; /* Unix, once a turn */
-    bool draining;
+    const struct sgd_handshake_next *protocols; /* what may speak after accept or handshake */
+    uint64_t now_ns;                            /* monotonic, once a turn */
+    uint64_t wall_ns;                           /* Unix, once a turn */
+    uint64_t drain_deadline_ns;                 /* SG_NEVER until SGD_MSG_DRAIN */
+    bool draining; /* take no new requests; what is idle closes (sgd_proto.drain) */
+    bool stopping;
 };
+
+/* What control threads tell a worker, beside what dataplane/delivery takes. */
+enum sgd_worker_msg {
+    SGD_MSG_SNAPSHOT = 0x400, /* ptr[0] snapshot: a reference that is the worker's from now on */
+    SGD_MSG_DRAIN,            /* arg64: monotonic ns after which what is left is cut */
+    SGD_MSG_STOP,             /* leave the loop now */
+};
+
+/* The thread's life: turns until stopped, or until a drain is over. The caller filled in the fields
+ * above and owns them; the engine must have been opened, and is closed by the caller on the same
+ * thread afterwards. */
+void sgd_worker_run(struct sgd_worker *worker);
 
 /* For engines, around the wait for events: no RCU reference is held across. */
 void sgd_worker_offline(struct sgd_worker *worker);
 void sgd_worker_online(struct sgd_worker *worker);
+/* For engines, before a turn's first callback: reads the clocks. */
+static inline void sgd_worker_tick(struct sgd_worker *worker)
+{
+    worker->now_ns = sg_clock_mono_ns();
+    worker->wall_ns = sg_clock_wall_ns();
+}
 /* For engines: a new connection. Decides TLS or plain, sets the proto. False: refuse it. */
 SG_MUST_USE bool sgd_worker_accept(struct sgd_worker *worker, struct sgd_conn *conn);
 

@@ -1,0 +1,187 @@
+/* Receiving: a multishot receive a connection, into buffers that the worker's connections share.
+ * What the protocol does not take stays in its buffer, in a list of the connection's, and the
+ * receive is cancelled: back-pressure reaches the peer by TCP's own window. */
+#include "dataplane/engine/uring/uring_engine.h"
+
+#include "base/alloc.h"
+
+#include <sys/mman.h>
+
+enum sg_err sgd_ue_recv_open(struct sgd_engine *engine)
+{
+    size_t bytes = (size_t)SGD_UE_RECV_BYTES * SGD_UE_RECV_COUNT;
+    engine->recv_buffers = sg_boot_alloc_array(SGD_UE_RECV_COUNT, sizeof(*engine->recv_buffers));
+    if (engine->recv_buffers == NULL)
+        return SG_ENOMEM;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return SG_ENOMEM;
+    engine->recv_memory = memory;
+    return sgd_ring_provide(engine->ring, memory, SGD_UE_RECV_COUNT, SGD_UE_RECV_BYTES);
+}
+
+void sgd_ue_recv_close(struct sgd_engine *engine)
+{
+    if (engine->recv_memory != NULL)
+        munmap(engine->recv_memory, (size_t)SGD_UE_RECV_BYTES * SGD_UE_RECV_COUNT);
+    sg_boot_free(engine->recv_buffers);
+}
+
+void sgd_ue_recv_arm(struct sgd_conn *conn)
+{
+    if (conn->recv != SGD_UE_RECV_OFF || conn->fin_in || conn->state == SGD_UE_DEAD)
+        return;
+    conn->recv = SGD_UE_RECV_ARMED;
+    conn->ops++;
+    sgd_ring_recv_multishot(conn->engine->ring, conn->fd, sgd_ue_tag_of(conn, SGD_UE_TAG_RECV));
+}
+
+void sgd_ue_recv_cancel(struct sgd_conn *conn)
+{
+    if (conn->recv != SGD_UE_RECV_ARMED)
+        return;
+    conn->recv = SGD_UE_RECV_CANCELLED;
+    sgd_ring_cancel_tag(conn->engine->ring, sgd_ue_tag_of(conn, SGD_UE_TAG_RECV));
+}
+
+/* A buffer came back: those who found none left may try again. */
+static void recv_give_back(struct sgd_engine *engine, uint16_t id)
+{
+    SG_ASSERT(engine->recv_held > 0);
+    engine->recv_held--;
+    sgd_ring_give_back(engine->ring, id);
+    struct sg_list *node = sg_list_pop_front(&engine->starved_recv);
+    if (node == NULL)
+        return;
+    struct sgd_conn *conn = sg_list_entry(node, struct sgd_conn, starved_recv);
+    SG_ASSERT(conn->recv == SGD_UE_RECV_STARVED);
+    conn->recv = SGD_UE_RECV_OFF;
+    sgd_ue_conn_ready(conn);
+}
+
+static void recv_hold(struct sgd_conn *conn, uint16_t id, uint16_t len)
+{
+    struct sgd_ue_recv_buffer *buffers = conn->engine->recv_buffers;
+    SG_ASSERT(id < SGD_UE_RECV_COUNT && len <= SGD_UE_RECV_BYTES);
+    buffers[id] = (struct sgd_ue_recv_buffer){SGD_UE_RECV_END, 0, len};
+    if (conn->held_count++ == 0)
+        conn->held_first = id;
+    else
+        buffers[conn->held_last].next = id;
+    conn->held_last = id;
+    conn->engine->recv_held++;
+}
+
+static void recv_release_first(struct sgd_conn *conn)
+{
+    uint16_t id = conn->held_first;
+    SG_ASSERT(conn->held_count > 0);
+    conn->held_first = conn->engine->recv_buffers[id].next;
+    conn->held_count--;
+    recv_give_back(conn->engine, id);
+}
+
+void sgd_ue_recv_drop(struct sgd_conn *conn)
+{
+    while (conn->held_count > 0)
+        recv_release_first(conn);
+}
+
+static bool recv_may_feed(const struct sgd_conn *conn)
+{
+    return conn->state == SGD_UE_OPEN && !conn->paused && !conn->want_close && !conn->want_abort;
+}
+
+/* Offers what is held; a short answer pauses. */
+void sgd_ue_recv_feed(struct sgd_conn *conn)
+{
+    struct sgd_engine *engine = conn->engine;
+    while (conn->held_count > 0 && recv_may_feed(conn)) {
+        struct sgd_ue_recv_buffer *buffer = &engine->recv_buffers[conn->held_first];
+        const uint8_t *bytes = engine->recv_memory + (size_t)conn->held_first * SGD_UE_RECV_BYTES;
+        size_t len = (size_t)buffer->len - buffer->offset;
+        size_t taken = conn->proto->input(conn->self, bytes + buffer->offset, len, engine->now_ns);
+        SG_ASSERT(taken <= len);
+        buffer->offset += (uint16_t)taken;
+        if (taken == len)
+            recv_release_first(conn);
+        else
+            conn->paused = true;
+    }
+    if (conn->held_count == 0 && conn->fin_in && !conn->fin_told && recv_may_feed(conn)) {
+        conn->fin_told = true;
+        conn->proto->input_end(conn->self, engine->now_ns);
+    }
+}
+
+/* One client must not drain what all share: past half of it, whoever holds more than a few goes. */
+static bool recv_hoards(const struct sgd_conn *conn)
+{
+    return conn->held_count > SGD_UE_RECV_HELD_MAX &&
+           conn->engine->recv_held > SGD_UE_RECV_COUNT / 2;
+}
+
+static void recv_starved(struct sgd_conn *conn)
+{
+    struct sgd_engine *engine = conn->engine;
+    sge_stat_add(engine->worker->stats, SGE_STAT_pool_empty, 1);
+    if (engine->recv_held == 0) { /* all came back meanwhile */
+        sgd_ue_conn_ready(conn);
+        return;
+    }
+    conn->recv = SGD_UE_RECV_STARVED;
+    sg_list_push_back(&engine->starved_recv, &conn->starved_recv);
+}
+
+static void recv_bytes(struct sgd_conn *conn, const struct sgd_cqe *cqe)
+{
+    sge_stat_add(conn->engine->worker->stats, SGE_STAT_received_bytes, (uint64_t)cqe->result);
+    recv_hold(conn, cqe->buffer, (uint16_t)cqe->result);
+    if (conn->state == SGD_UE_OPEN) {
+        sgd_ue_recv_feed(conn);
+        if (conn->paused && recv_hoards(conn))
+            sgd_ue_conn_die(conn, SGD_CLOSE_no_memory, true);
+        return;
+    }
+    sgd_ue_recv_drop(conn);
+    conn->linger_bytes += (uint32_t)cqe->result;
+    if (conn->state == SGD_UE_LINGER && conn->linger_bytes > SGD_UE_LINGER_BYTES)
+        sgd_ue_conn_die(conn, conn->why, true);
+}
+
+static void recv_failed(struct sgd_conn *conn, int32_t result)
+{
+    if (result == -ECANCELED || result == -EINTR || result == -EAGAIN)
+        sgd_ue_conn_ready(conn); /* paused and resumed meanwhile, perhaps */
+    else if (result == -ENOBUFS)
+        recv_starved(conn);
+    else
+        sgd_ue_conn_die(conn, result == -ETIMEDOUT ? SGD_CLOSE_send_timeout : SGD_CLOSE_peer_reset,
+                        false);
+}
+
+void sgd_ue_recv_done(struct sgd_conn *conn, const struct sgd_cqe *cqe)
+{
+    if (!cqe->more) {
+        SG_ASSERT(conn->ops > 0);
+        conn->ops--;
+        conn->recv = SGD_UE_RECV_OFF;
+    }
+    if (cqe->result > 0) {
+        SG_ASSERT(cqe->has_buffer);
+        recv_bytes(conn, cqe);
+        if (!cqe->more)
+            sgd_ue_conn_ready(conn); /* to arm again */
+    } else if (conn->state == SGD_UE_DEAD) {
+        sgd_ue_conn_ready(conn);
+    } else if (cqe->result == 0) {
+        if (cqe->has_buffer)
+            sgd_ring_give_back(conn->engine->ring, cqe->buffer);
+        conn->fin_in = true;
+        sgd_ue_recv_feed(conn);
+        sgd_ue_conn_ready(conn);
+    } else {
+        recv_failed(conn, cqe->result);
+    }
+}

@@ -1,0 +1,193 @@
+/* uring_engine - what the parts of the uring engine share: one engine a worker, its connections,
+ * its memory. Nobody outside dataplane/engine/uring/ includes it. docs/engine.md has the design. */
+#ifndef SGD_URING_ENGINE_H
+#define SGD_URING_ENGINE_H
+
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/slice.h"
+#include "dataplane/engine/engine.h"
+#include "dataplane/engine/wheel.h"
+#include "dataplane/sys/uring.h"
+#include "dataplane/worker/worker.h"
+
+/* Receiving: provided buffers, small, so that an idle connection holds none. */
+#define SGD_UE_RECV_BYTES    4096u
+#define SGD_UE_RECV_COUNT    1024u
+#define SGD_UE_RECV_HELD_MAX 4u /* a paused connection's share that is never questioned */
+/* Sending. See docs/engine.md for how these were measured. */
+#define SGD_UE_SMALL_BYTES  (16u * 1024 + 512)
+#define SGD_UE_SMALL_COUNT  1024u
+#define SGD_UE_RECORD_BYTES (256u * 1024)
+#define SGD_UE_RECORD_COUNT 64u
+#define SGD_UE_BATCH_SLICES 8u
+#define SGD_UE_BATCH_COUNT  16384u
+#define SGD_UE_ZC_MIN       (32u * 1024)
+#define SGD_UE_CHUNK_BYTES  (512u * 1024)
+/* Work a turn. */
+#define SGD_UE_RING_ENTRIES  2048u
+#define SGD_UE_CQES_A_TURN   1024u
+#define SGD_UE_RUNS_A_TURN   1024u
+#define SGD_UE_TIMERS_A_TURN 512u
+/* Times of the engine's own. */
+#define SGD_UE_LINGER_NS         (2 * SG_NS_PER_SEC)
+#define SGD_UE_LINGER_BYTES      (1024u * 1024)
+#define SGD_UE_ACCEPT_BACKOFF_NS (100 * SG_NS_PER_MS)
+#define SGD_UE_RATE_CHECK_NS     (30 * SG_NS_PER_SEC)
+
+#define SGD_UE_LISTENERS_MAX 64u
+#define SGD_UE_BUFFERS_MAX   1024u /* registered ones: a region takes one a GiB */
+#define SGD_UE_BUFFER_BYTES  ((size_t)1 << 30)
+
+/* What a completion is about: the low bits of its tag; the rest is the object's address. */
+enum sgd_ue_tag {
+    SGD_UE_TAG_NONE,
+    SGD_UE_TAG_ACCEPT,
+    SGD_UE_TAG_WAKE,
+    SGD_UE_TAG_RECV,
+    SGD_UE_TAG_SEND,
+    SGD_UE_TAG_MASK = 7
+};
+
+enum sgd_ue_state {
+    SGD_UE_OPEN,    /* bytes go both ways */
+    SGD_UE_CLOSING, /* what pull() still gives is sent; input is dropped */
+    SGD_UE_LINGER,  /* FIN sent, closed() called; waits for the peer's FIN, drops what comes */
+    SGD_UE_DEAD, /* operations are cancelled, then the descriptor closed, then the rest awaited */
+};
+
+enum sgd_ue_recv { SGD_UE_RECV_OFF, SGD_UE_RECV_ARMED, SGD_UE_RECV_CANCELLED, SGD_UE_RECV_STARVED };
+
+/* Slices on their way: pulled together, given up together. Pool item. */
+struct sgd_ue_batch {
+    SG_MAGIC_FIELD;
+    uint8_t count, next;  /* slices, and the first not wholly sent */
+    bool op;              /* a send of it is in the kernel's hands */
+    uint8_t pool;         /* whose `memory` is: enum sgd_ue_memory */
+    uint16_t notifs;      /* zero-copy sends done, whose memory is still in use */
+    uint32_t next_offset; /* within slice `next` */
+    uint32_t bytes;       /* of payload, counted in conn->inflight */
+    uint32_t memory_len, memory_sent;
+    uint32_t op_len;
+    uint8_t *memory; /* gathered or sealed bytes; NULL: the slices themselves are sent */
+    struct sgd_conn *conn;
+    struct sg_slice slices[SGD_UE_BATCH_SLICES];
+};
+#define sgd_ue_batch_MAGIC 0x75626174u
+
+enum sgd_ue_memory { SGD_UE_MEMORY_NONE, SGD_UE_MEMORY_SMALL, SGD_UE_MEMORY_RECORD };
+
+struct sgd_conn {
+    SG_MAGIC_FIELD;
+    int fd;
+    struct sgd_engine *engine;
+    const struct sgd_proto *proto;
+    void *self;
+    struct sg_list all;   /* engine->conns_live */
+    struct sg_list ready; /* engine->ready */
+    struct sg_list starved_recv, starved_send;
+    struct sgd_timer wake;      /* the protocol's */
+    struct sgd_timer guard;     /* the engine's: lingering, slow readers */
+    struct sgd_ue_batch *batch; /* the one being sent, or NULL */
+    uint8_t state;              /* enum sgd_ue_state */
+    uint8_t recv;               /* enum sgd_ue_recv */
+    uint8_t ops;                /* receive and send in the kernel's hands: 0 .. 2 */
+    uint8_t why;                /* enum sgd_close, once closing */
+    bool paused;                /* by the protocol, or because it took less than it was given */
+    bool fin_in;                /* the peer's FIN came */
+    bool fin_told;              /* ... and input_end() was called */
+    bool want_send;
+    bool pull_end; /* pull() said END */
+    bool want_close, want_abort;
+    uint16_t batches;                           /* of this connection, in any state */
+    uint16_t held_first, held_last, held_count; /* received buffers not yet consumed */
+    uint32_t inflight;                          /* payload bytes the transport has not given up */
+    uint32_t bound;                             /* for inflight */
+    uint32_t linger_bytes;
+    uint64_t sent_bytes;
+    uint64_t rate_bytes; /* sent_bytes at the last check */
+    struct sgd_peer peer;
+};
+#define sgd_conn_MAGIC 0x75636f6eu
+
+/* A received buffer somebody holds. */
+struct sgd_ue_recv_buffer {
+    uint16_t next, offset, len;
+};
+#define SGD_UE_RECV_END UINT16_MAX
+
+struct sgd_ue_listener {
+    struct sgd_listener listener;
+    struct sgd_engine *engine;
+    bool armed;
+} SG_ALIGNED;
+
+struct sgd_ue_region {
+    const uint8_t *base;
+    size_t bytes;
+    uint32_t first_buffer; /* SGD_RING_NO_BUFFER: not registered */
+};
+
+struct sgd_engine {
+    SG_MAGIC_FIELD;
+    struct sgd_worker *worker;
+    struct sgd_ring *ring;
+    bool accepting, waking;
+    uint64_t now_ns;
+    /* memory */
+    struct sg_pool conns, batches, small, records;
+    uint32_t record_buffer; /* the records are registered as, or SGD_RING_NO_BUFFER */
+    uint8_t *recv_memory;
+    struct sgd_ue_recv_buffer *recv_buffers;
+    uint32_t recv_held;
+    struct sgd_ue_region *regions;
+    size_t regions_count;
+    /* connections */
+    uint32_t conns_count;
+    struct sg_list conns_live;
+    struct sg_list ready;        /* to be run this turn */
+    struct sg_list starved_recv; /* no provided buffer was left */
+    struct sg_list starved_send; /* no batch or send memory was left */
+    struct sgd_wheel wheel;
+    struct sgd_timer accept_again;
+    struct sgd_ue_listener *listeners;
+    size_t listeners_count;
+    struct sgd_cqe cqes[256];
+};
+#define sgd_engine_MAGIC 0x75656e67u
+
+static inline uint64_t sgd_ue_tag_of(const void *object, enum sgd_ue_tag tag)
+{
+    SG_DASSERT(((uintptr_t)object & SGD_UE_TAG_MASK) == 0);
+    return (uintptr_t)object | tag;
+}
+
+/* accept.c */
+void sgd_ue_accept_arm(struct sgd_ue_listener *listener);
+void sgd_ue_accept_done(struct sgd_ue_listener *listener, const struct sgd_cqe *cqe);
+
+/* conn.c */
+void sgd_ue_conn_ready(struct sgd_conn *conn); /* has it run before the next wait */
+void sgd_ue_conn_run(struct sgd_conn *conn);
+void sgd_ue_conn_opened(struct sgd_engine *engine, int fd, uint16_t listener);
+/* Cancels all, tells the protocol. The memory goes later, in sgd_ue_conn_run(), once nothing of it
+ * is in the kernel's hands. */
+void sgd_ue_conn_die(struct sgd_conn *conn, enum sgd_close why, bool reset);
+void sgd_ue_conn_timer(struct sgd_engine *engine, struct sgd_timer *timer);
+
+/* recv.c */
+SG_MUST_USE enum sg_err sgd_ue_recv_open(struct sgd_engine *engine);
+void sgd_ue_recv_close(struct sgd_engine *engine);
+void sgd_ue_recv_arm(struct sgd_conn *conn);
+void sgd_ue_recv_cancel(struct sgd_conn *conn);
+void sgd_ue_recv_done(struct sgd_conn *conn, const struct sgd_cqe *cqe);
+void sgd_ue_recv_feed(struct sgd_conn *conn);
+void sgd_ue_recv_drop(struct sgd_conn *conn); /* gives back every buffer it holds */
+
+/* send.c */
+void sgd_ue_send_more(struct sgd_conn *conn);
+void sgd_ue_send_done(struct sgd_ue_batch *batch, const struct sgd_cqe *cqe);
+void sgd_ue_send_abandon(struct sgd_conn *conn);       /* dead: what no operation uses goes */
+bool sgd_ue_send_drained(const struct sgd_conn *conn); /* all that was pulled was taken */
+
+#endif

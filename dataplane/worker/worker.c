@@ -1,0 +1,135 @@
+#include "dataplane/worker/worker.h"
+
+#include "base/log.h"
+#include "base/sys/rcu.h"
+#include "dataplane/delivery/delivery.h"
+#include "dataplane/tls/handshake.h"
+
+#define MESSAGES_A_TURN 256u
+
+void sgd_worker_offline(struct sgd_worker *worker)
+{
+    if (worker->now_ns != 0)
+        sge_stat_add(worker->stats, SGE_STAT_loop_busy_ns, sg_clock_mono_ns() - worker->now_ns);
+    sg_rcu_offline();
+}
+
+void sgd_worker_online(struct sgd_worker *worker)
+{
+    sg_rcu_online();
+    (void)worker;
+}
+
+bool sgd_worker_accept(struct sgd_worker *worker, struct sgd_conn *conn)
+{
+    uint16_t listener = sgd_conn_peer(conn)->listener;
+    const struct sgd_snapshot *snapshot = worker->snapshot;
+    SG_ASSERT(listener < snapshot->config->listeners_count);
+    struct sgd_tls_ctx *tls = snapshot->tls != NULL ? snapshot->tls[listener] : NULL;
+    if (tls == NULL)
+        return worker->protocols->http1(worker, conn);
+    return sgd_handshake_start(worker->handshakes, conn, tls, worker->protocols, worker->now_ns,
+                               snapshot->config->limits.handshake_timeout_ms * SG_NS_PER_MS);
+}
+
+/* ---- draining ---- */
+
+static void worker_drain_conn(struct sgd_conn *conn, const struct sgd_proto *proto, void *self,
+                              void *arg)
+{
+    struct sgd_worker *worker = arg;
+    if (proto->drain != NULL)
+        proto->drain(self, worker->now_ns);
+    (void)conn;
+}
+
+static void worker_cut_conn(struct sgd_conn *conn, const struct sgd_proto *proto, void *self,
+                            void *arg)
+{
+    sgd_conn_abort(conn, SGD_CLOSE_drained);
+    (void)proto, (void)self, (void)arg;
+}
+
+static void worker_drain(struct sgd_worker *worker, uint64_t deadline_ns)
+{
+    worker->drain_deadline_ns = deadline_ns;
+    if (worker->draining)
+        return;
+    worker->draining = true;
+    worker->engine_ops->stop_accepting(worker->engine);
+    worker->engine_ops->each_conn(worker->engine, worker_drain_conn, worker);
+}
+
+static bool worker_drained(struct sgd_worker *worker)
+{
+    if (!worker->draining)
+        return false;
+    if (worker->engine_ops->conn_count(worker->engine) == 0 &&
+        sgd_delivery_busy(worker->delivery) == 0)
+        return true;
+    if (worker->now_ns < worker->drain_deadline_ns)
+        return false;
+    sg_info("worker %u: %u connections are cut at the end of the drain", worker->id,
+            worker->engine_ops->conn_count(worker->engine));
+    worker->engine_ops->each_conn(worker->engine, worker_cut_conn, worker);
+    worker->engine_ops->turn(worker->engine, 0);
+    return true;
+}
+
+/* ---- the loop ---- */
+
+static void worker_switch(struct sgd_worker *worker, struct sgd_snapshot *snapshot)
+{
+    SG_ASSERT(snapshot != NULL);
+    struct sgd_snapshot *old = worker->snapshot;
+    worker->snapshot = snapshot;
+    sgd_snapshot_unref(old);
+}
+
+static void worker_message(struct sgd_worker *worker, const struct sg_msg *msg)
+{
+    switch (msg->type) {
+    case SGD_MSG_SNAPSHOT:
+        worker_switch(worker, msg->ptr[0]);
+        break;
+    case SGD_MSG_DRAIN:
+        worker_drain(worker, msg->arg64);
+        break;
+    case SGD_MSG_STOP:
+        worker->stopping = true;
+        break;
+    default:
+        sgd_delivery_message(worker->delivery, msg);
+    }
+}
+
+/* A bounded number; what is left keeps the engine from sleeping. */
+static void worker_mail(struct sgd_worker *worker)
+{
+    struct sg_msg messages[16];
+    uint32_t total = 0, count;
+    do {
+        count = sg_mail_take(worker->mail, worker->id, messages, SG_COUNT(messages));
+        for (uint32_t i = 0; i < count; i++)
+            worker_message(worker, &messages[i]);
+        total += count;
+    } while (count == SG_COUNT(messages) && total < MESSAGES_A_TURN);
+}
+
+void sgd_worker_run(struct sgd_worker *worker)
+{
+    SG_ASSERT(worker->engine != NULL && worker->delivery != NULL);
+    SG_ASSERT(worker->snapshot != NULL && worker->protocols != NULL);
+    uint64_t wake_at_ns = 0;
+    worker->drain_deadline_ns = SG_NEVER;
+    sg_rcu_register();
+    while (!worker->stopping && !worker_drained(worker)) {
+        worker->engine_ops->turn(worker->engine, SG_MIN(wake_at_ns, worker->drain_deadline_ns));
+        worker_mail(worker);
+        sge_shard_turn(worker->shard, worker->now_ns);
+        wake_at_ns = sgd_delivery_turn(worker->delivery, worker->now_ns);
+        sge_stat_add(worker->stats, SGE_STAT_loop_turns, 1);
+        sg_rcu_quiescent();
+    }
+    sg_rcu_unregister();
+}
