@@ -179,7 +179,7 @@ def declared(path):
     body = text(path)
     undefined = set(re.findall(r"#\s*undef (\w+)", body))
     for number, line in enumerate(body.splitlines(), 1):
-        for pattern in (r"(?:struct|enum|union) (\w+)\s*{", r"#\s*define (\w+)",
+        for pattern in (r"(?:struct|enum|union) (\w+)\s*{", r"#\s*define (?!\w+_STATES\(X\))(\w+)",
                         r"[A-Za-z_][\w\s\*]*?\b(\w+)\((?!\*).*[;,)]?$"):
             found = re.match(pattern, line)
             if found and found[1] not in undefined:
