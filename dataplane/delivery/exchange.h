@@ -9,10 +9,10 @@
 #include "dataplane/delivery/plan.h"
 #include "dataplane/gate/gate.h"
 
-#define EXCHANGE_STATES(X) X(HEAD) X(WAIT) X(SEND) X(DONE)
+#define SGD_EXCHANGE_STATES(X) X(HEAD) X(WAIT) X(SEND) X(DONE)
 enum sgd_exchange_state {
 #define X(name) SGD_X_##name,
-    EXCHANGE_STATES(X)
+    SGD_EXCHANGE_STATES(X)
 #undef X
 };
 

@@ -6,10 +6,10 @@
 #include "dataplane/delivery/fill.h"
 #include "dataplane/origin/fetch.h"
 
-#define FILL_STATES(X) X(LOOKUP) X(FETCH) X(BODY) X(ENDING)
+#define SGD_FILL_STATES(X) X(LOOKUP) X(FETCH) X(BODY) X(ENDING)
 enum sgd_fill_state {
 #define X(name) SGD_FILL_##name,
-    FILL_STATES(X)
+    SGD_FILL_STATES(X)
 #undef X
 };
 
