@@ -25,6 +25,7 @@
 #define SGE_TAGS_MAX       32
 #define SGE_PREFIXES_MAX   16
 #define SGE_LENGTH_UNKNOWN UINT64_MAX
+#define SGE_SLICES_ALL     UINT32_MAX /* in place of a slice's number: all of a body's */
 
 /* A cache key: the bytes are compared, the hash (SipHash-2-4-128 under the store's own key) only
  * finds. Borrowed bytes. `owner_hash` is the hash of the primary key: all variants of one resource
@@ -88,7 +89,12 @@ SG_MUST_USE enum sg_err sge_content_open(const struct sge_content_conf *conf,
 /* After the workers ended: flushes what is written and closes. */
 void sge_content_close(struct sge_content *content);
 struct sge_shard *sge_content_shard(struct sge_content *content, uint16_t worker);
-/* The arena, for engines to register. */
+/* Gives `tenant` (as in meta.tenant) `percent` of the store as its own: others don't evict it from
+ * there, and it is evicted from first when it has more. 0: it competes with all others. False: 63
+ * tenants have shares already. Any one control thread at a time. */
+bool sge_content_share(struct sge_content *content, uint32_t tenant, uint32_t percent);
+/* The arena, for engines to register: in regions of 1 GiB (the last may be shorter). A slice's
+ * hold->region is the number of its region, and no slice crosses a border. */
 struct sge_arena_view {
     uint8_t *base;
     size_t bytes;
@@ -120,7 +126,9 @@ enum sge_read {
 enum sge_read sge_body_read(struct sge_body *body, uint64_t offset, uint64_t budget,
                             struct sg_slice *out, size_t max, size_t *count);
 /* Asks that worker `worker` be told (SGE_MSG_BODY_MOVED, ptr[0] the body) at the next progress or
- * end. True: something moved since the read, so read again instead of waiting. */
+ * end. True: something may have moved since the read, so read again instead of waiting. Call it
+ * right after a read that said WAIT; false comes at the second time at the latest, unless something
+ * really moved. */
 SG_MUST_USE bool sge_body_watch(struct sge_body *body, uint16_t worker);
 /* Length, or SGE_LENGTH_UNKNOWN while it is not known. */
 uint64_t sge_body_bytes(const struct sge_body *body);
@@ -154,11 +162,15 @@ SG_MUST_USE bool sge_body_window(struct sge_shard *shard, struct sge_body *body,
 /* `bytes` more of that slice are there: readers may have them. Tells watchers. */
 void sge_body_filled(struct sge_shard *shard, struct sge_body *body, uint32_t slice,
                      uint32_t bytes);
-/* The fill of everything is over, well (the length is now known) or not. Tells watchers. */
+/* The fill of everything is over, well (the length is now known) or not. Tells watchers. A body
+ * that is shorter than it was to be counts as not well, whatever `whole` says. */
 void sge_body_finish(struct sge_shard *shard, struct sge_body *body, bool whole);
-/* One slice's fill ended short (range fill): readers of that slice see MISSING again. */
+/* One slice's fill ended short (range fill): what came of it is dropped, and its readers see
+ * MISSING again. SGE_SLICES_ALL: undoes that claim. */
 void sge_body_slice_abandon(struct sge_shard *shard, struct sge_body *body, uint32_t slice);
-/* Marks slice as being filled: readers get WAIT rather than MISSING. False: it is, or is there. */
+/* Marks slice as being filled: readers get WAIT rather than MISSING. False: it is, or is there.
+ * SGE_SLICES_ALL: the whole body is on its way from its front, so that readers wait anywhere in it
+ * (for one fetch that brings everything; a body of unknown length begins like that). */
 SG_MUST_USE bool sge_body_slice_claim(struct sge_shard *shard, struct sge_body *body,
                                       uint32_t slice);
 uint32_t sge_body_slice_bytes(const struct sge_body *body);
@@ -189,6 +201,14 @@ struct sge_event {
 bool sge_shard_message(struct sge_shard *shard, const struct sg_msg *msg, struct sge_event *event);
 /* Once a loop turn: frees what other threads let go, a bounded amount of upkeep. */
 void sge_shard_turn(struct sge_shard *shard, uint64_t now_ns);
+/* For counters and status; on the owner's thread. */
+struct sge_shard_counts {
+    uint64_t total_bytes, used_bytes; /* of RAM */
+    uint64_t objects;                 /* findable now */
+    uint64_t evicted_objects, evicted_slices;
+    uint64_t no_room; /* times nothing could be evicted */
+};
+void sge_shard_counts(const struct sge_shard *shard, struct sge_shard_counts *out);
 
 enum sge_msg_type {
     SGE_MSG_FIRST = 0x100,

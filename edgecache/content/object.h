@@ -1,0 +1,36 @@
+/* object - a stored response: the public struct sge_object (content.h), and before it what only the
+ * store sees. Lies in one cell with its key and head behind it.
+ *
+ * The index holds one reference while it is published. When the last one is gone its memory waits
+ * for a grace period, since others may be looking at its key that very moment. */
+#ifndef SGE_CONTENT_OBJECT_H
+#define SGE_CONTENT_OBJECT_H
+
+#include "base/sys/rcu.h"
+#include "edgecache/content/store.h"
+
+struct sge_object_cell {
+    struct sg_rcuhash_node node; /* first: the index knows it by this */
+    struct sg_rcu_head rcu;
+    struct sge_entry entry;
+    struct sge_cell *cell;
+    _Atomic bool published; /* release before it enters the index: what a finder sees is whole */
+    bool listed;            /* the owner's: it is in the index */
+    struct sge_object object;
+};
+
+static inline struct sge_object_cell *sge_object_cell(struct sge_object *object)
+{
+    return SG_CONTAINER_OF(object, struct sge_object_cell, object);
+}
+
+/* ---- the owner's thread ---- */
+
+/* No longer findable in RAM; harmless for one that is not. */
+void sge_object_unlist(struct sge_shard *shard, struct sge_object *object);
+/* Leaves RAM to make room, and is remembered. */
+void sge_object_evict(struct sge_shard *shard, struct sge_object *object);
+/* Whether evicting it would free anything: nobody uses or fills it. */
+bool sge_object_idle(struct sge_object *object);
+
+#endif

@@ -1,0 +1,177 @@
+#include "edgecache/content/store.h"
+
+#include "edgecache/content/body.h"
+#include "edgecache/content/object.h"
+
+#define EVICT_ROUNDS  32 /* victims for one allocation */
+#define ROUNDS_SINGLE 4  /* of these, before a victim's whole block is cleared */
+#define MATES_MAX     256
+#define TURN_ROUNDS   8 /* victims a turn, to keep blocks in reserve */
+
+static struct sge_slot *entry_slot(const struct sge_entry *entry)
+{
+    SG_ASSERT(entry->kind == SGE_ENTRY_SLICE);
+    return SG_CONTAINER_OF(entry, struct sge_slot, entry);
+}
+
+static struct sge_object_cell *entry_object(const struct sge_entry *entry)
+{
+    SG_ASSERT(entry->kind == SGE_ENTRY_OBJECT);
+    return SG_CONTAINER_OF(entry, struct sge_object_cell, entry);
+}
+
+static bool cell_idle(const struct sge_cell *cell)
+{
+    return atomic_load_explicit(&cell->hold.refs, memory_order_relaxed) == 1;
+}
+
+static bool entry_idle(const struct sge_entry *entry)
+{
+    if (entry->kind == SGE_ENTRY_OBJECT)
+        return sge_object_idle(&entry_object(entry)->object);
+    return cell_idle(atomic_load_explicit(&entry_slot(entry)->cell, memory_order_relaxed));
+}
+
+static struct sge_cell *entry_cell(const struct sge_entry *entry)
+{
+    if (entry->kind == SGE_ENTRY_OBJECT)
+        return entry_object(entry)->cell;
+    return atomic_load_explicit(&entry_slot(entry)->cell, memory_order_relaxed);
+}
+
+static void shard_evict(struct sge_shard *shard, struct sge_entry *entry)
+{
+    if (entry->kind == SGE_ENTRY_OBJECT)
+        sge_object_evict(shard, &entry_object(entry)->object);
+    else
+        sge_slot_evict(entry_slot(entry));
+}
+
+static void shard_collect(struct sge_shard *shard)
+{
+    sge_bodies_bury(shard);
+    sge_arena_collect(shard->part);
+}
+
+bool sge_shard_evict_one(struct sge_shard *shard)
+{
+    struct sge_entry *entry = sge_policy_victim(shard->policy, entry_idle);
+    if (entry == NULL)
+        return false;
+    shard_evict(shard, entry);
+    return true;
+}
+
+void sge_shard_empty(struct sge_shard *shard)
+{
+    struct sge_entry *entry;
+    while ((entry = sge_policy_any(shard->policy)) != NULL)
+        shard_evict(shard, entry);
+}
+
+/* What lies in a cell goes, if nobody uses it. */
+static void shard_evict_cell(struct sge_shard *shard, struct sge_cell *cell)
+{
+    if (cell->user == NULL) /* an earlier eviction took it along */
+        return;
+    switch ((enum sge_cell_kind)cell->kind) {
+    case SGE_CELL_SLICE: {
+        struct sge_slot *slot = cell->user;
+        if (sge_entry_queued(&slot->entry) && cell_idle(cell))
+            sge_slot_evict(slot);
+        break;
+    }
+    case SGE_CELL_OBJECT:
+        if (sge_object_idle(cell->user))
+            sge_object_evict(shard, cell->user);
+        break;
+    case SGE_CELL_BODY: {
+        struct sge_object *object = ((struct sge_body *)cell->user)->object;
+        if (object != NULL && sge_object_idle(object))
+            sge_object_evict(shard, object);
+        break;
+    }
+    case SGE_CELL_FREE:
+        break;
+    }
+}
+
+static void shard_clear_block(struct sge_shard *shard, struct sge_cell *cell)
+{
+    struct sge_cell *mates[MATES_MAX];
+    uint32_t count = sge_arena_mates(cell, mates, MATES_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        shard_evict_cell(shard, mates[i]);
+}
+
+struct sge_cell *sge_shard_take(struct sge_shard *shard, uint32_t bytes, enum sge_cell_kind kind,
+                                void *user)
+{
+    struct sge_cell *cell = sge_arena_take(shard->part, bytes, kind, user);
+    for (int round = 0; cell == NULL && round < EVICT_ROUNDS; round++) {
+        shard_collect(shard);
+        cell = sge_arena_take(shard->part, bytes, kind, user);
+        if (cell != NULL)
+            break;
+        struct sge_entry *entry = sge_policy_victim(shard->policy, entry_idle);
+        if (entry == NULL)
+            break;
+        struct sge_cell *victim = entry_cell(entry);
+        shard_evict(shard, entry);
+        if (round >= ROUNDS_SINGLE)
+            shard_clear_block(shard, victim);
+        shard_collect(shard);
+        cell = sge_arena_take(shard->part, bytes, kind, user);
+    }
+    if (cell == NULL)
+        shard->counts.no_room++;
+    return cell;
+}
+
+void sge_shard_turn(struct sge_shard *shard, uint64_t now_ns)
+{
+    uint32_t reserve = sge_arena_blocks(shard->part) / 64;
+    shard_collect(shard);
+    if (!sg_list_empty(&shard->untold))
+        sge_bodies_tell(shard);
+    /* Objects need a grace period to become free: start early. */
+    for (int i = 0; i < TURN_ROUNDS && sge_arena_blocks_free(shard->part) < reserve; i++) {
+        if (!sge_shard_evict_one(shard))
+            break;
+        shard_collect(shard);
+    }
+    (void)now_ns;
+}
+
+bool sge_shard_message(struct sge_shard *shard, const struct sg_msg *msg, struct sge_event *event)
+{
+    SG_ASSERT(msg->type >= SGE_MSG_FIRST && msg->type <= SGE_MSG_LAST);
+    (void)shard;
+    (void)event;
+    return false;
+}
+
+void sge_shard_counts(const struct sge_shard *shard, struct sge_shard_counts *out)
+{
+    *out = shard->counts;
+    out->objects = shard->objects;
+    out->used_bytes = sge_arena_used(shard->part);
+    out->total_bytes = (uint64_t)sge_arena_blocks(shard->part) * SGE_BLOCK_BYTES;
+}
+
+bool sge_shard_look_up(struct sge_shard *shard, const struct sge_key *key, uint64_t cookie)
+{
+    (void)shard;
+    (void)key;
+    (void)cookie;
+    return false;
+}
+
+bool sge_body_load(struct sge_shard *shard, struct sge_body *body, uint32_t slice, uint64_t cookie)
+{
+    (void)shard;
+    (void)body;
+    (void)slice;
+    (void)cookie;
+    return false;
+}
