@@ -1,9 +1,10 @@
 /* config - what the operator wrote, checked and with every default filled in. One immutable
- * snapshot per load; threads reach the current one through the worker (dataplane) or
- * sg_config_ref(). The structs below are filled by libcyaml straight from the schema in
- * config_schema.c, which is also where docs/configuration.md comes from: a key is added in three
- * places, struct, schema, doc (and the lint suite compares them). Sizes are bytes, times carry
- * their unit. Strings are UTF-8, NUL-terminated, owned by the snapshot; an optional one is NULL. */
+ * snapshot per load; threads reach the current one through the worker (dataplane). The structs
+ * below are filled by libcyaml from the table in config_schema.c, which is also what the file is
+ * checked by and where docs/configuration.md comes from: a key is added in two places, struct and
+ * table (and the lint suite compares the doc). Sizes are bytes, times carry their unit. Strings
+ * are UTF-8, NUL-terminated, owned by the snapshot; an optional one is NULL. File names are whole:
+ * relative ones begin at the file's own folder. */
 #ifndef SG_BASE_CONFIG_H
 #define SG_BASE_CONFIG_H
 
