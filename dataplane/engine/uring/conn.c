@@ -49,6 +49,7 @@ void sgd_ue_conn_die(struct sgd_conn *conn, enum sgd_close why, bool reset)
     sg_list_remove(&conn->starved_recv);
     sg_list_remove(&conn->starved_send);
     sgd_ue_recv_drop(conn);
+    sgd_ue_tls_end(conn);
     sgd_ue_send_abandon(conn);
     if (conn->ops > 0)
         sgd_ring_cancel_fd(conn->engine->ring, conn->fd);
@@ -108,22 +109,27 @@ static void conn_recv_run(struct sgd_conn *conn)
         sgd_ue_recv_arm(conn);
 }
 
+/* All that was to be sent has been pulled. */
+static bool conn_has_ended(const struct sgd_conn *conn)
+{
+    return (conn->state == SGD_UE_OPEN && conn->pull_end) ||
+           (conn->state == SGD_UE_CLOSING && !conn->want_send);
+}
+
 void sgd_ue_conn_run(struct sgd_conn *conn)
 {
     if (conn->want_abort)
         sgd_ue_conn_die(conn, conn->why, true);
     if (conn->state == SGD_UE_OPEN && conn->want_close) {
         conn_enter(conn, SGD_UE_CLOSING);
-        conn->want_send = true;
+        conn->want_send = conn->tls == NULL || !conn->tls->failed;
         sgd_ue_recv_drop(conn);
     }
     if (conn->state == SGD_UE_OPEN || conn->state == SGD_UE_CLOSING) {
         conn_recv_run(conn);
         sgd_ue_send_more(conn);
     }
-    if (conn->state == SGD_UE_OPEN && conn->pull_end && sgd_ue_send_drained(conn))
-        conn_linger(conn);
-    else if (conn->state == SGD_UE_CLOSING && !conn->want_send && sgd_ue_send_drained(conn))
+    if (conn_has_ended(conn) && sgd_ue_send_drained(conn))
         conn_linger(conn);
     else if (conn->state == SGD_UE_LINGER && conn->fin_in)
         sgd_ue_conn_die(conn, conn->why, false);
@@ -274,18 +280,12 @@ void sgd_conn_abort(struct sgd_conn *conn, enum sgd_close why)
     sgd_ue_conn_ready(conn);
 }
 
-void sgd_conn_tls_install(struct sgd_conn *conn, const struct sgd_tls_keys *keys)
-{
-    SG_ASSERT(conn->magic == sgd_conn_MAGIC);
-    SG_ASSERT(keys != NULL);
-    sgd_conn_abort(conn, SGD_CLOSE_internal); /* replaced by the next change */
-}
-
 void sgd_conn_info(const struct sgd_conn *conn, struct sgd_conn_info *out)
 {
     struct tcp_info info = {0};
     socklen_t len = sizeof(info);
-    *out = (struct sgd_conn_info){.sent_bytes = conn->sent_bytes, .path = "uring plain"};
+    *out = (struct sgd_conn_info){.sent_bytes = conn->sent_bytes,
+                                  .path = conn->tls != NULL ? "uring own-records" : "uring plain"};
     if (getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
         return;
     out->rtt_us = info.tcpi_rtt;

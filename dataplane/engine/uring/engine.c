@@ -25,6 +25,8 @@ static enum sg_err engine_memory(struct sgd_engine *engine)
     SG_ASSERT(conns > 0);
     enum sg_err err = sg_pool_init(&engine->conns, conns, sizeof(struct sgd_conn));
     if (err == SG_OK)
+        err = sg_pool_init(&engine->tls, conns, sizeof(struct sgd_ue_tls));
+    if (err == SG_OK)
         err = sg_pool_init(&engine->batches, SGD_UE_BATCH_COUNT, sizeof(struct sgd_ue_batch));
     if (err == SG_OK)
         err = engine_pool(&engine->small, SGD_UE_SMALL_COUNT, SGD_UE_SMALL_BYTES);
@@ -136,6 +138,7 @@ static void engine_free(struct sgd_engine *engine)
     sgd_ring_close(engine->ring);
     sgd_ue_recv_close(engine);
     sg_pool_fini(&engine->conns);
+    sg_pool_fini(&engine->tls);
     sg_pool_fini(&engine->batches);
     sg_pool_fini(&engine->small);
     sg_pool_fini(&engine->records);

@@ -93,25 +93,49 @@ static bool recv_may_feed(const struct sgd_conn *conn)
     return conn->state == SGD_UE_OPEN && !conn->paused && !conn->want_close && !conn->want_abort;
 }
 
-/* Offers what is held; a short answer pauses. */
-void sgd_ue_recv_feed(struct sgd_conn *conn)
+/* Offers the first buffer as it is; a short answer pauses, unless the rest is now TLS's. */
+static void recv_feed_plain(struct sgd_conn *conn, struct sgd_ue_recv_buffer *buffer,
+                            const uint8_t *bytes)
+{
+    size_t len = (size_t)buffer->len - buffer->offset;
+    size_t taken = conn->proto->input(conn->self, bytes, len, conn->engine->now_ns);
+    SG_ASSERT(taken <= len);
+    buffer->offset += (uint16_t)taken;
+    if (taken < len && conn->tls == NULL)
+        conn->paused = true;
+}
+
+static void recv_feed_first(struct sgd_conn *conn)
 {
     struct sgd_engine *engine = conn->engine;
-    while (conn->held_count > 0 && recv_may_feed(conn)) {
-        struct sgd_ue_recv_buffer *buffer = &engine->recv_buffers[conn->held_first];
-        const uint8_t *bytes = engine->recv_memory + (size_t)conn->held_first * SGD_UE_RECV_BYTES;
+    struct sgd_ue_recv_buffer *buffer = &engine->recv_buffers[conn->held_first];
+    uint8_t *bytes = engine->recv_memory + (size_t)conn->held_first * SGD_UE_RECV_BYTES;
+    bool plain = conn->tls == NULL;
+    if (plain) {
+        recv_feed_plain(conn, buffer, bytes + buffer->offset);
+    } else {
         size_t len = (size_t)buffer->len - buffer->offset;
-        size_t taken = conn->proto->input(conn->self, bytes + buffer->offset, len, engine->now_ns);
-        SG_ASSERT(taken <= len);
-        buffer->offset += (uint16_t)taken;
-        if (taken == len)
-            recv_release_first(conn);
-        else
-            conn->paused = true;
+        (void)sgd_ue_tls_step(conn, bytes + buffer->offset, &len);
+        buffer->offset = (uint16_t)(buffer->len - len);
     }
-    if (conn->held_count == 0 && conn->fin_in && !conn->fin_told && recv_may_feed(conn)) {
+    /* What TLS lent may lie in it. */
+    if (buffer->offset == buffer->len && (plain || conn->tls->lent_len == 0))
+        recv_release_first(conn);
+}
+
+/* Offers what is held, as long as it is taken. */
+void sgd_ue_recv_feed(struct sgd_conn *conn)
+{
+    size_t none = 0;
+    while (conn->held_count > 0 && recv_may_feed(conn))
+        recv_feed_first(conn);
+    if (conn->held_count == 0 && conn->tls != NULL && recv_may_feed(conn))
+        while (recv_may_feed(conn) && sgd_ue_tls_step(conn, NULL, &none))
+            continue;
+    bool all = conn->held_count == 0 && (conn->tls == NULL || conn->tls->lent_len == 0);
+    if (all && conn->fin_in && !conn->fin_told && recv_may_feed(conn)) {
         conn->fin_told = true;
-        conn->proto->input_end(conn->self, engine->now_ns);
+        conn->proto->input_end(conn->self, conn->engine->now_ns);
     }
 }
 

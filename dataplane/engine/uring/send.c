@@ -168,51 +168,86 @@ static bool batch_send(struct sgd_ue_batch *batch)
 
 /* ---- pulling ---- */
 
-static void batch_check(const struct sgd_ue_batch *batch, size_t budget)
+static struct sgd_ue_batch *batch_take(struct sgd_conn *conn)
 {
-    size_t bytes = 0;
-    for (uint8_t i = 0; i < batch->count; i++)
-        bytes += batch->slices[i].len;
-    SG_ASSERT(bytes <= budget);
-    SG_ASSERT(bytes > 0 || batch->count == 0);
+    struct sgd_ue_batch *batch = sg_pool_take(&conn->engine->batches);
+    if (batch == NULL)
+        return NULL;
+    *batch = (struct sgd_ue_batch){.magic = sgd_ue_batch_MAGIC, .conn = conn};
+    return batch;
 }
 
-/* Asks the protocol. False: nothing came, or there is no room for it. */
-static bool send_pull(struct sgd_conn *conn)
+static void batch_begin(struct sgd_ue_batch *batch)
 {
-    struct sgd_engine *engine = conn->engine;
-    if (conn->inflight >= conn->bound)
-        return false; /* batch_settle() comes back */
-    struct sgd_ue_batch *batch = sg_pool_take(&engine->batches);
-    if (batch == NULL) {
-        send_starve(conn);
-        return false;
-    }
-    batch->magic = sgd_ue_batch_MAGIC;
-    batch->conn = conn;
-    batch->count = batch->next = batch->pool = 0;
-    batch->op = false;
-    batch->notifs = 0;
-    batch->next_offset = batch->bytes = batch->memory_len = batch->memory_sent = 0;
-    batch->memory = NULL;
-    enum sgd_pull_more more = SGD_PULL_IDLE;
-    size_t budget = SG_MIN(conn->bound - conn->inflight, SGD_UE_CHUNK_BYTES);
-    batch->count = (uint8_t)conn->proto->pull(conn->self, budget, batch->slices,
-                                              SGD_UE_BATCH_SLICES, &more, engine->now_ns);
-    SG_ASSERT(batch->count <= SGD_UE_BATCH_SLICES);
-    batch_check(batch, budget);
-    conn->want_send = more == SGD_PULL_MORE;
-    conn->pull_end |= more == SGD_PULL_END;
-    if (batch->count == 0) {
-        sg_pool_give(&engine->batches, batch);
-        return false;
-    }
-    for (uint8_t i = 0; i < batch->count; i++)
-        batch->bytes += batch->slices[i].len;
+    struct sgd_conn *conn = batch->conn;
     conn->inflight += batch->bytes;
     conn->batches++;
     conn->batch = batch;
+}
+
+/* How much may be pulled now; 0: no room, and the connection will be run again when there is. */
+static size_t send_budget(struct sgd_conn *conn)
+{
+    if (conn->inflight >= conn->bound)
+        return 0; /* batch_settle() comes back */
+    size_t budget = SG_MIN(conn->bound - conn->inflight, SGD_UE_CHUNK_BYTES);
+    size_t tls = conn->tls != NULL ? sgd_ue_tls_budget(conn) : SIZE_MAX;
+    if (tls == 0 || conn->engine->batches.free_count == 0) {
+        send_starve(conn);
+        return 0;
+    }
+    return SG_MIN(budget, tls);
+}
+
+static void batch_pull(struct sgd_ue_batch *batch, size_t budget)
+{
+    struct sgd_conn *conn = batch->conn;
+    enum sgd_pull_more more = SGD_PULL_IDLE;
+    batch->count = (uint8_t)conn->proto->pull(conn->self, budget, batch->slices,
+                                              SGD_UE_BATCH_SLICES, &more, conn->engine->now_ns);
+    SG_ASSERT(batch->count <= SGD_UE_BATCH_SLICES);
+    for (uint8_t i = 0; i < batch->count; i++)
+        batch->bytes += batch->slices[i].len;
+    SG_ASSERT(batch->bytes <= budget && (batch->bytes > 0 || batch->count == 0));
+    conn->want_send = more == SGD_PULL_MORE;
+    conn->pull_end |= more == SGD_PULL_END;
+}
+
+static bool send_has_ended(const struct sgd_conn *conn)
+{
+    return conn->pull_end || (conn->state == SGD_UE_CLOSING && !conn->want_send);
+}
+
+/* Makes the next batch: what the protocol gives, what TLS itself has to say, or both. False: there
+ * is nothing, or no room for it. */
+static bool send_next(struct sgd_conn *conn)
+{
+    size_t budget = send_budget(conn);
+    if (budget == 0)
+        return false;
+    bool tls = conn->tls != NULL; /* as it was before pull(): what that gives goes the old way */
+    struct sgd_ue_batch *batch = batch_take(conn);
+    if (conn->want_send && !(tls && conn->tls->failed))
+        batch_pull(batch, budget);
+    bool last = tls && !conn->tls->ended && send_has_ended(conn);
+    if (batch->count == 0 && !last && !(tls && sgd_ue_tls_control_due(conn))) {
+        sg_pool_give(&conn->engine->batches, batch);
+        return false;
+    }
+    batch_begin(batch);
+    if (tls && !sgd_ue_tls_seal(batch, last))
+        sgd_conn_abort(conn, SGD_CLOSE_tls_aead_limit);
+    if (!batch_unsent(batch)) { /* nothing had to be said after all */
+        batch_settle(batch);
+        return false;
+    }
     return true;
+}
+
+static bool send_wants(const struct sgd_conn *conn)
+{
+    return conn->want_send || sgd_ue_tls_control_due(conn) ||
+           (conn->tls != NULL && !conn->tls->ended && send_has_ended(conn));
 }
 
 void sgd_ue_send_more(struct sgd_conn *conn)
@@ -221,7 +256,7 @@ void sgd_ue_send_more(struct sgd_conn *conn)
         return;
     if (conn->batch != NULL && conn->batch->op)
         return;
-    if (conn->batch == NULL && (!conn->want_send || !send_pull(conn)))
+    if (conn->batch == NULL && (!send_wants(conn) || !send_next(conn)))
         return;
     if (!batch_send(conn->batch))
         send_starve(conn);
@@ -234,9 +269,10 @@ void sgd_ue_send_abandon(struct sgd_conn *conn)
         batch_settle(conn->batch);
 }
 
+/* All that was pulled, and close_notify, was taken by the kernel. */
 bool sgd_ue_send_drained(const struct sgd_conn *conn)
 {
-    return conn->batch == NULL;
+    return conn->batch == NULL && !send_wants(conn);
 }
 
 /* ---- completions ---- */

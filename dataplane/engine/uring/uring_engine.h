@@ -9,6 +9,7 @@
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/wheel.h"
 #include "dataplane/sys/uring.h"
+#include "dataplane/tls/record.h"
 #include "dataplane/worker/worker.h"
 
 /* Receiving: provided buffers, small, so that an idle connection holds none. */
@@ -18,7 +19,8 @@
 /* Sending. See docs/engine.md for how these were measured. */
 #define SGD_UE_SMALL_BYTES  (16u * 1024 + 512)
 #define SGD_UE_SMALL_COUNT  1024u
-#define SGD_UE_RECORD_BYTES (256u * 1024)
+#define SGD_UE_RECORD_PLAIN (256u * 1024) /* sealed at a time, and what that takes: */
+#define SGD_UE_RECORD_BYTES (SGD_UE_RECORD_PLAIN + 4096u)
 #define SGD_UE_RECORD_COUNT 64u
 #define SGD_UE_BATCH_SLICES 8u
 #define SGD_UE_BATCH_COUNT  16384u
@@ -77,6 +79,16 @@ struct sgd_ue_batch {
 
 enum sgd_ue_memory { SGD_UE_MEMORY_NONE, SGD_UE_MEMORY_SMALL, SGD_UE_MEMORY_RECORD };
 
+/* What a connection has once its handshake is done. Pool item. */
+struct sgd_ue_tls {
+    struct sgd_tlsrec rec;
+    uint8_t *lent; /* opened, not yet consumed; lies in a received buffer or in rec */
+    size_t lent_len;
+    bool failed;   /* the peer broke the rules: only the alert still goes out */
+    bool ended;    /* close_notify was sealed */
+    bool told_end; /* the protocol knows that the key is near its end */
+};
+
 struct sgd_conn {
     SG_MAGIC_FIELD;
     int fd;
@@ -89,6 +101,7 @@ struct sgd_conn {
     struct sgd_timer wake;      /* the protocol's */
     struct sgd_timer guard;     /* the engine's: lingering, slow readers */
     struct sgd_ue_batch *batch; /* the one being sent, or NULL */
+    struct sgd_ue_tls *tls;     /* NULL: bytes go as they are */
     uint8_t state;              /* enum sgd_ue_state */
     uint8_t recv;               /* enum sgd_ue_recv */
     uint8_t ops;                /* receive and send in the kernel's hands: 0 .. 2 */
@@ -135,7 +148,7 @@ struct sgd_engine {
     bool accepting, waking;
     uint64_t now_ns;
     /* memory */
-    struct sg_pool conns, batches, small, records;
+    struct sg_pool conns, tls, batches, small, records;
     uint32_t record_buffer; /* the records are registered as, or SGD_RING_NO_BUFFER */
     uint8_t *recv_memory;
     struct sgd_ue_recv_buffer *recv_buffers;
@@ -189,5 +202,17 @@ void sgd_ue_send_more(struct sgd_conn *conn);
 void sgd_ue_send_done(struct sgd_ue_batch *batch, const struct sgd_cqe *cqe);
 void sgd_ue_send_abandon(struct sgd_conn *conn);       /* dead: what no operation uses goes */
 bool sgd_ue_send_drained(const struct sgd_conn *conn); /* all that was pulled was taken */
+
+/* tls.c */
+void sgd_ue_tls_end(struct sgd_conn *conn); /* wipes the keys; harmless without */
+/* Hands on what was opened, or opens a record of `bytes`, and says in *len how many are left.
+ * False: neither was there. */
+bool sgd_ue_tls_step(struct sgd_conn *conn, uint8_t *bytes, size_t *len);
+/* How much sgd_ue_tls_seal() could take now; 0: there is no memory. */
+size_t sgd_ue_tls_budget(const struct sgd_conn *conn);
+/* Turns the batch's slices, and control records due, into records in memory of its own. `last`:
+ * with close_notify behind them. False: the key would not take them all. */
+SG_MUST_USE bool sgd_ue_tls_seal(struct sgd_ue_batch *batch, bool last);
+bool sgd_ue_tls_control_due(const struct sgd_conn *conn);
 
 #endif

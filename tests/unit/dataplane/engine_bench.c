@@ -1,6 +1,7 @@
 #include "tests/unit/dataplane/engine_bench.h"
 
 #include "base/clock.h"
+#include "dataplane/tls/record.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -35,6 +36,8 @@ bool sgd_worker_accept(struct sgd_worker *worker, struct sgd_conn *conn)
     if (bench->proto == NULL)
         return false;
     sgd_conn_set_proto(conn, bench->proto, bench->proto_self(bench, conn));
+    if (bench->tls_keys != NULL)
+        sgd_conn_tls_install(conn, bench->tls_keys);
     return true;
 }
 
@@ -79,6 +82,8 @@ int bench_setup(void **fixture)
     bench_current = bench;
     bench_configure(bench);
     bench_listen(bench);
+    assert_int_equal(sgd_tlscrypto_open(SG_CONF_CRYPTO_OPENSSL, 64, &bench->worker.tls_crypto),
+                     SG_OK);
     assert_int_equal(sg_mail_open(2, 64, &bench->worker.mail), SG_OK);
     bench->region =
         mmap(NULL, BENCH_REGION_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -95,6 +100,7 @@ int bench_teardown(void **fixture)
 {
     struct bench *bench = *fixture;
     bench_engine->close(bench->worker.engine);
+    sgd_tlscrypto_close(bench->worker.tls_crypto);
     sg_mail_close(bench->worker.mail);
     munmap(bench->region, BENCH_REGION_BYTES);
     close(bench->listen_fd);

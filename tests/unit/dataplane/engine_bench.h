@@ -25,6 +25,7 @@ struct bench {
     const struct sgd_proto *proto;
     void *(*proto_self)(struct bench *bench, struct sgd_conn *conn);
     uint32_t accepted, offline_now;
+    const struct sgd_tls_keys *tls_keys; /* accepted connections have their handshake behind them */
 };
 
 /* Which engine the tests below run on; set by the test's main(). */

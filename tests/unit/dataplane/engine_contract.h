@@ -23,6 +23,12 @@ void mail_wakes_a_sleeping_engine(void **fixture);
 void a_refused_connection_leaves_nothing(void **fixture);
 void a_stopped_listener_takes_no_more_but_serves_on(void **fixture);
 void bytes_after_the_last_answer_do_not_reset_it(void **fixture);
+/* engine_contract_tls.c */
+void tls_echoes_plaintext_both_ways(void **fixture);
+void tls_streams_byte_for_byte_and_ends_with_close_notify(void **fixture);
+void tls_key_updates_are_answered(void **fixture);
+void tls_a_forged_record_ends_with_an_alert(void **fixture);
+void tls_unconsumed_plaintext_is_kept(void **fixture);
 
 #define CONTRACT(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 #define ENGINE_CONTRACT                                                                            \
@@ -39,6 +45,10 @@ void bytes_after_the_last_answer_do_not_reset_it(void **fixture);
         CONTRACT(a_timer_is_never_early_and_fires_once), CONTRACT(mail_wakes_a_sleeping_engine),   \
         CONTRACT(a_refused_connection_leaves_nothing),                                             \
         CONTRACT(a_stopped_listener_takes_no_more_but_serves_on),                                  \
-        CONTRACT(bytes_after_the_last_answer_do_not_reset_it)
+        CONTRACT(bytes_after_the_last_answer_do_not_reset_it),                                     \
+        CONTRACT(tls_echoes_plaintext_both_ways),                                                  \
+        CONTRACT(tls_streams_byte_for_byte_and_ends_with_close_notify),                            \
+        CONTRACT(tls_key_updates_are_answered), CONTRACT(tls_a_forged_record_ends_with_an_alert),  \
+        CONTRACT(tls_unconsumed_plaintext_is_kept)
 
 #endif
