@@ -17,7 +17,7 @@ _Static_assert(sizeof(struct rcu_head) == sizeof((struct sg_rcu_head){0}.priv),
 #endif
 #if RCU_TSAN
 #include <sanitizer/tsan_interface.h>
-static char grace;
+static char grace, done;
 #define RCU_RELEASE(addr) __tsan_release(addr)
 #define RCU_ACQUIRE(addr) __tsan_acquire(addr)
 #else
@@ -72,6 +72,7 @@ static void rcu_deferred(struct rcu_head *priv)
     RCU_ACQUIRE(head);
     RCU_ACQUIRE(&grace);
     head->fn(head);
+    RCU_RELEASE(&done);
 }
 
 void sg_rcu_defer(struct sg_rcu_head *head, void (*fn)(struct sg_rcu_head *head))
@@ -87,4 +88,5 @@ void sg_rcu_barrier(void)
 {
     RCU_RELEASE(&grace); /* it goes offline while it waits */
     urcu_qsbr_barrier();
+    RCU_ACQUIRE(&done);
 }
