@@ -90,8 +90,11 @@ static bool open_body(struct sgd_fill *fill, uint32_t tenant, bool once)
     if (fill->body == NULL)
         return false;
     fill->end_slice = UINT32_MAX;
-    if (bytes != SGE_LENGTH_UNKNOWN)
+    if (bytes != SGE_LENGTH_UNKNOWN) {
+        bool ours = sge_body_slice_claim(fill->d->worker->shard, fill->body, SGE_SLICES_ALL);
+        SG_ASSERT(ours);
         fill->end_slice = (uint32_t)((bytes - 1) / sge_body_slice_bytes(fill->body) + 1);
+    }
     return true;
 }
 
