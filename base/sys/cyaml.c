@@ -122,7 +122,7 @@ static void schema_value(struct schema *schema, const struct sg_conf_key *key,
         break;
     case SG_CONF_MAP_PTR:
         value->flags |= CYAML_FLAG_POINTER;
-        /* fall through */
+        __attribute__((fallthrough));
     case SG_CONF_MAP:
         value->type = CYAML_MAPPING;
         value->data_size = key->map->bytes;
