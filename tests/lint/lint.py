@@ -39,6 +39,7 @@ def need(*programs):
 
 def tracked():
     """The files of the tree, those not yet added included."""
+    need("git")
     listing = run("git", "ls-files", "--cached", "--others", "--exclude-standard")
     if listing.returncode:
         raise Skip("not a git checkout")
