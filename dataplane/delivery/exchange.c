@@ -459,7 +459,8 @@ static bool wait_for_body(struct sgd_exchange *x)
 
 static void ask_slice(struct sgd_exchange *x)
 {
-    uint64_t slice = sgd_plan_body_offset(&x->plan) / sge_body_slice_bytes(x->plan.body);
+    uint64_t slice_bytes = sge_body_slice_bytes(x->plan.body), first, end;
+    sgd_plan_body_rest(&x->plan, &first, &end);
     struct sgd_want *want = x->want == NULL ? make_want(x) : NULL;
     if (x->want != NULL)
         return; /* on its way */
@@ -470,7 +471,8 @@ static void ask_slice(struct sgd_exchange *x)
     want->kind = SGD_WANT_SLICE;
     want->have = x->object;
     sg_hold_ref(&x->object->hold);
-    want->slice = (uint32_t)slice;
+    want->slice = (uint32_t)(first / slice_bytes);
+    want->slices = (uint32_t)((end - 1) / slice_bytes) - want->slice + 1;
     wait_for(x, want);
     sgd_want_send(x->d, want);
 }

@@ -5,6 +5,7 @@
 #include "dataplane/delivery/filling.h"
 #include "dataplane/delivery/lookup.h"
 #include "dataplane/delivery/upstream.h"
+#include "dataplane/http/cond.h"
 
 /* How often an owner begins anew with a want (a marker was found, a variant did not match) before
  * it stops being clever and lets the viewer fetch alone. */
@@ -173,16 +174,14 @@ static struct sgd_fill *fill_find(struct sgd_delivery *d, const struct sge_key *
 
 static struct sgd_upstream_conditions conditions_of(const struct sgd_fill *fill)
 {
-    struct sgd_upstream_conditions c = {.range = fill->slice_fill};
+    struct sgd_upstream_conditions c = {.range = fill->slice_fill || fill->range_fill};
+    uint64_t slice_bytes = sge_content_slice_bytes(fill->d->worker->content);
+    c.first = fill->fill_slice * slice_bytes;
+    c.last = fill->end_slice * slice_bytes - 1;
     if (fill->base == NULL)
         return c;
     c.etag = sgd_lines_field(fill->base->head, SG_STR("etag"), NULL);
     c.last_modified = sgd_lines_field(fill->base->head, SG_STR("last-modified"), NULL);
-    if (fill->slice_fill) {
-        uint64_t slice_bytes = sge_body_slice_bytes(fill->body);
-        c.first = fill->fill_slice * slice_bytes;
-        c.last = SG_MIN(fill->base->meta.body_bytes, fill->end_slice * slice_bytes) - 1;
-    }
     return c;
 }
 
@@ -230,12 +229,28 @@ static void refuse(struct sgd_fill *fill)
     fill_free(fill);
 }
 
+/* Something new of which only a part was asked for: fetch whole slices around it. */
+static void ask_part(struct sgd_fill *fill, const struct sgd_want *leader)
+{
+    uint64_t first, last;
+    uint64_t slice_bytes = sge_content_slice_bytes(fill->d->worker->content);
+    if (fill->solo || fill->base != NULL || !fill->site->cache.range_fill ||
+        !sgd_range_hint(&leader->req, &first, &last) || (first == 0 && last == UINT64_MAX) ||
+        first / slice_bytes > UINT32_MAX - SGD_FILL_SLICES_MAX - 1)
+        return;
+    uint64_t slices = last / slice_bytes - first / slice_bytes + 1;
+    fill->range_fill = true;
+    fill->fill_slice = fill->next_slice = (uint32_t)(first / slice_bytes);
+    fill->end_slice = fill->fill_slice + (uint32_t)SG_MIN(slices, (uint64_t)SGD_FILL_SLICES_MAX);
+}
+
 static void begin_fetch(struct sgd_fill *fill)
 {
     struct sgd_worker *w = fill->d->worker;
     struct sgd_want *leader = sgd_fill_first(fill);
     SG_ASSERT(leader != NULL);
     fill->purge_seq = sge_purges_seq(w->purges, w->id);
+    ask_part(fill, leader);
     if (!compose(fill, leader)) {
         refuse(fill);
         return;
@@ -285,12 +300,12 @@ static void answer_simply(struct sgd_delivery *d, struct sgd_want *want, enum sg
     sgd_want_answer(d, want);
 }
 
-/* Nobody fetches that key yet: look into the volume, or go to the origin. Takes `base`'s reference.
- */
-static void open_fill(struct sgd_delivery *d, struct sgd_want *want, const struct sge_key *key,
-                      struct sge_object *base)
+/* Nobody fetches that key yet: look into the volume, or go to the origin. Takes found->object's
+ * reference. What is known not to be for sharing is not waited for, but stored if that changed. */
+static void open_fill(struct sgd_delivery *d, struct sgd_want *want, const struct sgd_lookup *found)
 {
-    struct sgd_fill *fill = fill_make(d, want, key);
+    struct sge_object *base = found->object;
+    struct sgd_fill *fill = fill_make(d, want, &found->key);
     if (fill == NULL) {
         if (base != NULL)
             sg_hold_unref(&base->hold);
@@ -299,8 +314,9 @@ static void open_fill(struct sgd_delivery *d, struct sgd_want *want, const struc
     }
     fill->base = base;
     fill->primary_len = (uint32_t)want->primary.bytes.len;
-    sg_list_push_back(bucket_of(d, key), &fill->by_key);
-    if (base == NULL && want->rounds < WANT_ROUNDS_MAX &&
+    if (!found->pass)
+        sg_list_push_back(bucket_of(d, &fill->key), &fill->by_key);
+    if (base == NULL && !found->pass &&
         sge_shard_look_up(d->worker->shard, &fill->key, (uint64_t)(uintptr_t)fill))
         return; /* SGE_EVENT_LOOKED_UP goes on */
     begin_fetch(fill);
@@ -324,19 +340,16 @@ static void want_object(struct sgd_delivery *d, struct sgd_want *want)
         return;
     }
     struct sgd_fill *fill = found.pass ? NULL : fill_find(d, &found.key);
-    if (found.pass || (fill != NULL && fill->wants_count >= SGD_FILL_WANTS_MAX)) {
-        if (found.object != NULL)
-            sg_hold_unref(&found.object->hold);
-        answer_simply(d, want, found.pass ? SGD_GOT_SOLO : SGD_GOT_FULL);
-        return;
-    }
     if (fill == NULL) {
-        open_fill(d, want, &found.key, found.object);
+        open_fill(d, want, &found);
         return;
     }
     if (found.object != NULL)
         sg_hold_unref(&found.object->hold);
-    join(fill, want);
+    if (fill->wants_count < SGD_FILL_WANTS_MAX)
+        join(fill, want);
+    else
+        answer_simply(d, want, SGD_GOT_FULL);
 }
 
 static void want_slice(struct sgd_delivery *d, struct sgd_want *want)
@@ -348,11 +361,10 @@ static void want_slice(struct sgd_delivery *d, struct sgd_want *want)
     }
     if (sge_body_load(d->worker->shard, body, want->slice, (uint64_t)(uintptr_t)want | 1))
         return; /* SGE_EVENT_LOADED goes on */
-    sgd_fill_slice(d, want);
+    sgd_fill_slices(d, want);
 }
 
-/* A claimed slice that is on no disk: fetch just it from the origin. */
-void sgd_fill_slice(struct sgd_delivery *d, struct sgd_want *want)
+void sgd_fill_slices(struct sgd_delivery *d, struct sgd_want *want)
 {
     struct sgd_fill *fill = fill_make(d, want, &want->primary);
     if (fill == NULL) {
@@ -367,6 +379,9 @@ void sgd_fill_slice(struct sgd_delivery *d, struct sgd_want *want)
     fill->slice_fill = true;
     fill->next_slice = fill->fill_slice = want->slice;
     fill->end_slice = want->slice + 1;
+    while (fill->end_slice - want->slice < SG_MIN(want->slices, (uint32_t)SGD_FILL_SLICES_MAX) &&
+           sge_body_slice_claim(d->worker->shard, fill->body, fill->end_slice))
+        fill->end_slice++;
     begin_fetch(fill);
 }
 
@@ -453,7 +468,7 @@ void sgd_fill_store_event(struct sgd_delivery *d, const struct sge_event *event)
         if (event->ok)
             answer_simply(d, want, SGD_GOT_SLICE);
         else
-            sgd_fill_slice(d, want);
+            sgd_fill_slices(d, want);
         return;
     }
     struct sgd_fill *fill = SG_CAST(sgd_fill, (void *)(uintptr_t)event->cookie);
@@ -475,9 +490,9 @@ static void on_done(struct sgd_fill *fill)
         sge_stat_add(w->stats, SGE_STAT_origin_errors, 1);
     if (fill->state == SGD_FILL_FETCH && !fill->abandoned)
         sgd_fill_on_failure(fill);
-    else if (fill->slice_fill && fill->fill_slice < fill->end_slice)
-        sge_body_slice_abandon(w->shard, fill->body, fill->fill_slice);
-    else if (fill->body != NULL && !fill->slice_fill)
+    else if (fill->slice_fill || fill->range_fill)
+        sgd_fill_unclaim(fill);
+    else if (fill->body != NULL)
         sge_body_finish(w->shard, fill->body, whole);
     if (fill->published && !whole)
         sge_object_withdraw(w->shard, fill->object); /* nothing half is ever found as whole */

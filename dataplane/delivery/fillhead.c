@@ -278,6 +278,15 @@ static bool fits_store(const struct sgd_fill *fill)
     return most == 0 || !fetch->length_known || fetch->length <= most;
 }
 
+/* What the response says of sharing is said of the resource, not of this viewer's way of asking. */
+static bool is_for_all(const struct sgd_request *req)
+{
+    struct sgd_cc cc;
+    sgd_cc_of_request(req, &cc);
+    return !(cc.flags & SGD_CC_NO_STORE) &&
+           sgd_request_field(req, SG_STR("authorization"), NULL).ptr == NULL;
+}
+
 static void head_new(struct sgd_fill *fill)
 {
     char memory[SGE_KEY_BYTES_MAX];
@@ -293,7 +302,7 @@ static void head_new(struct sgd_fill *fill)
     } else {
         if (fill->base != NULL) /* what replaced it may not be kept; it is not valid any more */
             sge_object_withdraw(fill->d->worker->shard, fill->base);
-        if (!fill->solo && fill->fetch.status < 500) {
+        if (!fill->solo && fill->fetch.status < 500 && is_for_all(&leader->req)) {
             struct sge_object *mark =
                 publish_mark(fill, &fill->key, SGD_STORE_PASS_MARK, PASS_MARK_NS, SG_STR_NONE);
             if (mark != NULL)
@@ -377,23 +386,47 @@ static bool give_stale(struct sgd_fill *fill)
 
 /* ---- a slice of something stored ---- */
 
-/* "bytes first-" of the answer is where we asked. */
-static bool is_our_range(const struct sgd_fill *fill)
+void sgd_fill_unclaim(struct sgd_fill *fill)
+{
+    struct sge_shard *shard = fill->d->worker->shard;
+    for (; fill->body != NULL && fill->fill_slice < fill->end_slice; fill->fill_slice++)
+        sge_body_slice_abandon(shard, fill->body, fill->fill_slice);
+}
+
+/* The 206 starts where we asked (RFC 9110 section 14.4): "bytes first-last/total". */
+static bool is_our_range(const struct sgd_fill *fill, uint64_t *last, uint64_t *total)
 {
     char want[40];
     struct sg_out out = sg_out_init(want, sizeof(want));
     struct sg_str range = sgd_lines_field(fetched_lines(fill), SG_STR("content-range"), NULL);
-    struct sg_str etag = sgd_lines_field(fetched_lines(fill), SG_STR("etag"), NULL);
+    uint64_t first = (uint64_t)fill->fill_slice * sge_content_slice_bytes(fill->d->worker->content);
     sg_out_lit(&out, "bytes ");
-    sg_out_u64(&out, (uint64_t)fill->fill_slice * sge_body_slice_bytes(fill->body));
+    sg_out_u64(&out, first);
     sg_out_char(&out, '-');
-    return fill->fetch.status == 206 && sg_str_starts(range, sg_out_view(&out)) &&
+    if (fill->fetch.status != 206 || !sg_str_starts(range, sg_out_view(&out)))
+        return false;
+    range = sg_str_skip(range, out.len);
+    const char *slash = range.len == 0 ? NULL : memchr(range.ptr, '/', range.len);
+    if (slash == NULL)
+        return false;
+    size_t n = (size_t)(slash - range.ptr);
+    return sg_str_to_u64((struct sg_str){range.ptr, n}, last) &&
+           sg_str_to_u64(sg_str_skip(range, n + 1), total) && first <= *last && *last < *total;
+}
+
+/* The part is of what we have the rest of. */
+static bool is_same(const struct sgd_fill *fill, uint64_t total)
+{
+    struct sg_str etag = sgd_lines_field(fetched_lines(fill), SG_STR("etag"), NULL);
+    return total == fill->base->meta.body_bytes &&
            sg_str_eq(etag, sgd_lines_field(fill->base->head, SG_STR("etag"), NULL));
 }
 
 static void head_slice(struct sgd_fill *fill)
 {
-    if (!is_our_range(fill)) { /* it changed: what we have is no longer whole */
+    uint64_t last, total;
+    if (!is_our_range(fill, &last, &total) ||
+        !is_same(fill, total)) { /* it changed: what we have is no longer whole */
         sge_object_withdraw(fill->d->worker->shard, fill->base);
         sgd_fill_answer_all(fill, SGD_GOT_ERROR);
         sgd_fill_enter(fill, SGD_FILL_BODY);
@@ -402,6 +435,57 @@ static void head_slice(struct sgd_fill *fill)
     }
     sgd_fill_enter(fill, SGD_FILL_BODY);
     sgd_fill_answer_all(fill, SGD_GOT_SLICE);
+    sgd_fill_pump(fill);
+}
+
+/* ---- a part of something new ---- */
+
+/* A body of which only some slices come, each claimed. */
+static bool open_part(struct sgd_fill *fill, uint64_t last, uint64_t total, uint32_t tenant)
+{
+    struct sge_shard *shard = fill->d->worker->shard;
+    fill->body = sge_body_make(shard, total, tenant, false);
+    if (fill->body == NULL)
+        return false;
+    fill->end_slice = (uint32_t)(last / sge_body_slice_bytes(fill->body)) + 1;
+    for (uint32_t slice = fill->fill_slice; slice < fill->end_slice; slice++)
+        if (!sge_body_slice_claim(shard, fill->body, slice))
+            return false;
+    return true;
+}
+
+/* What may not be stored, or is no part of ours: each viewer asks for his own range. */
+static void refuse_part(struct sgd_fill *fill)
+{
+    sgd_fill_enter(fill, SGD_FILL_BODY);
+    sgd_fill_answer_all(fill, SGD_GOT_SOLO);
+    sgd_fill_abandon(fill);
+}
+
+static void head_part(struct sgd_fill *fill)
+{
+    uint64_t last, total;
+    struct sge_key key;
+    struct verdict v = {.lines = fetched_lines(fill)};
+    judge(fill, &sgd_fill_first(fill)->req, 200, v.lines, &v);
+    if (!is_our_range(fill, &last, &total) || !v.fresh.storable ||
+        sgd_lines_field(v.lines, SG_STR("vary"), NULL).ptr != NULL ||
+        !open_part(fill, last, total, v.meta.tenant)) {
+        refuse_part(fill);
+        return;
+    }
+    primary_key(fill, &key);
+    fill->fetch.length = total; /* of the whole, which the object is */
+    v.meta.flags |= SGD_STORE_PARTIAL;
+    fill->object = make_object(fill, &key, &v);
+    if (fill->object == NULL) {
+        refuse_part(fill);
+        return;
+    }
+    publish(fill);
+    sgd_fill_close_door(fill);
+    sgd_fill_enter(fill, SGD_FILL_BODY);
+    give_all(fill, NULL, SGE_CACHE_MISS);
     sgd_fill_pump(fill);
 }
 
@@ -418,9 +502,13 @@ void sgd_fill_on_head(struct sgd_fill *fill)
             begin_anew(fill);
         else
             head_freshen(fill);
+    } else if (fill->range_fill && (status == 206 || status == 416)) {
+        head_part(fill);
     } else if (status >= 500 && give_stale(fill)) {
         sgd_fill_abandon(fill);
     } else {
+        fill->range_fill = false; /* the whole came */
+        fill->fill_slice = fill->next_slice = 0;
         head_new(fill);
     }
 }
@@ -429,7 +517,7 @@ void sgd_fill_on_failure(struct sgd_fill *fill)
 {
     sgd_fill_close_door(fill);
     if (fill->slice_fill)
-        sge_body_slice_abandon(fill->d->worker->shard, fill->body, fill->fill_slice);
+        sgd_fill_unclaim(fill);
     if (!give_stale(fill))
         sgd_fill_answer_all(fill, SGD_GOT_ERROR);
 }

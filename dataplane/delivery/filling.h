@@ -13,9 +13,10 @@ enum sgd_fill_state {
 #undef X
 };
 
-#define SGD_FILL_BYTES     (96 * 1024)
-#define SGD_UPLOAD_BYTES   (64 * 1024)
-#define SGD_FILL_WANTS_MAX 65536
+#define SGD_FILL_BYTES      (96 * 1024)
+#define SGD_UPLOAD_BYTES    (64 * 1024)
+#define SGD_FILL_WANTS_MAX  65536
+#define SGD_FILL_SLICES_MAX 16 /* of a body that one fetch of a part brings */
 
 /* The request's body on its way to the origin: a ring of SGD_UPLOAD_BYTES. */
 struct sgd_upload {
@@ -42,7 +43,8 @@ struct sgd_fill {
     struct sge_body *body;     /* a reference, its hold's */
     uint64_t purge_seq;        /* read when the fetch began */
     bool solo;                 /* for one viewer: never shared, never stored */
-    bool slice_fill;           /* fetches `slice` of base->body */
+    bool slice_fill;           /* fetches slices of base->body */
+    bool range_fill;           /* asked for a part of something new */
     bool abandoned;            /* an abort is under way: nothing more is wanted */
     bool abort_due;            /* the abort had no room in the ring yet */
     bool start_due;            /* the start had no room in the ring yet */
@@ -72,13 +74,15 @@ void sgd_fill_abandon(struct sgd_fill *fill);
 void sgd_fill_set_stuck(struct sgd_fill *fill);
 void sgd_fill_enter(struct sgd_fill *fill, enum sgd_fill_state to);
 
-/* A claimed slice that is on no disk: fetches just it. Answers `want`. */
-void sgd_fill_slice(struct sgd_delivery *d, struct sgd_want *want);
+/* A claimed slice that is on no disk: fetches it and what follows. Answers `want`. */
+void sgd_fill_slices(struct sgd_delivery *d, struct sgd_want *want);
 
 /* ---- fillhead.c ---- */
 void sgd_fill_on_head(struct sgd_fill *fill);
 /* The fetch ended before any head. */
 void sgd_fill_on_failure(struct sgd_fill *fill);
+/* What a fetch of a part claimed and did not bring is free for others. */
+void sgd_fill_unclaim(struct sgd_fill *fill);
 
 /* ---- fillbody.c ---- */
 /* Grants windows while there is something to fetch and room for it. */

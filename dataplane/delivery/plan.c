@@ -40,10 +40,13 @@ bool sgd_plan_done(const struct sgd_plan *plan)
     return plan->at == plan->count;
 }
 
-uint64_t sgd_plan_body_offset(const struct sgd_plan *plan)
+void sgd_plan_body_rest(const struct sgd_plan *plan, uint64_t *first, uint64_t *end)
 {
     SG_ASSERT(!sgd_plan_done(plan));
-    return plan->parts[plan->at].first + plan->offset;
+    const struct sgd_part *part = &plan->parts[plan->at];
+    SG_ASSERT(part->text.ptr == NULL);
+    *first = part->first + plan->offset;
+    *end = SG_MIN(part->end, sge_body_bytes(plan->body));
 }
 
 static void advance(struct sgd_plan *plan, uint64_t bytes)

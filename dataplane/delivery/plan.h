@@ -36,7 +36,7 @@ enum sge_read sgd_plan_pull(struct sgd_plan *plan, uint64_t budget, struct sg_sl
 /* Nothing is left: the slices just given were the last. A body without a known end never says so
  * before the pull that answers SGE_READ_END. */
 bool sgd_plan_done(const struct sgd_plan *plan);
-/* Where the body is read next: for asking after a missing slice. */
-uint64_t sgd_plan_body_offset(const struct sgd_plan *plan);
+/* Which bytes of the body the current part has still to give: for asking after missing slices. */
+void sgd_plan_body_rest(const struct sgd_plan *plan, uint64_t *first, uint64_t *end);
 
 #endif

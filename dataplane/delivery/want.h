@@ -48,7 +48,7 @@ struct sgd_want {
     struct sg_str path, query, cookie; /* stripped of tokens */
     struct sge_key primary;
     struct sge_object *have; /* SLICE: a reference */
-    uint32_t slice;
+    uint32_t slice, slices;  /* SLICE: the first missing one, and how many the viewer will read */
     /* answered */
     enum sgd_got got;
     struct sge_object *object;

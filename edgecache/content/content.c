@@ -87,6 +87,11 @@ void sge_content_close(struct sge_content *content)
     sg_boot_free(content);
 }
 
+uint32_t sge_content_slice_bytes(const struct sge_content *content)
+{
+    return content->slice_bytes;
+}
+
 struct sge_shard *sge_content_shard(struct sge_content *content, uint16_t worker)
 {
     SG_ASSERT(worker < content->workers);

@@ -89,6 +89,8 @@ SG_MUST_USE enum sg_err sge_content_open(const struct sge_content_conf *conf,
 /* After the workers ended: flushes what is written and closes. */
 void sge_content_close(struct sge_content *content);
 struct sge_shard *sge_content_shard(struct sge_content *content, uint16_t worker);
+/* How this store cuts its bodies. */
+uint32_t sge_content_slice_bytes(const struct sge_content *content);
 /* Gives `tenant` (as in meta.tenant) `percent` of the store as its own: others don't evict it from
  * there, and it is evicted from first when it has more. 0: it competes with all others. False: 63
  * tenants have shares already. Any one control thread at a time. */

@@ -393,6 +393,70 @@ static void an_evicted_slice_is_fetched_again_alone(void **fixture)
     assert_true(v->ended || v->failed || v->status >= 500);
 }
 
+static void a_range_brings_only_its_slices_and_the_rest_when_asked(void **fixture)
+{
+    (void)fixture;
+    rig_site.cache.range_fill = true;
+    struct rig_viewer *v = rig_get(0, "/t.mp4", "range", "bytes=70000-70009", NULL);
+    struct sgd_fetch *fetch = rig_fetch();
+    assert_string_equal(rig_fetch_field(fetch, "range"), "bytes=65536-131071");
+    rig_head(fetch, 206, MAX_AGE "content-range: bytes 65536-131071/200000\r\n", RIG_SLICE);
+    rig_data(fetch, RIG_SLICE);
+    rig_done(fetch, SGD_ORIGIN_none);
+    rig_read(v);
+    assert_int_equal(v->status, 206);
+    assert_string_equal(rig_field(v, "content-range"), "bytes 70000-70009/200000");
+    assert_body(v, 70000 - 65536, 10);
+    v = rig_get(1, "/t.mp4", NULL);
+    rig_read(v);
+    assert_int_equal(v->length, 200000);
+    fetch = rig_fetch();
+    assert_string_equal(rig_fetch_field(fetch, "range"), "bytes=0-65535");
+    assert_string_equal(rig_fetch_field(fetch, "if-range"), "\"v1\"");
+    rig_answer(fetch, 206, MAX_AGE "content-range: bytes 0-65535/200000\r\n", RIG_SLICE);
+    rig_read(v);
+    assert_int_equal(v->got, 2 * RIG_SLICE);
+    fetch = rig_fetch();
+    assert_string_equal(rig_fetch_field(fetch, "range"), "bytes=131072-262143");
+    rig_answer(fetch, 206, MAX_AGE "content-range: bytes 131072-199999/200000\r\n", 68928);
+    rig_read(v);
+    assert_true(v->ended);
+    assert_int_equal(rig_fetches, 3);
+}
+
+static void a_part_of_another_version_is_never_mixed_in(void **fixture)
+{
+    (void)fixture;
+    rig_site.cache.range_fill = true;
+    struct rig_viewer *v = rig_get(0, "/u.mp4", "range", "bytes=0-9", NULL);
+    rig_answer(rig_fetch(), 206, MAX_AGE "content-range: bytes 0-65535/200000\r\n", RIG_SLICE);
+    rig_read(v);
+    assert_int_equal(v->got, 10);
+    v = rig_get(0, "/u.mp4", "range", "bytes=65530-65545", NULL);
+    rig_read(v);
+    rig_answer(rig_fetch(), 206, "etag: \"v2\"\r\ncontent-range: bytes 65536-131071/200000\r\n", 0);
+    rig_read(v);
+    assert_true(v->failed);
+    assert_int_equal(v->got, 6);
+    rig_get(1, "/u.mp4", "range", "bytes=0-9", NULL);
+    assert_int_equal(rig_fetches, 3); /* the old version is gone */
+}
+
+static void what_was_not_for_sharing_may_become_so(void **fixture)
+{
+    (void)fixture;
+    rig_get(0, "/w", NULL);
+    rig_answer(rig_fetch(), 200, "cache-control: no-store\r\n", 10);
+    struct rig_viewer *a = rig_get(0, "/w", NULL), *b = rig_get(1, "/w", NULL);
+    assert_int_equal(rig_fetches, 3); /* nobody waits for the other */
+    rig_answer(rig_fetch(), 200, MAX_AGE, 20);
+    rig_answer(rig_fetch(), 200, MAX_AGE, 20);
+    assert_int_equal(a->status, 200);
+    assert_int_equal(b->status, 200);
+    assert_int_equal(rig_get(1, "/w", NULL)->status, 200);
+    assert_int_equal(rig_fetches, 3);
+}
+
 static const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     T(a_second_viewer_on_either_worker_has_it_without_the_origin),
@@ -417,5 +481,8 @@ static const struct CMUnitTest tests[] = {
     T(only_if_cached_never_goes_to_the_origin),
     T(whoever_waits_too_long_is_told),
     T(an_evicted_slice_is_fetched_again_alone),
+    T(a_range_brings_only_its_slices_and_the_rest_when_asked),
+    T(a_part_of_another_version_is_never_mixed_in),
+    T(what_was_not_for_sharing_may_become_so),
 };
 SGT_MAIN("delivery", tests)
