@@ -21,6 +21,7 @@ struct sgd_delivery {
     struct sg_list patient; /* exchanges that wait for a want, oldest first */
     uint64_t request_serial;
     uint64_t fill_serial;
+    uint64_t gauges_ns;       /* when the store's gauges were last set */
     uint64_t salt;            /* for Vary markers: never repeats in a process */
     struct sgd_answer answer; /* scratch */
 };

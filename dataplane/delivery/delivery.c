@@ -81,8 +81,21 @@ void sgd_delivery_message(struct sgd_delivery *d, const struct sg_msg *msg)
     }
 }
 
+static void set_gauges(struct sgd_delivery *d, uint64_t now_ns)
+{
+    struct sge_stats *stats = d->worker->stats;
+    struct sge_shard_counts counts;
+    if (now_ns - d->gauges_ns < 100 * SG_NS_PER_MS)
+        return;
+    d->gauges_ns = now_ns;
+    sge_shard_counts(d->worker->shard, &counts);
+    sge_stat_set(stats, SGE_STAT_arena_used_bytes, counts.used_bytes);
+    sge_stat_set(stats, SGE_STAT_evicted_slices, counts.evicted_slices);
+}
+
 uint64_t sgd_delivery_turn(struct sgd_delivery *d, uint64_t now_ns)
 {
+    set_gauges(d, now_ns);
     sgd_want_outbox(d);
     uint64_t wake_ns = sgd_fill_turn(d, now_ns);
     sgd_exchange_timeouts(d, now_ns);

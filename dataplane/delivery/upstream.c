@@ -1,6 +1,7 @@
 #include "dataplane/delivery/upstream.h"
 
 #include "base/assert.h"
+#include "dataplane/http/vary.h"
 
 void sgd_upstream_target(const struct sg_conf_site *site, struct sg_str path, struct sg_str query,
                          struct sg_out *out)
@@ -138,12 +139,17 @@ static void out_conditions(const struct sgd_upstream_conditions *c, struct sg_ou
         out_line(out, SG_STR("if-modified-since"), c->last_modified);
 }
 
-/* Of the codings a viewer takes only those that a cache keys on go further. */
-static void out_accept_encoding(const struct sgd_request *req, struct sg_out *out)
+/* Of the codings a viewer takes only those that the store keys on go further. */
+static void out_accept_encoding(const struct sgd_request *req, bool pass, struct sg_out *out)
 {
+    char memory[64];
+    struct sg_out reduced = sg_out_init(memory, sizeof(memory));
     struct sg_str value = sgd_request_field(req, SG_STR("accept-encoding"), NULL);
-    if (value.ptr != NULL)
+    sgd_vary_accept_encoding(req, &reduced);
+    if (pass && value.ptr != NULL)
         out_line(out, SG_STR("accept-encoding"), value);
+    else if (!pass && reduced.len > 0)
+        out_line(out, SG_STR("accept-encoding"), sg_out_view(&reduced));
 }
 
 void sgd_upstream_fields(const struct sg_conf_site *site, const struct sgd_request *req,
@@ -160,7 +166,7 @@ void sgd_upstream_fields(const struct sg_conf_site *site, const struct sgd_reque
     }
     if (cookie.ptr != NULL && is_listed(site, SG_STR("cookie")))
         out_line(out, SG_STR("cookie"), cookie);
-    out_accept_encoding(req, out);
+    out_accept_encoding(req, pass, out);
     sg_out_lit(out, "via: ");
     sg_out_str(out, sg_str_from(req->version));
     sg_out_lit(out, " streamgate\r\n");
