@@ -74,11 +74,12 @@ listeners:
           key_file: {run}/key.pem
   - address: 127.0.0.1:{plain_port}
 cache:
-  ram_bytes: 268435456
+  ram_bytes: 256MiB
 tenants:
   - name: demo
     secret_file: {run}/region-secret
     token_lifetime_s: {lifetime}
+    clock_skew_s: 0
 origins:
   - name: origin
     urls:
