@@ -1,0 +1,183 @@
+#include "dataplane/sys/osslctx.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/sys/crypto.h"
+#include "dataplane/sys/osslshare.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <string.h>
+
+#define CIPHERS_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+#define CIPHERS_12                                                                                 \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"     \
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+/* The first is for OpenSSL 3.5 and later. */
+#define GROUPS_HYBRID "X25519:P-256:X25519MLKEM768:P-384"
+#define GROUPS        "X25519:P-256:P-384"
+
+static struct sgd_octx *octx_of(const SSL *ssl)
+{
+    return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+}
+
+/* Only what RFC 7627 protects may be resumed or renegotiated; without it TLS 1.2 is not spoken. */
+static bool hello_offers_13(SSL *ssl)
+{
+    const unsigned char *ext;
+    size_t len;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &ext, &len) != 1)
+        return false;
+    for (size_t i = 1; i + 1 < len; i += 2) { /* a byte of length, then versions */
+        if (ext[i] == 0x03 && ext[i + 1] == 0x04)
+            return true;
+    }
+    return false;
+}
+
+static int on_hello(SSL *ssl, int *alert, void *arg)
+{
+    const unsigned char *ext;
+    size_t len;
+    (void)arg;
+    if (hello_offers_13(ssl) ||
+        SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &ext, &len) == 1)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_HANDSHAKE_FAILURE;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+static int on_name(SSL *ssl, int *alert, void *arg)
+{
+    struct sgd_octx *octx = octx_of(ssl);
+    const char *sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    struct sgd_octx *chosen = octx->hooks.choose(octx->arg, sni);
+    (void)alert, (void)arg;
+    if (chosen != octx && SSL_set_SSL_CTX(ssl, chosen->ssl_ctx) == NULL)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return sni == NULL ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_OK;
+}
+
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                   const unsigned char *in, unsigned in_len, void *arg)
+{
+    (void)ssl, (void)arg;
+    for (unsigned i = 0; i < in_len; i += 1u + in[i]) {
+        if (in[i] == 8 && i + 9 <= in_len && memcmp(in + i + 1, "http/1.1", 8) == 0) {
+            *out = in + i + 1;
+            *out_len = 8;
+            return SSL_TLSEXT_ERR_OK;
+        }
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol, RFC 7301 section 3.2 */
+}
+
+static int on_staple(SSL *ssl, void *arg)
+{
+    struct sgd_octx *octx = octx_of(ssl);
+    const X509 *sent = SSL_get_certificate(ssl);
+    const uint8_t *der = NULL;
+    size_t len = 0;
+    (void)arg;
+    for (size_t kind = 0; kind < SGD_CERT_KINDS && len == 0; kind++) {
+        if (octx->certs[kind] != NULL && octx->certs[kind]->leaf == sent)
+            len = octx->hooks.staple(octx->arg, octx->certs[kind], &der);
+    }
+    unsigned char *copy = len == 0 ? NULL : OPENSSL_memdup(der, len); /* the handshake's to free */
+    if (copy == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)len);
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* 1, or 2 when the client should get a new ticket; 0 for an unknown key, -1 for an error. */
+static int on_ticket(SSL *ssl, unsigned char name[16], unsigned char iv[EVP_MAX_IV_LENGTH],
+                     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int makes)
+{
+    struct sgd_octx *octx = octx_of(ssl);
+    struct sgd_ticket_key key;
+    enum sgd_ticket which = octx->hooks.ticket_key(octx->arg, makes ? NULL : name, &key);
+    if (which == SGD_TICKET_UNKNOWN)
+        return 0;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.hmac, sizeof(key.hmac)),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+        OSSL_PARAM_construct_end(),
+    };
+    bool ok = EVP_MAC_CTX_set_params(mac, params) == 1;
+    if (makes) {
+        memcpy(name, key.name, sizeof(key.name));
+        sg_random(iv, 16);
+    }
+    ok = ok && EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key.aes, iv, makes) == 1;
+    sg_wipe(&key, sizeof(key));
+    return !ok ? -1 : which == SGD_TICKET_OLD && !makes ? 2 : 1;
+}
+
+static void set_hooks(SSL_CTX *ctx, uint32_t ticket_lifetime_s)
+{
+    SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
+    SSL_CTX_set_tlsext_servername_callback(ctx, on_name);
+    SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+    SSL_CTX_set_tlsext_status_cb(ctx, on_staple);
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
+    SSL_CTX_set_keylog_callback(ctx, sgd_ossl_keylog);
+    SSL_CTX_set_timeout(ctx, (long)ticket_lifetime_s);
+}
+
+static bool set_rules(SSL_CTX *ctx, bool tls13_only)
+{
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets only */
+    SSL_CTX_set_max_early_data(ctx, 0);
+    SSL_CTX_set_num_tickets(ctx, 1);
+    return SSL_CTX_set_min_proto_version(ctx, tls13_only ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_ciphersuites(ctx, CIPHERS_13) == 1 &&
+           SSL_CTX_set_cipher_list(ctx, CIPHERS_12) == 1 &&
+           (SSL_CTX_set1_groups_list(ctx, GROUPS_HYBRID) == 1 ||
+            SSL_CTX_set1_groups_list(ctx, GROUPS) == 1);
+}
+
+enum sg_err sgd_octx_open(const struct sgd_octx_conf *conf,
+                          struct sgd_cert *const certs[SGD_CERT_KINDS], struct sgd_octx **out)
+{
+    SG_ASSERT(conf != NULL && out != NULL);
+    SG_ASSERT(conf->hooks.choose != NULL && conf->hooks.ticket_key != NULL);
+    enum sg_err err = SG_ETLS;
+    struct sgd_octx *octx = sg_boot_alloc(sizeof(*octx));
+    if (octx == NULL)
+        return SG_ENOMEM;
+    octx->hooks = conf->hooks;
+    octx->arg = conf->arg;
+    octx->ssl_ctx = SSL_CTX_new(TLS_server_method());
+    if (octx->ssl_ctx == NULL || !set_rules(octx->ssl_ctx, conf->tls13_only))
+        goto out;
+    set_hooks(octx->ssl_ctx, conf->ticket_lifetime_s);
+    SSL_CTX_set_app_data(octx->ssl_ctx, octx);
+    for (size_t kind = 0; kind < SGD_CERT_KINDS; kind++) {
+        octx->certs[kind] = certs[kind];
+        if (certs[kind] != NULL &&
+            SSL_CTX_use_cert_and_key(octx->ssl_ctx, certs[kind]->leaf, certs[kind]->key,
+                                     certs[kind]->chain, 1) != 1)
+            goto out;
+    }
+    *out = SG_TAKE(octx);
+    err = SG_OK;
+out:
+    ERR_clear_error();
+    sgd_octx_close(octx);
+    return err;
+}
+
+void sgd_octx_close(struct sgd_octx *octx)
+{
+    if (octx == NULL)
+        return;
+    SSL_CTX_free(octx->ssl_ctx);
+    sg_boot_free(octx);
+}

@@ -1,0 +1,32 @@
+/* osslshare - what the doors to OpenSSL's TLS know of each other; nobody else includes it. */
+#ifndef SGD_SYS_OSSLSHARE_H
+#define SGD_SYS_OSSLSHARE_H
+
+#include "dataplane/sys/osslcert.h"
+#include "dataplane/sys/osslctx.h"
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+struct sgd_cert {
+    X509 *leaf;
+    STACK_OF(X509) * chain;
+    EVP_PKEY *key;
+    enum sgd_cert_kind kind;
+    int64_t not_after_s;
+    char *subject;
+    char **names;
+    size_t names_count;
+};
+
+struct sgd_octx {
+    SSL_CTX *ssl_ctx;
+    struct sgd_octx_hooks hooks;
+    void *arg;
+    struct sgd_cert *certs[SGD_CERT_KINDS];
+};
+
+/* Keeps a secret that a handshake logged (SSL_CTX_keylog_cb_func). */
+void sgd_ossl_keylog(const SSL *ssl, const char *line);
+
+#endif
