@@ -1,0 +1,92 @@
+#include "base/b64url.h"
+
+#define BAD 0x80
+
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+#define B BAD
+static const uint8_t values[256] = {
+    B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  /* 0x00 */
+    B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  /* 0x10 */
+    B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  62, B,  B,  /* 0x20 */
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, B,  B,  B,  B,  B,  B,  /* 0x30 */
+    B,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, /* 0x40 */
+    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, B,  B,  B,  B,  63, /* 0x50 */
+    B,  26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, /* 0x60 */
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, B,  B,  B,  B,  B,  /* 0x70 */
+    B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  /* 0x80 and on */
+    B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B, B, B, B, B, B, B,
+    B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B, B, B, B, B, B, B,
+    B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B, B, B, B, B, B, B,
+    B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B, B, B, B, B, B, B,
+    B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B,  B, B, B, B,
+};
+#undef B
+
+static uint8_t value_of(char c)
+{
+    return values[(uint8_t)c];
+}
+
+void sg_b64url_put(struct sg_out *out, const void *bytes, size_t len)
+{
+    const uint8_t *b = bytes;
+    if (out->full || sg_b64url_chars(len) > out->cap - out->len) {
+        out->full = true;
+        return;
+    }
+    char *to = out->ptr + out->len;
+    out->len += sg_b64url_chars(len);
+    for (; len >= 3; len -= 3, b += 3) {
+        uint32_t v = (uint32_t)b[0] << 16 | (uint32_t)b[1] << 8 | b[2];
+        *to++ = letters[v >> 18];
+        *to++ = letters[v >> 12 & 63];
+        *to++ = letters[v >> 6 & 63];
+        *to++ = letters[v & 63];
+    }
+    if (len == 0)
+        return;
+    uint32_t v = (uint32_t)b[0] << 16 | (len == 2 ? (uint32_t)b[1] << 8 : 0);
+    *to++ = letters[v >> 18];
+    *to++ = letters[v >> 12 & 63];
+    if (len == 2)
+        *to++ = letters[v >> 6 & 63];
+}
+
+bool sg_b64url_read(struct sg_str text, uint8_t *out, size_t cap, size_t *len)
+{
+    size_t tail = text.len % 4, whole = text.len - tail;
+    size_t bytes = whole / 4 * 3 + (tail == 0 ? 0 : tail - 1);
+    const char *c = text.ptr;
+    uint8_t bad = 0;
+    if (tail == 1 || bytes > cap)
+        return false;
+    for (size_t i = 0; i < whole; i += 4, c += 4, out += 3) {
+        uint8_t v0 = value_of(c[0]), v1 = value_of(c[1]), v2 = value_of(c[2]), v3 = value_of(c[3]);
+        bad |= v0 | v1 | v2 | v3;
+        out[0] = (uint8_t)(v0 << 2 | v1 >> 4);
+        out[1] = (uint8_t)(v1 << 4 | v2 >> 2);
+        out[2] = (uint8_t)(v2 << 6 | v3);
+    }
+    if (tail != 0) {
+        uint8_t v0 = value_of(c[0]), v1 = value_of(c[1]), v2 = tail == 3 ? value_of(c[2]) : 0;
+        bad |= v0 | v1 | v2;
+        if ((tail == 2 ? v1 & 15 : v2 & 3) != 0)
+            return false;
+        out[0] = (uint8_t)(v0 << 2 | v1 >> 4);
+        if (tail == 3)
+            out[1] = (uint8_t)(v1 << 4 | v2 >> 2);
+    }
+    if ((bad & BAD) != 0)
+        return false;
+    *len = bytes;
+    return true;
+}
+
+bool sg_b64url_is(struct sg_str text)
+{
+    uint8_t bad = text.len == 0 ? BAD : 0;
+    for (size_t i = 0; i < text.len; i++)
+        bad |= value_of(text.ptr[i]);
+    return (bad & BAD) == 0;
+}
