@@ -196,8 +196,13 @@ void sg_cbor_put_int(struct sg_out *out, int64_t v)
 
 void sg_cbor_put_bytes(struct sg_out *out, const void *bytes, size_t len)
 {
-    head_put(out, BYTES, len);
+    sg_cbor_put_bytes_head(out, len);
     sg_out_bytes(out, bytes, len);
+}
+
+void sg_cbor_put_bytes_head(struct sg_out *out, size_t len)
+{
+    head_put(out, BYTES, len);
 }
 
 void sg_cbor_put_text(struct sg_out *out, struct sg_str text)

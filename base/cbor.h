@@ -63,6 +63,8 @@ bool sg_cbor_int(const struct sg_cbor_item *item, int64_t *out);
 void sg_cbor_put_uint(struct sg_out *out, uint64_t v);
 void sg_cbor_put_int(struct sg_out *out, int64_t v);
 void sg_cbor_put_bytes(struct sg_out *out, const void *bytes, size_t len);
+/* For bytes that the caller writes, or hashes, itself. */
+void sg_cbor_put_bytes_head(struct sg_out *out, size_t len);
 void sg_cbor_put_text(struct sg_out *out, struct sg_str text);
 void sg_cbor_put_array(struct sg_out *out, uint64_t items);
 void sg_cbor_put_map(struct sg_out *out, uint64_t pairs);

@@ -25,8 +25,14 @@ enum sgd_gate_verdict {
 #undef GATE
     SGD_GATE_COUNT
 };
+/* "token_expired"; static, any thread. */
 const char *sgd_gate_reason(enum sgd_gate_verdict verdict);
+/* 200 where it lets pass. */
 uint16_t sgd_gate_status(enum sgd_gate_verdict verdict);
+/* "expired", as in the .def: for counters. */
+const char *sgd_gate_name(enum sgd_gate_verdict verdict);
+/* The value of WWW-Authenticate that goes with a 401; ptr NULL for every other status. Static. */
+struct sg_str sgd_gate_challenge(enum sgd_gate_verdict verdict);
 
 #define SGD_TOKEN_TEXT_MAX 5462 /* 4 KiB of CBOR in base64url */
 
@@ -47,7 +53,11 @@ struct sgd_stripped {
 SG_MUST_USE enum sg_err sgd_token_strip(const struct sgd_request *req, char *memory,
                                         struct sgd_stripped *out);
 
-struct sgd_gate; /* keys, geo databases and their parsed rules, for one configuration snapshot */
+/* Keys, geo databases and parsed rules, for one configuration snapshot. Borrows `config`. Blocks.
+ * What can't be read (a secret, a database, a rule) closes the sites that need it, and each such
+ * file is a line in `report`; the answer is SG_OK all the same. On a reload, a report that is not
+ * empty is a reason to keep what was. */
+struct sgd_gate;
 SG_MUST_USE enum sg_err sgd_gate_open(const struct sg_config *config, struct sg_out *report,
                                       struct sgd_gate **out);
 void sgd_gate_close(struct sgd_gate *gate);
@@ -76,7 +86,7 @@ struct sgd_gate_answer {
     bool token_used;      /* a token opened it: the answer goes out private */
     char location[256];
 };
-/* `reader` is between begin and end. */
+/* `reader` is between begin and end; NULL: the state could not be read, so no token is let pass. */
 void sgd_gate_decide(struct sgd_gate *gate, struct sgd_gate_core *core,
                      struct sge_state_reader *reader, struct sge_stats *stats,
                      const struct sgd_gate_request *in, struct sgd_gate_answer *out);

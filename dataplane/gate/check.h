@@ -1,0 +1,28 @@
+/* check - what is judged of a genuine token on every request: time, site, method, place, and what
+ * the state says of it. Each answers SGD_GATE_allowed or the refusal. */
+#ifndef SGD_GATE_CHECK_H
+#define SGD_GATE_CHECK_H
+
+#include "dataplane/gate/geo.h"
+#include "dataplane/gate/token.h"
+
+/* `skew_s`: how far the minter's clock may be ahead of ours; expiry is exact. */
+enum sgd_gate_verdict sgd_check_time(const struct sgd_claims *claims, uint64_t now_s,
+                                     uint32_t skew_s);
+/* aud, and iss where there is one. */
+enum sgd_gate_verdict sgd_check_tenant(const struct sgd_claims *claims, struct sg_str tenant);
+/* `authority` in lower case; its port does not count. `path` decoded. */
+enum sgd_gate_verdict sgd_check_uri(const struct sgd_claims *claims, struct sg_str authority,
+                                    struct sg_str path);
+enum sgd_gate_verdict sgd_check_method(const struct sgd_claims *claims, enum sgd_method method);
+/* catnip and catgeoiso3166. `address` NULL: not known, which meets nothing. */
+enum sgd_gate_verdict sgd_check_place(const struct sgd_claims *claims,
+                                      const struct in6_addr *address,
+                                      const struct sgd_place *place);
+/* Revocations, rule version and facts, in the reader's version of the state. *fact: the one that
+ * decided, or the first. */
+enum sgd_gate_verdict sgd_check_state(const struct sgd_claims *claims,
+                                      struct sge_state_reader *reader, uint32_t tenant,
+                                      struct sgd_token_fact *fact);
+
+#endif

@@ -1,0 +1,327 @@
+#include "base/assert.h"
+#include "base/cbor.h"
+#include "dataplane/gate/token.h"
+
+#define CATV_VERSION 1
+enum catif_field { CATIF_STATUS = 307 };
+enum tag { TAG_IPV4 = 52, TAG_IPV6 = 54 }; /* RFC 9164 */
+
+/* Readers of one claim's value: true when it is as we know it. Each reads exactly one item. */
+
+static bool read_uint(struct sg_cbor *cbor, uint64_t max, uint64_t *out)
+{
+    struct sg_cbor_item item;
+    if (!sg_cbor_want(cbor, SG_CBOR_UINT, &item) || item.value > max)
+        return false;
+    *out = item.value;
+    return true;
+}
+
+static bool read_u32(struct sg_cbor *cbor, uint32_t *out)
+{
+    uint64_t v;
+    if (!read_uint(cbor, UINT32_MAX, &v))
+        return false;
+    *out = (uint32_t)v;
+    return true;
+}
+
+static bool read_text(struct sg_cbor *cbor, struct sg_str *out)
+{
+    struct sg_cbor_item item;
+    if (!sg_cbor_want(cbor, SG_CBOR_TEXT, &item))
+        return false;
+    *out = item.bytes;
+    return true;
+}
+
+/* Seconds that still count in nanoseconds. */
+static bool read_time(struct sg_cbor *cbor, uint64_t *out)
+{
+    return read_uint(cbor, UINT64_MAX / 1000000000u, out);
+}
+
+static bool read_cti(struct sg_cbor *cbor, struct sgd_claims *claims)
+{
+    struct sg_cbor_item item;
+    if (!sg_cbor_want(cbor, SG_CBOR_BYTES, &item) || item.bytes.len != sizeof(claims->cti))
+        return false;
+    memcpy(claims->cti, item.bytes.ptr, sizeof(claims->cti));
+    claims->has_cti = true;
+    return true;
+}
+
+/* One kind of match within a part of the URI: { kind: value }. */
+static bool read_match(struct sg_cbor *cbor, int64_t part, struct sgd_claims *claims)
+{
+    struct sg_cbor_item item;
+    int64_t kind;
+    if (!sg_cbor_next(cbor, &item) || !sg_cbor_int(&item, &kind) ||
+        claims->matches_count == SGD_TOKEN_MATCHES_MAX || !sg_cbor_next(cbor, &item))
+        return false;
+    bool hash = kind == SGD_MATCH_SHA256;
+    if (!hash && kind != SGD_MATCH_EXACT && kind != SGD_MATCH_PREFIX && kind != SGD_MATCH_SUFFIX)
+        return false; /* regular expressions above all */
+    if (hash ? item.type != SG_CBOR_BYTES || item.bytes.len != SG_SHA256_BYTES
+             : item.type != SG_CBOR_TEXT || item.bytes.len == 0)
+        return false;
+    claims->matches[claims->matches_count++] =
+        (struct sgd_match){(enum sgd_match_part)part, (enum sgd_match_kind)kind, item.bytes};
+    return true;
+}
+
+/* catu { part: { kind: value } }. One that asks for nothing would open everything: refused. */
+static bool read_uri(struct sg_cbor *cbor, struct sgd_claims *claims)
+{
+    struct sg_cbor_item parts, kinds, item;
+    int64_t part;
+    if (!sg_cbor_want(cbor, SG_CBOR_MAP, &parts) || parts.value == 0)
+        return false;
+    for (uint64_t i = 0; i < parts.value; i++) {
+        if (!sg_cbor_next(cbor, &item) || !sg_cbor_int(&item, &part) ||
+            (part != SGD_MATCH_HOST && part != SGD_MATCH_PATH) ||
+            !sg_cbor_want(cbor, SG_CBOR_MAP, &kinds) || kinds.value == 0)
+            return false;
+        for (uint64_t j = 0; j < kinds.value; j++)
+            if (!read_match(cbor, part, claims))
+                return false;
+    }
+    return true;
+}
+
+static bool read_methods(struct sg_cbor *cbor, struct sgd_claims *claims)
+{
+    static const struct sg_str names[] = {
+        [SGD_METHOD_GET] = {"GET", 3},         [SGD_METHOD_HEAD] = {"HEAD", 4},
+        [SGD_METHOD_OPTIONS] = {"OPTIONS", 7}, [SGD_METHOD_POST] = {"POST", 4},
+        [SGD_METHOD_PUT] = {"PUT", 3},         [SGD_METHOD_DELETE] = {"DELETE", 6},
+        [SGD_METHOD_PATCH] = {"PATCH", 5},
+    };
+    struct sg_cbor_item array;
+    struct sg_str name;
+    if (!sg_cbor_want(cbor, SG_CBOR_ARRAY, &array))
+        return false;
+    claims->has_methods = true;
+    for (uint64_t i = 0; i < array.value; i++) {
+        if (!read_text(cbor, &name))
+            return false;
+        for (size_t m = 0; m < SG_COUNT(names); m++)
+            if (sg_str_eq(name, names[m]))
+                claims->methods |= SG_BIT(m);
+    }
+    return true;
+}
+
+/* An address or [prefix length, bytes] under tag 52 or 54 (RFC 9164). */
+static bool read_prefix(struct sg_cbor *cbor, uint64_t tag, struct sgd_token_network *out)
+{
+    struct sg_cbor_item item;
+    size_t width = tag == TAG_IPV4 ? 4 : 16;
+    uint64_t bits = width * 8;
+    if ((tag != TAG_IPV4 && tag != TAG_IPV6) || !sg_cbor_next(cbor, &item))
+        return false;
+    if (item.type == SG_CBOR_ARRAY) {
+        if (item.value != 2 || !read_uint(cbor, width * 8, &bits) || !sg_cbor_next(cbor, &item) ||
+            item.bytes.len > width)
+            return false;
+    } else if (item.bytes.len != width) {
+        return false;
+    }
+    if (item.type != SG_CBOR_BYTES)
+        return false;
+    memset(out, 0, sizeof(*out));
+    if (tag == TAG_IPV4)
+        memset(out->address + 10, 0xff, 2);
+    memcpy(out->address + 16 - width, item.bytes.ptr, item.bytes.len);
+    out->bits = (uint8_t)(128 - width * 8 + bits);
+    return true;
+}
+
+static bool read_networks(struct sg_cbor *cbor, struct sgd_claims *claims)
+{
+    struct sg_cbor_item array, item;
+    if (!sg_cbor_want(cbor, SG_CBOR_ARRAY, &array) || array.value == 0 ||
+        array.value > SGD_TOKEN_NETWORKS_MAX)
+        return false;
+    for (uint64_t i = 0; i < array.value; i++) {
+        struct sgd_token_network network = {.bits = 0};
+        if (!sg_cbor_next(cbor, &item))
+            return false;
+        if (item.type == SG_CBOR_UINT && item.value > 0 && item.value <= UINT32_MAX)
+            network.asn = (uint32_t)item.value;
+        else if (item.type != SG_CBOR_TAG || !read_prefix(cbor, item.value, &network))
+            return false;
+        claims->networks[claims->networks_count++] = network;
+    }
+    return true;
+}
+
+static bool read_countries(struct sg_cbor *cbor, struct sgd_claims *claims)
+{
+    struct sg_cbor_item array;
+    struct sg_str code;
+    if (!sg_cbor_want(cbor, SG_CBOR_ARRAY, &array) || array.value == 0 ||
+        array.value > SGD_TOKEN_COUNTRIES_MAX)
+        return false;
+    for (uint64_t i = 0; i < array.value; i++) {
+        if (!read_text(cbor, &code) || code.len != 2) /* parts of countries we can't tell */
+            return false;
+        memcpy(claims->countries[claims->countries_count++], code.ptr, 2);
+    }
+    return true;
+}
+
+/* [rule version, [fact key, generation] ...] */
+static bool read_facts(struct sg_cbor *cbor, struct sgd_claims *claims)
+{
+    struct sg_cbor_item array, pair, key;
+    if (!sg_cbor_want(cbor, SG_CBOR_ARRAY, &array) || array.value < 2 ||
+        array.value > 1 + SGD_TOKEN_FACTS_MAX || !read_u32(cbor, &claims->rule_version))
+        return false;
+    for (uint64_t i = 1; i < array.value; i++) {
+        struct sgd_token_fact *fact = &claims->facts[claims->facts_count];
+        if (!sg_cbor_want(cbor, SG_CBOR_ARRAY, &pair) || pair.value != 2 ||
+            !sg_cbor_want(cbor, SG_CBOR_BYTES, &key) || key.bytes.len != 8 ||
+            !read_uint(cbor, UINT64_MAX, &fact->generation))
+            return false;
+        memcpy(&fact->key, key.bytes.ptr, 8);
+        fact->key = __builtin_bswap64(fact->key);
+        claims->facts_count++;
+    }
+    claims->has_facts = true;
+    return true;
+}
+
+/* Goes into a Location of ours: an absolute https URI or a path of this host, without anything that
+ * could end the field. */
+static bool location_is_good(struct sg_str url)
+{
+    for (size_t i = 0; i < url.len; i++)
+        if (url.ptr[i] <= ' ' || url.ptr[i] > '~' || url.ptr[i] == '\\')
+            return false;
+    bool path = sg_str_starts(url, SG_STR("/")) && !sg_str_starts(url, SG_STR("//"));
+    return (path || sg_str_starts(url, SG_STR("https://"))) &&
+           url.len < sizeof(((struct sgd_gate_answer *)0)->location);
+}
+
+/* [307, { "Location": url }, ...] */
+static bool read_catif_action(struct sg_cbor *cbor, struct sgd_claims *claims)
+{
+    struct sg_cbor_item action, headers;
+    struct sg_str name, value;
+    uint64_t status;
+    if (!sg_cbor_want(cbor, SG_CBOR_ARRAY, &action) || action.value < 2 ||
+        !read_uint(cbor, UINT16_MAX, &status) || !sg_cbor_want(cbor, SG_CBOR_MAP, &headers))
+        return false;
+    for (uint64_t i = 0; i < headers.value; i++) {
+        if (!read_text(cbor, &name) || !read_text(cbor, &value))
+            return false;
+        if (status == CATIF_STATUS && sg_str_eq_nocase(name, SG_STR("Location")) &&
+            location_is_good(value))
+            claims->renewal = value;
+    }
+    for (uint64_t i = 2; i < action.value; i++)
+        if (!sg_cbor_skip(cbor))
+            return false;
+    return true;
+}
+
+/* catif { claim: action }: of these we act on that for exp alone. */
+static bool read_catif(struct sg_cbor *cbor, struct sgd_claims *claims)
+{
+    struct sg_cbor_item map, label;
+    if (!sg_cbor_want(cbor, SG_CBOR_MAP, &map))
+        return false;
+    for (uint64_t i = 0; i < map.value; i++) {
+        if (!sg_cbor_next(cbor, &label) || label.type > SG_CBOR_NINT)
+            return false;
+        bool expiry = label.type == SG_CBOR_UINT && label.value == SGD_CLAIM_EXP;
+        if (expiry ? !read_catif_action(cbor, claims) : !sg_cbor_skip(cbor))
+            return false;
+    }
+    return true;
+}
+
+static bool read_exactly(struct sg_cbor *cbor, uint64_t wanted)
+{
+    uint64_t v;
+    return read_uint(cbor, UINT64_MAX, &v) && v == wanted;
+}
+
+/* What a claim that is not as we know it means: a form of a known claim that asks for more than we
+ * can enforce is as unknown as its label would be. */
+static enum sgd_gate_verdict claim_read(struct sg_cbor *cbor, int64_t label,
+                                        struct sgd_claims *claims)
+{
+    const enum sgd_gate_verdict ok = SGD_GATE_allowed, bad = SGD_GATE_malformed,
+                                unknown = SGD_GATE_claim_unknown;
+    struct sg_cbor_item item;
+    switch (label) {
+    case SGD_CLAIM_ISS:
+        return read_text(cbor, &claims->issuer) ? ok : bad;
+    case SGD_CLAIM_SUB:
+        return sg_cbor_next(cbor, &item) &&
+                       (item.type == SG_CBOR_TEXT || item.type == SG_CBOR_BYTES)
+                   ? (claims->subject = item.bytes, ok)
+                   : bad;
+    case SGD_CLAIM_AUD:
+        return read_text(cbor, &claims->audience) ? ok : bad;
+    case SGD_CLAIM_EXP:
+        return read_time(cbor, &claims->expires_s) ? ok : bad;
+    case SGD_CLAIM_NBF:
+        return read_time(cbor, &claims->not_before_s) ? ok : bad;
+    case SGD_CLAIM_IAT:
+        return read_time(cbor, &claims->issued_s) ? ok : bad;
+    case SGD_CLAIM_CTI:
+        return read_cti(cbor, claims) ? ok : bad;
+    case SGD_CLAIM_CATREPLAY:
+        return read_exactly(cbor, 0) ? ok : unknown; /* 0: may be used again */
+    case SGD_CLAIM_CATV:
+        return read_exactly(cbor, CATV_VERSION) ? ok : unknown;
+    case SGD_CLAIM_CATNIP:
+        return read_networks(cbor, claims) ? ok : unknown;
+    case SGD_CLAIM_CATU:
+        return read_uri(cbor, claims) ? ok : unknown;
+    case SGD_CLAIM_CATM:
+        return read_methods(cbor, claims) ? ok : bad;
+    case SGD_CLAIM_CATGEOISO3166:
+        return read_countries(cbor, claims) ? ok : unknown;
+    case SGD_CLAIM_CATIF:
+        return read_catif(cbor, claims) ? ok : bad;
+    case SGD_CLAIM_CATR:
+        return sg_cbor_skip(cbor) ? ok : bad; /* the renewal endpoint's */
+    case SGD_CLAIM_FACTS:
+        return read_facts(cbor, claims) ? ok : unknown;
+    case SGD_CLAIM_CONCURRENCY:
+        return read_u32(cbor, &claims->concurrency) ? ok : unknown;
+    case SGD_CLAIM_INDEX:
+        claims->has_index = true;
+        return read_u32(cbor, &claims->index) ? ok : unknown;
+    default:
+        if (label >= 0)
+            return unknown;
+        return sg_cbor_skip(cbor) ? ok : bad; /* private ones: their maker's */
+    }
+}
+
+enum sgd_gate_verdict sgd_claims_read(struct sg_str payload, struct sgd_claims *out)
+{
+    SG_ASSERT(out != NULL);
+    struct sg_cbor cbor = sg_cbor_init(payload);
+    struct sgd_claims claims = {.expires_s = 0};
+    struct sg_cbor_item map, item;
+    int64_t label;
+    if (!sg_cbor_check(payload) || !sg_cbor_want(&cbor, SG_CBOR_MAP, &map))
+        return SGD_GATE_malformed;
+    for (uint64_t i = 0; i < map.value; i++) {
+        if (!sg_cbor_next(&cbor, &item) || !sg_cbor_int(&item, &label))
+            return SGD_GATE_claim_unknown; /* a name as label is nobody's private number */
+        enum sgd_gate_verdict verdict = claim_read(&cbor, label, &claims);
+        if (verdict != SGD_GATE_allowed)
+            return verdict;
+    }
+    if (claims.expires_s == 0 || claims.matches_count == 0)
+        return SGD_GATE_malformed; /* no exp, no catu: good for ever, or for everything */
+    *out = claims;
+    return SGD_GATE_allowed;
+}

@@ -1,0 +1,441 @@
+#include "dataplane/gate/gate.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/b64url.h"
+#include "base/clock.h"
+#include "dataplane/gate/check.h"
+#include "dataplane/gate/keys.h"
+#include "dataplane/gate/verdicts.h"
+
+#include <stdatomic.h>
+
+/* A heartbeat that is further ahead of us than this was given by a clock that was wrong. */
+#define FED_AHEAD_NS (60 * SG_NS_PER_SEC)
+/* A tenant that chose "shorten" lets tokens pass until the feed is this many limits old. */
+#define SHORTEN_LIMITS 2
+
+struct tenant {
+    struct sg_str name;
+    uint32_t id; /* sge_tenant_id() */
+    bool keyed;
+    uint8_t key[SGD_KEY_BYTES];
+    uint32_t skew_s;
+    uint64_t stale_limit_ns;
+    enum sg_conf_on_stale on_stale;
+};
+
+struct site {
+    enum sg_conf_access access;
+    bool readable; /* false: closed, whatever its access says */
+    bool allows_only, denies;
+    uint32_t tenant;
+    struct sgd_countries allow, deny;
+};
+
+struct sgd_gate {
+    uint64_t
+        serial; /* never given twice in a process: what a worker keeps of one gate is no other's */
+    struct sg_str region;
+    struct sgd_geo geo;
+    struct tenant *tenants;
+    uint32_t tenants_count;
+    struct site *sites;
+    uint32_t sites_count;
+};
+
+struct sgd_gate_core {
+    struct sgd_verdicts *verdicts;
+    struct sgd_keyring keyring;
+    struct sgd_geo_cache geo;
+    struct sgd_verdict large; /* a token too large to be kept, while it is judged */
+    uint8_t bytes[SGD_TOKEN_BYTES_MAX];
+};
+
+/* ---- opening ---- */
+
+static void tenant_open(struct tenant *tenant, const struct sg_conf_tenant *conf,
+                        struct sg_out *report)
+{
+    tenant->name = sg_str_from(conf->name);
+    tenant->id = sge_tenant_id(tenant->name);
+    tenant->skew_s = conf->clock_skew_s;
+    tenant->stale_limit_ns = conf->stale_limit_s * SG_NS_PER_SEC;
+    tenant->on_stale = conf->on_stale;
+    if (conf->secret_file == NULL)
+        return;
+    enum sg_err err = sgd_key_tenant_load(conf->secret_file, tenant->name, tenant->key);
+    tenant->keyed = err == SG_OK;
+    if (err != SG_OK)
+        sg_out_fmt(report, "tenant %s: secret_file %s: %s\n", conf->name, conf->secret_file,
+                   err == SG_ERANGE ? "must hold 32 to 1024 bytes" : sg_err_text(err));
+}
+
+static void db_open(const char *key, const char *path, struct sgd_mmdb **db, struct sg_out *report)
+{
+    enum sg_err err = path == NULL ? SG_OK : sgd_mmdb_open(path, db);
+    if (err != SG_OK)
+        sg_out_fmt(report, "gate: %s %s: %s\n", key, path, sg_err_text(err));
+}
+
+static bool countries_open(const char *const *codes, uint32_t count, struct sgd_countries *set)
+{
+    bool good = true;
+    for (uint32_t i = 0; i < count; i++)
+        good = sgd_countries_add(set, sg_str_from(codes[i])) && good;
+    return good;
+}
+
+/* NULL, or why the site can't be opened. */
+static const char *site_fault(const struct sgd_gate *gate, const struct site *site, bool geo_good)
+{
+    if (!geo_good)
+        return "geo: a country is two letters";
+    if ((site->allows_only || site->denies) && gate->geo.country == NULL)
+        return "geo needs a readable gate.country_db";
+    if (site->access != SG_CONF_ACCESS_TOKEN)
+        return NULL;
+    if (site->tenant == gate->tenants_count)
+        return "access: token needs a tenant";
+    return gate->tenants[site->tenant].keyed ? NULL
+                                             : "access: token needs a readable tenant secret_file";
+}
+
+static void site_open(const struct sgd_gate *gate, struct site *site,
+                      const struct sg_conf_site *conf, struct sg_out *report)
+{
+    const struct sg_conf_geo *geo = &conf->geo;
+    struct sg_str tenant = sg_str_from(conf->tenant);
+    while (site->tenant < gate->tenants_count &&
+           !sg_str_eq(gate->tenants[site->tenant].name, tenant))
+        site->tenant++;
+    site->access = conf->access;
+    site->allows_only = geo->allow_count > 0;
+    site->denies = geo->deny_count > 0;
+    bool geo_good =
+        countries_open((const char *const *)geo->allow, geo->allow_count, &site->allow) &&
+        countries_open((const char *const *)geo->deny, geo->deny_count, &site->deny);
+    const char *fault = site_fault(gate, site, geo_good);
+    site->readable = fault == NULL;
+    if (fault != NULL)
+        sg_out_fmt(report, "site %s: closed: %s\n", conf->name, fault);
+}
+
+enum sg_err sgd_gate_open(const struct sg_config *config, struct sg_out *report,
+                          struct sgd_gate **out)
+{
+    static _Atomic uint64_t serials;
+    SG_ASSERT(config != NULL && report != NULL);
+    SG_ASSERT(out != NULL);
+    struct sgd_gate *gate = sg_boot_alloc(sizeof(*gate));
+    if (gate == NULL)
+        return SG_ENOMEM;
+    enum sg_err err = SG_ENOMEM;
+    gate->serial = gate->geo.serial = atomic_fetch_add(&serials, 1) + 1;
+    gate->region = sg_str_from(config->node.region);
+    gate->tenants = sg_boot_alloc_array(config->tenants_count, sizeof(*gate->tenants));
+    gate->sites = sg_boot_alloc_array(config->sites_count, sizeof(*gate->sites));
+    if (gate->tenants == NULL || gate->sites == NULL)
+        goto out;
+    db_open("country_db", config->gate.country_db, &gate->geo.country, report);
+    db_open("asn_db", config->gate.asn_db, &gate->geo.asn, report);
+    gate->tenants_count = config->tenants_count;
+    for (uint32_t i = 0; i < gate->tenants_count; i++)
+        tenant_open(&gate->tenants[i], &config->tenants[i], report);
+    gate->sites_count = config->sites_count;
+    for (uint32_t i = 0; i < gate->sites_count; i++)
+        site_open(gate, &gate->sites[i], &config->sites[i], report);
+    *out = SG_TAKE(gate);
+    err = SG_OK;
+out:
+    sgd_gate_close(gate);
+    return err;
+}
+
+void sgd_gate_close(struct sgd_gate *gate)
+{
+    if (gate == NULL)
+        return;
+    sgd_mmdb_close(gate->geo.country);
+    sgd_mmdb_close(gate->geo.asn);
+    if (gate->tenants != NULL)
+        sg_wipe(gate->tenants, gate->tenants_count * sizeof(*gate->tenants));
+    sg_boot_free(gate->tenants);
+    sg_boot_free(gate->sites);
+    sg_boot_free(gate);
+}
+
+enum sg_err sgd_gate_core_open(uint32_t entries, struct sgd_gate_core **out)
+{
+    SG_ASSERT(out != NULL);
+    struct sgd_gate_core *core = sg_boot_alloc(sizeof(*core));
+    if (core == NULL)
+        return SG_ENOMEM;
+    enum sg_err err = sgd_verdicts_open(entries, &core->verdicts);
+    if (err == SG_OK)
+        *out = SG_TAKE(core);
+    sgd_gate_core_close(core);
+    return err;
+}
+
+void sgd_gate_core_close(struct sgd_gate_core *core)
+{
+    if (core == NULL)
+        return;
+    sgd_verdicts_close(core->verdicts);
+    sg_wipe(&core->keyring, sizeof(core->keyring));
+    sg_boot_free(core);
+}
+
+/* ---- deciding ---- */
+
+/* One decision under way. */
+struct look {
+    const struct sgd_gate *gate;
+    struct sgd_gate_core *core;
+    struct sge_state_reader *reader;
+    struct sge_stats *stats;
+    const struct sgd_gate_request *in;
+    struct sgd_gate_answer *out;
+    const struct site *site;
+    const struct tenant *tenant; /* of token sites */
+    uint64_t now_s;
+};
+
+static const struct in6_addr *address_of(const struct look *look)
+{
+    const struct sgd_peer *peer = look->in->req->peer;
+    return peer != NULL ? &peer->remote.sin6_addr : NULL;
+}
+
+static struct sgd_place place_of(const struct look *look)
+{
+    const struct in6_addr *address = address_of(look);
+    if (address == NULL)
+        return (struct sgd_place){.asn = 0};
+    return sgd_geo_find(&look->gate->geo, &look->core->geo, address);
+}
+
+/* Where a rule says "only these", a viewer from nowhere known is not one of them. */
+static bool site_country_holds(const struct look *look)
+{
+    const struct site *site = look->site;
+    if (!site->allows_only && !site->denies)
+        return true;
+    struct sgd_place place = place_of(look);
+    return (!site->allows_only || sgd_countries_has(&site->allow, place.country)) &&
+           !sgd_countries_has(&site->deny, place.country);
+}
+
+/* Which key the token says it is under: ours, this site's tenant's, of an epoch that is open. */
+static enum sgd_gate_verdict kid_check(const struct look *look, const struct sgd_token *token,
+                                       uint32_t *epoch)
+{
+    struct sgd_kid kid;
+    enum sgd_gate_verdict verdict = sgd_kid_read(token->kid, &kid);
+    if (verdict != SGD_GATE_allowed)
+        return verdict;
+    if (!sg_str_eq(kid.region, look->gate->region))
+        return SGD_GATE_key_unknown;
+    if (!sg_str_eq(kid.tenant, look->tenant->name))
+        return SGD_GATE_tenant;
+    *epoch = kid.epoch;
+    uint32_t epoch_min = sge_state_epoch_min(look->reader, look->tenant->id);
+    return sgd_epoch_accepted(kid.epoch, look->now_s, look->tenant->skew_s, epoch_min)
+               ? SGD_GATE_allowed
+               : SGD_GATE_epoch;
+}
+
+/* From the text to claims that can be believed; *out is kept for the next time where it fits. */
+static enum sgd_gate_verdict token_verify(const struct look *look, struct sg_str text,
+                                          struct sgd_verdict **out)
+{
+    struct sgd_gate_core *core = look->core;
+    struct sgd_token token;
+    uint32_t epoch = 0, tenant = look->site->tenant;
+    size_t len;
+    if (text.len > SGD_TOKEN_TEXT_MAX)
+        return SGD_GATE_too_large;
+    if (!sg_b64url_read(text, core->bytes, sizeof(core->bytes), &len))
+        return SGD_GATE_malformed;
+    enum sgd_gate_verdict verdict =
+        sgd_token_read((struct sg_str){(const char *)core->bytes, len}, &token);
+    if (verdict == SGD_GATE_allowed)
+        verdict = kid_check(look, &token, &epoch);
+    if (verdict != SGD_GATE_allowed)
+        return verdict;
+    sge_stat_add(look->stats, SGE_STAT_gate_macs, 1);
+    const struct sg_hmac_key *key =
+        sgd_keyring_get(&core->keyring, look->gate->serial, tenant, epoch, look->tenant->key);
+    if (!sgd_token_mac_holds(&token, key))
+        return SGD_GATE_mac;
+    struct sgd_verdict *entry = sgd_verdicts_place(core->verdicts, text, token.payload);
+    struct sg_str payload = token.payload;
+    if (entry != NULL)
+        payload.ptr = (const char *)entry->payload;
+    else
+        entry = &core->large;
+    verdict = sgd_claims_read(payload, &entry->claims);
+    if (verdict != SGD_GATE_allowed)
+        return verdict;
+    if (!entry->claims.has_cti) { /* every token has a name, for the log and to revoke it by */
+        uint8_t digest[SG_SHA256_BYTES];
+        sg_sha256(text.ptr, text.len, digest);
+        memcpy(entry->claims.cti, digest, sizeof(entry->claims.cti));
+    }
+    entry->tenant = tenant;
+    entry->epoch = epoch;
+    entry->state_version = 0;
+    entry->gate = look->gate->serial;
+    *out = entry;
+    return SGD_GATE_allowed;
+}
+
+static enum sgd_gate_verdict token_find(const struct look *look, struct sgd_verdict **out)
+{
+    struct sg_str text = look->in->stripped->token;
+    struct sgd_verdict *known = sgd_verdicts_find(look->core->verdicts, look->gate->serial, text);
+    if (known == NULL || known->tenant != look->site->tenant)
+        return token_verify(look, text, out);
+    sge_stat_add(look->stats, SGE_STAT_gate_verdict_hits, 1);
+    *out = known;
+    return SGD_GATE_allowed;
+}
+
+/* The state answers the same as long as its version is the same: so it is asked once a version. */
+static enum sgd_gate_verdict state_check(const struct look *look, struct sgd_verdict *token)
+{
+    struct sgd_token_fact fact = {0};
+    uint64_t version = sge_state_reader_version(look->reader);
+    if (token->state_version != version) {
+        token->epoch_min = sge_state_epoch_min(look->reader, look->tenant->id);
+        enum sgd_gate_verdict verdict =
+            sgd_check_state(&token->claims, look->reader, look->tenant->id, &fact);
+        look->out->fact_key = fact.key;
+        look->out->fact_generation = fact.generation;
+        if (verdict != SGD_GATE_allowed)
+            return verdict;
+        token->state_version = version;
+    } else if (token->claims.facts_count > 0) {
+        look->out->fact_key = token->claims.facts[0].key;
+        look->out->fact_generation = token->claims.facts[0].generation;
+    }
+    return sgd_epoch_accepted(token->epoch, look->now_s, look->tenant->skew_s, token->epoch_min)
+               ? SGD_GATE_allowed
+               : SGD_GATE_epoch;
+}
+
+/* How old what we know of ownership is; asked only of tokens that rest on it. */
+static enum sgd_gate_verdict freshness_check(const struct look *look)
+{
+    const struct tenant *tenant = look->tenant;
+    uint64_t now_ns = look->in->wall_ns, fed_ns = sge_state_fed_ns(sge_state_of(look->reader));
+    bool ahead = fed_ns > now_ns + FED_AHEAD_NS;
+    uint64_t age_ns = ahead || fed_ns == 0 ? UINT64_MAX : fed_ns > now_ns ? 0 : now_ns - fed_ns;
+    if (age_ns <= tenant->stale_limit_ns)
+        return SGD_GATE_allowed;
+    if (tenant->on_stale == SG_CONF_STALE_REFUSE)
+        return SGD_GATE_feed_stale;
+    if (tenant->on_stale == SG_CONF_STALE_SHORTEN) {
+        if (age_ns >= SHORTEN_LIMITS * tenant->stale_limit_ns)
+            return SGD_GATE_feed_stale;
+        look->out->expires_ns =
+            SG_MIN(look->out->expires_ns, fed_ns + SHORTEN_LIMITS * tenant->stale_limit_ns);
+    }
+    look->out->stale_knowledge = true;
+    return SGD_GATE_allowed;
+}
+
+static enum sgd_gate_verdict claims_check(const struct look *look, const struct sgd_claims *claims)
+{
+    const struct sgd_request *req = look->in->req;
+    struct sgd_place place = {.asn = 0};
+    enum sgd_gate_verdict verdict = sgd_check_tenant(claims, look->tenant->name);
+    if (verdict == SGD_GATE_allowed)
+        verdict = sgd_check_time(claims, look->now_s, look->tenant->skew_s);
+    if (verdict == SGD_GATE_allowed)
+        verdict = sgd_check_uri(claims, req->authority, look->in->path);
+    if (verdict == SGD_GATE_allowed)
+        verdict = sgd_check_method(claims, req->method);
+    if (verdict != SGD_GATE_allowed || claims->networks_count + claims->countries_count == 0)
+        return verdict;
+    place = place_of(look);
+    return sgd_check_place(claims, address_of(look), &place);
+}
+
+static void tell_renewal(const struct look *look, const struct sgd_claims *claims)
+{
+    struct sgd_gate_answer *out = look->out;
+    if (claims->renewal.ptr == NULL)
+        return;
+    SG_ASSERT(claims->renewal.len < sizeof(out->location));
+    memcpy(out->location, claims->renewal.ptr, claims->renewal.len);
+    out->location[claims->renewal.len] = 0;
+    out->renewable = true;
+}
+
+static enum sgd_gate_verdict token_check(const struct look *look)
+{
+    struct sgd_verdict *token = NULL;
+    if (look->in->stripped->token.ptr == NULL)
+        return SGD_GATE_no_token;
+    if (look->reader == NULL)
+        return SGD_GATE_state;
+    enum sgd_gate_verdict verdict = token_find(look, &token);
+    if (verdict != SGD_GATE_allowed)
+        return verdict;
+    const struct sgd_claims *claims = &token->claims;
+    memcpy(look->out->cti, claims->cti, sizeof(claims->cti));
+    look->out->expires_ns = claims->expires_s * SG_NS_PER_SEC;
+    verdict = claims_check(look, claims);
+    if (verdict == SGD_GATE_expired)
+        tell_renewal(look, claims);
+    if (verdict == SGD_GATE_allowed)
+        verdict = state_check(look, token);
+    if (verdict == SGD_GATE_allowed && claims->has_facts)
+        verdict = freshness_check(look);
+    look->out->token_used = verdict == SGD_GATE_allowed;
+    return verdict;
+}
+
+static enum sgd_gate_verdict site_check(struct look *look)
+{
+    const struct sgd_gate *gate = look->gate;
+    if (look->in->site >= gate->sites_count)
+        return SGD_GATE_rule_unreadable;
+    look->site = &gate->sites[look->in->site];
+    if (!look->site->readable)
+        return SGD_GATE_rule_unreadable;
+    if (!site_country_holds(look))
+        return SGD_GATE_country;
+    switch (look->site->access) {
+    case SG_CONF_ACCESS_PUBLIC:
+        return SGD_GATE_public;
+    case SG_CONF_ACCESS_TOKEN:
+        look->tenant = &gate->tenants[look->site->tenant];
+        return token_check(look);
+    case SG_CONF_ACCESS_CLOSED:
+        return SGD_GATE_closed;
+    }
+    return SGD_GATE_rule_unreadable; /* a rule of no kind that we know */
+}
+
+void sgd_gate_decide(struct sgd_gate *gate, struct sgd_gate_core *core,
+                     struct sge_state_reader *reader, struct sge_stats *stats,
+                     const struct sgd_gate_request *in, struct sgd_gate_answer *out)
+{
+    SG_ASSERT(gate != NULL && core != NULL);
+    SG_ASSERT(stats != NULL && in != NULL && out != NULL);
+    *out = (struct sgd_gate_answer){.verdict = SGD_GATE_closed};
+    struct look look = {.gate = gate,
+                        .core = core,
+                        .reader = reader,
+                        .stats = stats,
+                        .in = in,
+                        .out = out,
+                        .now_s = in->wall_ns / SG_NS_PER_SEC};
+    out->verdict = site_check(&look);
+    bool passes = out->verdict == SGD_GATE_public || out->verdict == SGD_GATE_allowed;
+    sge_stat_add(stats, passes ? SGE_STAT_gate_allowed : SGE_STAT_gate_refused, 1);
+    sge_stat_row_add(&stats->gate[out->verdict]);
+}
