@@ -20,6 +20,7 @@ struct sgd_fetchers;
 struct sgd_gate;
 struct sgd_gate_core;
 struct sgd_handshake_next; /* dataplane/tls/handshake.h */
+struct sgd_limits;
 struct sgd_pools;
 struct sgd_routes;     /* host and path to site: dataplane/delivery/route.h */
 struct sgd_handshakes; /* TLS handshakes under way: dataplane/tls/handshake.h */
@@ -61,6 +62,7 @@ struct sgd_worker {
     struct sge_reqlog *reqlog;     /* shared; this worker's ring is its own */
     struct sge_stats *stats;       /* this worker's */
     struct sgd_fetchers *fetchers; /* shared */
+    struct sgd_limits *limits;     /* shared: dataplane/engine/limits.h; NULL: none (tests) */
     struct sgd_gate_core *gate_core;
     struct sgd_delivery *delivery;
     struct sgd_tlscrypto *tls_crypto; /* opened before the engine, closed after it */

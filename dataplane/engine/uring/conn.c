@@ -4,13 +4,15 @@
 #include "dataplane/engine/uring/uring_engine.h"
 
 #include "base/log.h"
+#include "dataplane/engine/network.h"
+#include "dataplane/sys/tcpinfo.h"
 
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 static const uint8_t conn_edges[] = {
+    [SGD_UE_PROXY] = SG_BIT(SGD_UE_OPEN) | SG_BIT(SGD_UE_DEAD),
     [SGD_UE_OPEN] = SG_BIT(SGD_UE_CLOSING) | SG_BIT(SGD_UE_LINGER) | SG_BIT(SGD_UE_DEAD),
     [SGD_UE_CLOSING] = SG_BIT(SGD_UE_LINGER) | SG_BIT(SGD_UE_DEAD),
     [SGD_UE_LINGER] = SG_BIT(SGD_UE_DEAD),
@@ -60,6 +62,14 @@ void sgd_ue_conn_die(struct sgd_conn *conn, enum sgd_close why, bool reset)
     conn_tell_closed(conn, why);
 }
 
+/* What was refused before a protocol knew of it: counted, reset. */
+static void conn_refuse(struct sgd_conn *conn, enum sgd_close why)
+{
+    SG_ASSERT(conn->proto == NULL);
+    sge_stat_row_add(&conn->engine->worker->stats->close[why]);
+    sgd_ue_conn_die(conn, why, true);
+}
+
 /* Dead: the descriptor goes when no operation uses it, the struct when no memory it lent is in
  * use any more. */
 static void conn_bury(struct sgd_conn *conn)
@@ -72,6 +82,8 @@ static void conn_bury(struct sgd_conn *conn)
     if (conn->fd >= 0) {
         close(conn->fd);
         conn->fd = -1;
+        if (engine->worker->limits != NULL)
+            sgd_limits_leave(engine->worker->limits, &conn->ticket);
         sg_list_remove(&conn->all);
         engine->conns_count--;
         sge_stat_set(engine->worker->stats, SGE_STAT_connections_open, engine->conns_count);
@@ -125,6 +137,10 @@ void sgd_ue_conn_run(struct sgd_conn *conn)
         conn->want_send = conn->tls == NULL || !conn->tls->failed;
         sgd_ue_recv_drop(conn);
     }
+    if (conn->state == SGD_UE_PROXY && conn->fin_in)
+        conn_refuse(conn, SGD_CLOSE_proxy_header);
+    if (conn->state == SGD_UE_PROXY)
+        sgd_ue_recv_arm(conn);
     if (conn->state == SGD_UE_OPEN || conn->state == SGD_UE_CLOSING) {
         conn_recv_run(conn);
         sgd_ue_send_more(conn);
@@ -177,6 +193,50 @@ static void conn_init(struct sgd_conn *conn, struct sgd_engine *engine, int fd, 
     sgd_timer_init(&conn->guard);
 }
 
+bool sgd_ue_conn_start(struct sgd_conn *conn)
+{
+    struct sgd_worker *worker = conn->engine->worker;
+    const struct sg_conf_limits *limits = &worker->snapshot->config->limits;
+    enum sgd_close why = SGD_CLOSE_none;
+    if (worker->limits != NULL)
+        why = sgd_limits_enter_address(worker->limits, &conn->peer.remote.sin6_addr,
+                                       limits->connections_per_address, &conn->ticket);
+    if (why != SGD_CLOSE_none) {
+        conn_refuse(conn, why);
+        return false;
+    }
+    conn_enter(conn, SGD_UE_OPEN);
+    sgd_wheel_set(&conn->engine->wheel, &conn->guard, conn->engine->now_ns + SGD_UE_RATE_CHECK_NS);
+    if (!sgd_worker_accept(worker, conn)) {
+        conn->proto = NULL;
+        sgd_ue_conn_die(conn, SGD_CLOSE_none, true);
+        return false;
+    }
+    SG_ASSERT(conn->proto != NULL);
+    sgd_ue_conn_ready(conn);
+    return true;
+}
+
+/* The networks in which balancers stand may not be limited by address: theirs is not a viewer's. */
+static bool conn_speaks_proxy(const struct sgd_conn *conn, const struct sg_conf_listener *listener)
+{
+    return sgd_network_any(listener->proxy_protocol, listener->proxy_protocol_count,
+                           &conn->peer.remote.sin6_addr);
+}
+
+static enum sgd_close conn_admit(struct sgd_conn *conn)
+{
+    struct sgd_worker *worker = conn->engine->worker;
+    const struct sg_config *config = worker->snapshot->config;
+    if (!conn_addresses(conn))
+        return SGD_CLOSE_peer_reset;
+    if (conn->peer.listener >= config->listeners_count) /* a reload took it away */
+        return SGD_CLOSE_drained;
+    if (worker->limits == NULL)
+        return SGD_CLOSE_none;
+    return sgd_limits_enter(worker->limits, config->limits.connections, &conn->ticket);
+}
+
 void sgd_ue_conn_opened(struct sgd_engine *engine, int fd, uint16_t listener)
 {
     struct sge_stats *stats = engine->worker->stats;
@@ -191,13 +251,62 @@ void sgd_ue_conn_opened(struct sgd_engine *engine, int fd, uint16_t listener)
     engine->conns_count++;
     sge_stat_add(stats, SGE_STAT_connections_accepted, 1);
     sge_stat_set(stats, SGE_STAT_connections_open, engine->conns_count);
-    if (!conn_addresses(conn) || !sgd_worker_accept(engine->worker, conn)) {
-        conn->proto = NULL;
-        sgd_ue_conn_die(conn, SGD_CLOSE_none, true);
+    enum sgd_close why = conn_admit(conn);
+    if (why != SGD_CLOSE_none) {
+        conn_refuse(conn, why);
         return;
     }
-    SG_ASSERT(conn->proto != NULL);
-    sgd_ue_conn_ready(conn);
+    const struct sg_conf_listener *conf = &engine->worker->snapshot->config->listeners[listener];
+    conn->peer.forwarded_ok =
+        sgd_network_any(conf->forwarded, conf->forwarded_count, &conn->peer.remote.sin6_addr);
+    if (conn_speaks_proxy(conn, conf))
+        sgd_ue_proxy_begin(conn);
+    else
+        (void)sgd_ue_conn_start(conn);
+}
+
+/* ---- timers ---- */
+
+/* How much the peer acknowledged, counted from the connection's beginning. */
+static uint64_t conn_acked(const struct sgd_conn *conn)
+{
+    struct sgd_tcpinfo info;
+    return sgd_tcpinfo_read(conn->fd, &info) ? info.acked_bytes : UINT64_MAX;
+}
+
+/* Every 30 s: who had bytes waiting all the time must have taken some. A peer that takes nothing at
+ * all is TCP_USER_TIMEOUT's. */
+static void conn_check_rate(struct sgd_conn *conn)
+{
+    struct sgd_engine *engine = conn->engine;
+    uint64_t min = engine->worker->snapshot->config->limits.send_rate_min;
+    bool waits = conn->batch != NULL;
+    uint64_t acked = waits && min != 0 ? conn_acked(conn) : 0;
+    if (waits && conn->rate_waited && acked - conn->rate_bytes < min * 30) {
+        sgd_ue_conn_die(conn, SGD_CLOSE_slow_reader, true);
+        return;
+    }
+    conn->rate_waited = waits && min != 0;
+    conn->rate_bytes = acked;
+    sgd_wheel_set(&engine->wheel, &conn->guard, engine->now_ns + SGD_UE_RATE_CHECK_NS);
+}
+
+static void conn_guard(struct sgd_conn *conn)
+{
+    switch ((enum sgd_ue_state)conn->state) {
+    case SGD_UE_PROXY:
+        conn_refuse(conn, SGD_CLOSE_proxy_header);
+        break;
+    case SGD_UE_OPEN:
+    case SGD_UE_CLOSING:
+        conn_check_rate(conn);
+        break;
+    case SGD_UE_LINGER:
+        sgd_ue_conn_die(conn, conn->why, false);
+        break;
+    case SGD_UE_DEAD:
+        SG_UNREACHABLE();
+    }
 }
 
 void sgd_ue_conn_timer(struct sgd_engine *engine, struct sgd_timer *timer)
@@ -217,7 +326,7 @@ void sgd_ue_conn_timer(struct sgd_engine *engine, struct sgd_timer *timer)
     if (!guard)
         conn->proto->wake(conn->self, engine->now_ns);
     else
-        sgd_ue_conn_die(conn, conn->why, false);
+        conn_guard(conn);
 }
 
 /* ---- the protocols' calls ---- */
@@ -282,16 +391,15 @@ void sgd_conn_abort(struct sgd_conn *conn, enum sgd_close why)
 
 void sgd_conn_info(const struct sgd_conn *conn, struct sgd_conn_info *out)
 {
-    struct tcp_info info = {0};
-    socklen_t len = sizeof(info);
+    struct sgd_tcpinfo info;
     *out = (struct sgd_conn_info){.sent_bytes = conn->sent_bytes,
                                   .path = conn->tls != NULL ? "uring own-records" : "uring plain"};
-    if (getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+    if (!sgd_tcpinfo_read(conn->fd, &info))
         return;
-    out->rtt_us = info.tcpi_rtt;
-    out->mss = info.tcpi_snd_mss;
-    out->cwnd_bytes = info.tcpi_snd_cwnd * info.tcpi_snd_mss;
-    out->retransmits = info.tcpi_total_retrans;
+    out->rtt_us = info.rtt_us;
+    out->mss = info.mss;
+    out->cwnd_bytes = info.cwnd_bytes;
+    out->retransmits = info.retransmits;
 }
 
 const struct sgd_peer *sgd_conn_peer(const struct sgd_conn *conn)

@@ -82,6 +82,35 @@ static void recv_release_first(struct sgd_conn *conn)
     recv_give_back(conn->engine, id);
 }
 
+size_t sgd_ue_recv_peek(const struct sgd_conn *conn, uint8_t *out, size_t max)
+{
+    const struct sgd_engine *engine = conn->engine;
+    uint16_t id = conn->held_first;
+    size_t len = 0;
+    for (uint16_t i = 0; i < conn->held_count && len < max; i++) {
+        const struct sgd_ue_recv_buffer *buffer = &engine->recv_buffers[id];
+        size_t part = SG_MIN((size_t)buffer->len - buffer->offset, max - len);
+        memcpy(out + len, engine->recv_memory + (size_t)id * SGD_UE_RECV_BYTES + buffer->offset,
+               part);
+        len += part;
+        id = buffer->next;
+    }
+    return len;
+}
+
+void sgd_ue_recv_skip(struct sgd_conn *conn, size_t bytes)
+{
+    while (bytes > 0) {
+        SG_ASSERT(conn->held_count > 0);
+        struct sgd_ue_recv_buffer *buffer = &conn->engine->recv_buffers[conn->held_first];
+        size_t part = SG_MIN((size_t)buffer->len - buffer->offset, bytes);
+        buffer->offset += (uint16_t)part;
+        bytes -= part;
+        if (buffer->offset == buffer->len)
+            recv_release_first(conn);
+    }
+}
+
 void sgd_ue_recv_drop(struct sgd_conn *conn)
 {
     while (conn->held_count > 0)
@@ -162,6 +191,10 @@ static void recv_bytes(struct sgd_conn *conn, const struct sgd_cqe *cqe)
 {
     sge_stat_add(conn->engine->worker->stats, SGE_STAT_received_bytes, (uint64_t)cqe->result);
     recv_hold(conn, cqe->buffer, (uint16_t)cqe->result);
+    if (conn->state == SGD_UE_PROXY)
+        sgd_ue_proxy_feed(conn);
+    if (conn->state == SGD_UE_PROXY)
+        return;
     if (conn->state == SGD_UE_OPEN) {
         sgd_ue_recv_feed(conn);
         if (conn->paused && recv_hoards(conn))

@@ -7,6 +7,7 @@
 #include "base/pool.h"
 #include "base/slice.h"
 #include "dataplane/engine/engine.h"
+#include "dataplane/engine/limits.h"
 #include "dataplane/engine/wheel.h"
 #include "dataplane/sys/uring.h"
 #include "dataplane/tls/record.h"
@@ -52,6 +53,7 @@ enum sgd_ue_tag {
 };
 
 enum sgd_ue_state {
+    SGD_UE_PROXY,   /* a PROXY header is due; no protocol yet */
     SGD_UE_OPEN,    /* bytes go both ways */
     SGD_UE_CLOSING, /* what pull() still gives is sent; input is dropped */
     SGD_UE_LINGER,  /* FIN sent, closed() called; waits for the peer's FIN, drops what comes */
@@ -112,13 +114,15 @@ struct sgd_conn {
     bool want_send;
     bool pull_end; /* pull() said END */
     bool want_close, want_abort;
+    bool rate_waited;                           /* bytes were waiting at the last check */
     uint16_t batches;                           /* of this connection, in any state */
     uint16_t held_first, held_last, held_count; /* received buffers not yet consumed */
     uint32_t inflight;                          /* payload bytes the transport has not given up */
     uint32_t bound;                             /* for inflight */
     uint32_t linger_bytes;
     uint64_t sent_bytes;
-    uint64_t rate_bytes; /* sent_bytes at the last check */
+    uint64_t rate_bytes; /* acknowledged at the last check */
+    struct sgd_limits_ticket ticket;
     struct sgd_peer peer;
 };
 #define sgd_conn_MAGIC 0x75636f6eu
@@ -188,6 +192,13 @@ void sgd_ue_conn_opened(struct sgd_engine *engine, int fd, uint16_t listener);
 void sgd_ue_conn_die(struct sgd_conn *conn, enum sgd_close why, bool reset);
 void sgd_ue_conn_timer(struct sgd_engine *engine, struct sgd_timer *timer);
 
+/* A peer that nothing is known against: a protocol starts. False: it was refused. */
+bool sgd_ue_conn_start(struct sgd_conn *conn);
+
+/* proxy.c */
+void sgd_ue_proxy_begin(struct sgd_conn *conn);
+void sgd_ue_proxy_feed(struct sgd_conn *conn); /* looks at what was received so far */
+
 /* recv.c */
 SG_MUST_USE enum sg_err sgd_ue_recv_open(struct sgd_engine *engine);
 void sgd_ue_recv_close(struct sgd_engine *engine);
@@ -195,6 +206,10 @@ void sgd_ue_recv_arm(struct sgd_conn *conn);
 void sgd_ue_recv_cancel(struct sgd_conn *conn);
 void sgd_ue_recv_done(struct sgd_conn *conn, const struct sgd_cqe *cqe);
 void sgd_ue_recv_feed(struct sgd_conn *conn);
+/* The first `bytes` of what is held are not for the protocol. */
+void sgd_ue_recv_skip(struct sgd_conn *conn, size_t bytes);
+/* Copies up to `max` bytes of what is held, without taking them. */
+size_t sgd_ue_recv_peek(const struct sgd_conn *conn, uint8_t *out, size_t max);
 void sgd_ue_recv_drop(struct sgd_conn *conn); /* gives back every buffer it holds */
 
 /* send.c */

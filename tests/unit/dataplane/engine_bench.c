@@ -1,6 +1,7 @@
 #include "tests/unit/dataplane/engine_bench.h"
 
 #include "base/clock.h"
+#include "dataplane/engine/limits.h"
 #include "dataplane/tls/record.h"
 
 #include <arpa/inet.h>
@@ -31,7 +32,7 @@ bool sgd_worker_accept(struct sgd_worker *worker, struct sgd_conn *conn)
 {
     struct bench *bench = bench_current;
     assert_ptr_equal(sgd_conn_worker(conn), worker);
-    assert_true(IN6_IS_ADDR_V4MAPPED(&sgd_conn_peer(conn)->remote.sin6_addr));
+    bench->peer = *sgd_conn_peer(conn);
     bench->accepted++;
     if (bench->proto == NULL)
         return false;
@@ -82,6 +83,7 @@ int bench_setup(void **fixture)
     bench_current = bench;
     bench_configure(bench);
     bench_listen(bench);
+    assert_int_equal(sgd_limits_open(&bench->worker.limits), SG_OK);
     assert_int_equal(sgd_tlscrypto_open(SG_CONF_CRYPTO_OPENSSL, 64, &bench->worker.tls_crypto),
                      SG_OK);
     assert_int_equal(sg_mail_open(2, 64, &bench->worker.mail), SG_OK);
@@ -100,6 +102,7 @@ int bench_teardown(void **fixture)
 {
     struct bench *bench = *fixture;
     bench_engine->close(bench->worker.engine);
+    sgd_limits_close(bench->worker.limits); /* asserts that every connection was given back */
     sgd_tlscrypto_close(bench->worker.tls_crypto);
     sg_mail_close(bench->worker.mail);
     munmap(bench->region, BENCH_REGION_BYTES);

@@ -17,6 +17,7 @@ struct bench {
     struct sgd_snapshot snapshot;
     struct sg_config config;
     struct sg_conf_listener listener;
+    struct sgd_peer peer; /* as sgd_worker_accept() saw it last */
     struct sge_stats stats;
     uint8_t *region;
     int listen_fd;

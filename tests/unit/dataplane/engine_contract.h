@@ -29,6 +29,12 @@ void tls_streams_byte_for_byte_and_ends_with_close_notify(void **fixture);
 void tls_key_updates_are_answered(void **fixture);
 void tls_a_forged_record_ends_with_an_alert(void **fixture);
 void tls_unconsumed_plaintext_is_kept(void **fixture);
+/* engine_contract_peers.c */
+void a_balancers_header_names_the_viewer(void **fixture);
+void only_a_balancer_may_name_another(void **fixture);
+void a_balancer_without_a_header_is_refused(void **fixture);
+void forwarded_counts_from_configured_peers_only(void **fixture);
+void an_address_takes_its_number_of_connections(void **fixture);
 
 #define CONTRACT(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 #define ENGINE_CONTRACT                                                                            \
@@ -49,6 +55,10 @@ void tls_unconsumed_plaintext_is_kept(void **fixture);
         CONTRACT(tls_echoes_plaintext_both_ways),                                                  \
         CONTRACT(tls_streams_byte_for_byte_and_ends_with_close_notify),                            \
         CONTRACT(tls_key_updates_are_answered), CONTRACT(tls_a_forged_record_ends_with_an_alert),  \
-        CONTRACT(tls_unconsumed_plaintext_is_kept)
+        CONTRACT(tls_unconsumed_plaintext_is_kept), CONTRACT(a_balancers_header_names_the_viewer), \
+        CONTRACT(only_a_balancer_may_name_another),                                                \
+        CONTRACT(a_balancer_without_a_header_is_refused),                                          \
+        CONTRACT(forwarded_counts_from_configured_peers_only),                                     \
+        CONTRACT(an_address_takes_its_number_of_connections)
 
 #endif

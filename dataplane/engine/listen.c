@@ -1,0 +1,373 @@
+#include "dataplane/engine/listen.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FIRST_PASSED_FD 3
+#define PASSED_MAX      1024
+
+/* Grouped by worker: those of worker i are sockets[first[i]] up to first[i + 1]. */
+struct sgd_listen {
+    struct sgd_listener *sockets;
+    size_t count;
+    uint32_t workers;
+    size_t *first;
+};
+
+/* What is handed over at start, until it is given to a worker. */
+struct passed {
+    struct {
+        int fd; /* -1: used */
+        struct sockaddr_in6 address;
+    } sockets[PASSED_MAX];
+    size_t count;
+};
+
+/* ---- addresses ---- */
+
+static bool parse_port(const char *text, in_port_t *out)
+{
+    uint64_t port;
+    if (!sg_str_to_u64(sg_str_from(text), &port) || port > UINT16_MAX)
+        return false;
+    *out = htons((uint16_t)port);
+    return true;
+}
+
+static void map_v4(const struct in_addr *in4, struct in6_addr *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->s6_addr[10] = out->s6_addr[11] = 0xff;
+    memcpy(&out->s6_addr[12], in4, sizeof(*in4));
+}
+
+enum sg_err sgd_listen_parse(const char *text, struct sockaddr_in6 *out)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+    struct in_addr in4;
+    char host[INET6_ADDRSTRLEN + 2];
+    const char *colon = strrchr(text, ':');
+    size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+    if (len == 0 || len >= sizeof(host) || !parse_port(colon + 1, &address.sin6_port))
+        return SG_EINVAL;
+    memcpy(host, text, len);
+    host[len] = '\0';
+    if (host[0] == '[' && host[len - 1] == ']') {
+        host[len - 1] = '\0';
+        if (inet_pton(AF_INET6, host + 1, &address.sin6_addr) != 1)
+            return SG_EINVAL;
+    } else {
+        if (inet_pton(AF_INET, host, &in4) != 1)
+            return SG_EINVAL;
+        map_v4(&in4, &address.sin6_addr);
+    }
+    *out = address;
+    return SG_OK;
+}
+
+static bool address_equal(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
+{
+    return a->sin6_port == b->sin6_port &&
+           memcmp(&a->sin6_addr, &b->sin6_addr, sizeof(a->sin6_addr)) == 0;
+}
+
+/* ---- what was handed over ---- */
+
+static bool passed_address(int fd, struct sockaddr_in6 *out)
+{
+    struct sockaddr_storage any = {0};
+    socklen_t len = sizeof(any);
+    int listening = 0;
+    socklen_t listening_len = sizeof(listening);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &listening_len) != 0 || !listening ||
+        getsockname(fd, (struct sockaddr *)&any, &len) != 0)
+        return false;
+    *out = (struct sockaddr_in6){.sin6_family = AF_INET6};
+    if (any.ss_family == AF_INET6) {
+        memcpy(out, &any, sizeof(*out));
+        return true;
+    }
+    const struct sockaddr_in *in4 = (const struct sockaddr_in *)&any;
+    out->sin6_port = in4->sin_port;
+    map_v4(&in4->sin_addr, &out->sin6_addr);
+    return any.ss_family == AF_INET;
+}
+
+static uint64_t env_number(const char *name)
+{
+    uint64_t value = 0;
+    const char *text = getenv(name);
+    return text != NULL && sg_str_to_u64(sg_str_from(text), &value) ? value : 0;
+}
+
+static void passed_collect(struct passed *passed)
+{
+    passed->count = 0;
+    uint64_t count = env_number("LISTEN_FDS");
+    if (env_number("LISTEN_PID") != (uint64_t)getpid())
+        return;
+    for (int fd = FIRST_PASSED_FD; count > 0 && passed->count < PASSED_MAX; fd++, count--) {
+        struct sockaddr_in6 address;
+        if (!passed_address(fd, &address))
+            continue;
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        passed->sockets[passed->count].fd = fd;
+        passed->sockets[passed->count++].address = address;
+    }
+    unsetenv("LISTEN_PID"); /* not for the processes that this one starts */
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+}
+
+/* The next one bound to `address`, or -1. */
+static int passed_take(struct passed *passed, const struct sockaddr_in6 *address)
+{
+    for (size_t i = 0; i < passed->count; i++)
+        if (passed->sockets[i].fd >= 0 && address_equal(&passed->sockets[i].address, address)) {
+            int fd = passed->sockets[i].fd;
+            passed->sockets[i].fd = -1;
+            return fd;
+        }
+    return -1;
+}
+
+static void passed_close_rest(struct passed *passed)
+{
+    for (size_t i = 0; i < passed->count; i++)
+        if (passed->sockets[i].fd >= 0) {
+            sg_warn("listen: a socket that was handed over is no listener's now: closed");
+            close(passed->sockets[i].fd);
+        }
+}
+
+/* ---- making sockets ---- */
+
+static enum sg_err set_int(int fd, int level, int option, int value)
+{
+    if (setsockopt(fd, level, option, &value, sizeof(value)) != 0)
+        return sg_err_from_errno(errno);
+    return SG_OK;
+}
+
+/* What accepted sockets inherit. */
+static enum sg_err socket_tune(int fd, const struct sg_config *config)
+{
+    enum sg_err err = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (err == SG_OK)
+        err = set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)config->limits.send_timeout_ms);
+    return err;
+}
+
+static enum sg_err socket_bind(int fd, const struct sockaddr_in6 *address)
+{
+    struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = address->sin6_port};
+    memcpy(&in4.sin_addr, &address->sin6_addr.s6_addr[12], sizeof(in4.sin_addr));
+    bool v4 = IN6_IS_ADDR_V4MAPPED(&address->sin6_addr);
+    int res = v4 ? bind(fd, (const struct sockaddr *)&in4, sizeof(in4))
+                 : bind(fd, (const struct sockaddr *)address, sizeof(*address));
+    return res != 0 ? sg_err_from_errno(errno) : SG_OK;
+}
+
+static enum sg_err socket_make(const struct sockaddr_in6 *address, uint32_t backlog, int *out)
+{
+    bool v4 = IN6_IS_ADDR_V4MAPPED(&address->sin6_addr);
+    int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return sg_err_from_errno(errno);
+    enum sg_err err = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (err == SG_OK)
+        err = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (err == SG_OK && !v4)
+        err = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (err == SG_OK)
+        err = socket_bind(fd, address);
+    if (err == SG_OK && listen(fd, (int)SG_MAX(backlog, 16u)) != 0)
+        err = sg_err_from_errno(errno);
+    if (err == SG_OK)
+        *out = fd;
+    else
+        close(fd);
+    return err;
+}
+
+static bool socket_shares_its_port(int fd)
+{
+    int on = 0;
+    socklen_t len = sizeof(on);
+    return getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, &len) == 0 && on != 0;
+}
+
+/* A socket for one worker: handed over, or new, or, where the one that was handed over does not
+ * share its port, that one once more. */
+static enum sg_err socket_for(struct passed *passed, const struct sockaddr_in6 *address,
+                              uint32_t backlog, int earlier, int *out)
+{
+    int fd = passed_take(passed, address);
+    if (fd < 0 && earlier >= 0 && !socket_shares_its_port(earlier)) {
+        fd = fcntl(earlier, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+            return sg_err_from_errno(errno);
+    }
+    if (fd < 0)
+        return socket_make(address, backlog, out);
+    *out = fd;
+    return SG_OK;
+}
+
+/* ---- the set ---- */
+
+/* Worker by worker each listener; then what else was handed over, to the last worker. */
+struct plan {
+    const struct sg_config *config;
+    struct sockaddr_in6 *addresses; /* by listener */
+    struct passed *passed;
+    struct sgd_listen *set;
+};
+
+static enum sg_err plan_add(struct plan *plan, uint32_t listener, int fd)
+{
+    enum sg_err err = socket_tune(fd, plan->config);
+    if (err != SG_OK) {
+        close(fd);
+        return err;
+    }
+    plan->set->sockets[plan->set->count++] = (struct sgd_listener){fd, (uint16_t)listener};
+    return SG_OK;
+}
+
+static enum sg_err plan_worker(struct plan *plan, uint32_t worker, struct sg_out *report)
+{
+    struct sgd_listen *set = plan->set;
+    set->first[worker] = set->count;
+    for (uint32_t i = 0; i < plan->config->listeners_count; i++) {
+        int fd = -1, earlier = worker > 0 ? set->sockets[i].fd : -1;
+        enum sg_err err = socket_for(plan->passed, &plan->addresses[i],
+                                     plan->config->listeners[i].backlog, earlier, &fd);
+        if (err == SG_OK)
+            err = plan_add(plan, i, fd);
+        if (err != SG_OK) {
+            sg_out_fmt(report, "listeners[%u].address: %s: %s\n", i,
+                       plan->config->listeners[i].address, sg_err_text(err));
+            return err;
+        }
+    }
+    return SG_OK;
+}
+
+static enum sg_err plan_rest(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->config->listeners_count; i++)
+        for (int fd; (fd = passed_take(plan->passed, &plan->addresses[i])) >= 0;) {
+            enum sg_err err = plan_add(plan, i, fd);
+            if (err != SG_OK)
+                return err;
+        }
+    return SG_OK;
+}
+
+static enum sg_err plan_addresses(struct plan *plan, struct sg_out *report)
+{
+    for (uint32_t i = 0; i < plan->config->listeners_count; i++) {
+        const char *text = plan->config->listeners[i].address;
+        if (sgd_listen_parse(text, &plan->addresses[i]) == SG_OK)
+            continue;
+        sg_out_fmt(report,
+                   "listeners[%u].address: %s: not an address like 0.0.0.0:443 or "
+                   "[::]:443\n",
+                   i, text);
+        return SG_ECONFIG;
+    }
+    return SG_OK;
+}
+
+static enum sg_err listen_alloc(const struct sg_config *config, uint32_t workers, struct plan *plan)
+{
+    size_t listeners = config->listeners_count;
+    plan->config = config;
+    plan->addresses = sg_boot_alloc_array(listeners + 1, sizeof(*plan->addresses));
+    plan->passed = sg_boot_alloc(sizeof(*plan->passed));
+    plan->set = sg_boot_alloc(sizeof(*plan->set));
+    if (plan->addresses == NULL || plan->passed == NULL || plan->set == NULL)
+        return SG_ENOMEM;
+    plan->set->workers = workers;
+    plan->set->first = sg_boot_alloc_array(workers + 1, sizeof(*plan->set->first));
+    plan->set->sockets =
+        sg_boot_alloc_array(listeners * workers + PASSED_MAX, sizeof(*plan->set->sockets));
+    return plan->set->first == NULL || plan->set->sockets == NULL ? SG_ENOMEM : SG_OK;
+}
+
+enum sg_err sgd_listen_open(const struct sg_config *config, uint32_t workers, struct sg_out *report,
+                            struct sgd_listen **out)
+{
+    SG_ASSERT(config != NULL && out != NULL);
+    SG_ASSERT(workers > 0);
+    struct plan plan = {0};
+    enum sg_err err = listen_alloc(config, workers, &plan);
+    if (err == SG_OK)
+        err = plan_addresses(&plan, report);
+    if (err != SG_OK)
+        goto out;
+    passed_collect(plan.passed);
+    for (uint32_t i = 0; i < workers && err == SG_OK; i++)
+        err = plan_worker(&plan, i, report);
+    if (err == SG_OK)
+        err = plan_rest(&plan);
+    passed_close_rest(plan.passed);
+    if (err != SG_OK)
+        goto out;
+    plan.set->first[workers] = plan.set->count;
+    *out = SG_TAKE(plan.set);
+out:
+    sgd_listen_close(plan.set);
+    sg_boot_free(plan.passed);
+    sg_boot_free(plan.addresses);
+    return err;
+}
+
+void sgd_listen_close(struct sgd_listen *set)
+{
+    if (set == NULL)
+        return;
+    for (size_t i = 0; i < set->count; i++)
+        close(set->sockets[i].fd);
+    sg_boot_free(set->sockets);
+    sg_boot_free(set->first);
+    sg_boot_free(set);
+}
+
+const struct sgd_listener *sgd_listen_worker(const struct sgd_listen *set, uint32_t worker,
+                                             size_t *count)
+{
+    SG_ASSERT(worker < set->workers);
+    *count = set->first[worker + 1] - set->first[worker];
+    return &set->sockets[set->first[worker]];
+}
+
+enum sg_err sgd_listen_pass(const struct sgd_listen *set)
+{
+    char number[32];
+    /* First out of the way, then to their places: a place may be another one's descriptor. */
+    int above = FIRST_PASSED_FD + (int)set->count, high[PASSED_MAX];
+    if (set->count > PASSED_MAX)
+        return SG_EFULL;
+    for (size_t i = 0; i < set->count; i++)
+        if ((high[i] = fcntl(set->sockets[i].fd, F_DUPFD_CLOEXEC, above)) < 0)
+            return sg_err_from_errno(errno);
+    for (size_t i = 0; i < set->count; i++)
+        if (dup2(high[i], FIRST_PASSED_FD + (int)i) < 0)
+            return sg_err_from_errno(errno);
+    snprintf(number, sizeof(number), "%zu", set->count);
+    if (setenv("LISTEN_FDS", number, 1) != 0)
+        return SG_ENOMEM;
+    snprintf(number, sizeof(number), "%d", getpid());
+    return setenv("LISTEN_PID", number, 1) != 0 ? SG_ENOMEM : SG_OK;
+}
