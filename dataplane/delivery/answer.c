@@ -257,6 +257,23 @@ void sgd_answer_redirect(struct sgd_answer *answer, const struct sgd_answer_ask 
 
 /* ---- answers from a stored object ---- */
 
+static void read_stored(struct sgd_answer *answer, struct sg_str lines)
+{
+    answer->stored_count = 0;
+    while (answer->stored_count < SGD_FIELDS_MAX &&
+           sgd_lines_next(&lines, &answer->stored[answer->stored_count]))
+        answer->stored_count++;
+}
+
+/* The first of that name; ptr NULL: none. */
+static struct sg_str stored(const struct sgd_answer *answer, struct sg_str name)
+{
+    for (uint16_t i = 0; i < answer->stored_count; i++)
+        if (sg_str_eq(answer->stored[i].name, name))
+            return answer->stored[i].value;
+    return SG_STR_NONE;
+}
+
 /* What a 304 says again (RFC 9110 section 15.4.5). */
 static bool in_not_modified(struct sg_str name)
 {
@@ -310,17 +327,18 @@ static bool is_served(const struct served *how, struct sg_str name)
     return !(how->cors && sg_str_starts(name, SG_STR("access-control-")));
 }
 
-static void add_stored(struct sgd_answer *answer, struct sg_str lines, const struct served *how)
+static void add_stored(struct sgd_answer *answer, const struct served *how)
 {
-    struct sgd_field field;
-    while (sgd_lines_next(&lines, &field))
-        if (is_served(how, field.name) && !sg_str_eq(field.name, SG_STR("via")))
-            add(answer, field.name, field.value);
+    for (uint16_t i = 0; i < answer->stored_count; i++) {
+        const struct sgd_field *field = &answer->stored[i];
+        if (is_served(how, field->name) && !sg_str_eq(field->name, SG_STR("via")))
+            add(answer, field->name, field->value);
+    }
 }
 
-static void add_via(struct sgd_answer *answer, struct sg_str lines)
+static void add_via(struct sgd_answer *answer)
 {
-    struct sg_str before = sgd_lines_field(lines, SG_STR("via"), NULL);
+    struct sg_str before = stored(answer, SG_STR("via"));
     size_t mark = answer->text.len;
     if (before.ptr != NULL) {
         sg_out_str(&answer->text, before);
@@ -382,12 +400,11 @@ static void plan_ranges(struct sgd_answer *answer, const struct sgd_answer_ask *
     struct sgd_range ranges[SGD_RANGES_MAX];
     uint32_t count = 0;
     uint64_t length = object->meta.body_bytes;
-    struct sg_str lines = object->head;
     enum sgd_ranges some = SGD_RANGES_NONE;
     if (length != SGE_LENGTH_UNKNOWN && ask->req->method == SGD_METHOD_GET)
-        some = sgd_ranges_of(ask->req, length, sgd_lines_field(lines, SG_STR("etag"), NULL),
-                             sgd_lines_field(lines, SG_STR("last-modified"), NULL),
-                             sgd_lines_field(lines, SG_STR("date"), NULL), ranges, &count);
+        some = sgd_ranges_of(ask->req, length, stored(answer, SG_STR("etag")),
+                             stored(answer, SG_STR("last-modified")),
+                             stored(answer, SG_STR("date")), ranges, &count);
     if (some == SGD_RANGES_UNSATISFIABLE) {
         answer->response.status = 416;
         add_content_range(answer, NULL, length);
@@ -400,8 +417,8 @@ static void plan_ranges(struct sgd_answer *answer, const struct sgd_answer_ask *
         return;
     }
     if (some == SGD_RANGES_SOME &&
-        plan_multipart(plan, ranges, count, length,
-                       sgd_lines_field(lines, SG_STR("content-type"), NULL), part_text)) {
+        plan_multipart(plan, ranges, count, length, stored(answer, SG_STR("content-type")),
+                       part_text)) {
         answer->response.status = 206;
         add(answer, SG_STR("content-type"), SG_STR("multipart/byteranges; boundary=" BOUNDARY));
         return;
@@ -413,11 +430,10 @@ static void plan_ranges(struct sgd_answer *answer, const struct sgd_answer_ask *
 static bool plan_object(struct sgd_answer *answer, const struct sgd_answer_ask *ask,
                         const struct sge_object *object, struct sgd_plan *plan, char *part_text)
 {
-    struct sg_str lines = object->head;
     if (ask->from.how != SGE_CACHE_PASS && object->meta.status == 200) {
-        switch (sgd_cond_check(ask->req, sgd_lines_field(lines, SG_STR("etag"), NULL),
-                               sgd_lines_field(lines, SG_STR("last-modified"), NULL),
-                               sgd_lines_field(lines, SG_STR("date"), NULL))) {
+        switch (sgd_cond_check(ask->req, stored(answer, SG_STR("etag")),
+                               stored(answer, SG_STR("last-modified")),
+                               stored(answer, SG_STR("date")))) {
         case SGD_COND_NOT_MODIFIED:
             answer->response.status = 304;
             return true;
@@ -441,18 +457,19 @@ void sgd_answer_object(struct sgd_answer *answer, const struct sgd_answer_ask *a
 {
     struct served how = {.private = ask->gate != NULL && ask->gate->token_used};
     begin(answer, object->meta.status);
+    read_stored(answer, object->head);
     bool bodiless = plan_object(answer, ask, object, plan, part_text);
     how.not_modified = answer->response.status == 304 && object->meta.status == 200;
     how.whole = object->meta.status == 200;
     how.multipart = answer->response.status == 206 && plan->count > 1;
     how.cors = cors_of(ask, NULL);
-    add_stored(answer, object->head, &how);
+    add_stored(answer, &how);
     if (how.private)
         add_private(answer, object->head);
     if (object->meta.status == 200 && answer->response.status != 304 &&
-        sgd_lines_field(object->head, SG_STR("accept-ranges"), NULL).ptr == NULL)
+        stored(answer, SG_STR("accept-ranges")).ptr == NULL)
         add(answer, SG_STR("accept-ranges"), SG_STR("bytes"));
-    add_via(answer, object->head);
+    add_via(answer);
     if (ask->from.how != SGE_CACHE_PASS || object->meta.initial_age_ns > 0)
         add_number(answer, SG_STR("age"),
                    sgd_reuse_age_ns(&object->meta, ask->wall_ns) / 1000000000u);

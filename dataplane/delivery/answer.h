@@ -38,6 +38,8 @@ struct sgd_answer {
     struct sgd_response response;
     struct sg_out text;
     struct sgd_field fields[SGD_FIELDS_MAX];
+    struct sgd_field stored[SGD_FIELDS_MAX]; /* the object's head, read once */
+    uint16_t stored_count;
     char memory[8192];
 };
 
