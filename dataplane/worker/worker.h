@@ -20,6 +20,7 @@ struct sgd_fetchers;
 struct sgd_gate;
 struct sgd_gate_core;
 struct sgd_handshake_next; /* dataplane/tls/handshake.h */
+struct sgd_http1s;         /* HTTP/1.1 connections: dataplane/http/http1.h */
 struct sgd_limits;
 struct sgd_pools;
 struct sgd_routes;     /* host and path to site: dataplane/delivery/route.h */
@@ -67,6 +68,7 @@ struct sgd_worker {
     struct sgd_delivery *delivery;
     struct sgd_tlscrypto *tls_crypto; /* opened before the engine, closed after it */
     struct sgd_handshakes *handshakes;
+    struct sgd_http1s *http1s;                  /* closed after the engine */
     const struct sgd_handshake_next *protocols; /* what may speak after accept or handshake */
     uint64_t now_ns;                            /* monotonic, once a turn */
     uint64_t wall_ns;                           /* Unix, once a turn */
