@@ -291,39 +291,50 @@ static void batch_advance(struct sgd_ue_batch *batch, uint32_t sent)
     }
 }
 
-static void send_failed(struct sgd_conn *conn, int32_t result)
+static void send_sent(struct sgd_ue_batch *batch, uint32_t bytes)
 {
-    if (result == -EINTR || result == -EAGAIN)
-        return; /* tried again by sgd_ue_conn_run() */
-    sgd_ue_conn_die(conn, result == -ETIMEDOUT ? SGD_CLOSE_send_timeout : SGD_CLOSE_peer_reset,
-                    false);
+    struct sgd_conn *conn = batch->conn;
+    SG_ASSERT(bytes <= batch->op_len);
+    batch_advance(batch, bytes);
+    conn->sent_bytes += bytes;
+    sge_stat_add(conn->engine->worker->stats, SGE_STAT_sent_bytes, bytes);
+    if (!batch_unsent(batch) && conn->batch == batch)
+        conn->batch = NULL; /* the next one may go; this one waits for its notifications */
 }
 
-void sgd_ue_send_done(struct sgd_ue_batch *batch, const struct sgd_cqe *cqe)
+static void send_failed(struct sgd_conn *conn, int32_t result)
 {
-    SG_ASSERT(batch->magic == sgd_ue_batch_MAGIC);
+    if (result != -EINTR && result != -EAGAIN) /* else ue_conn_run() tries again */
+        sgd_ue_conn_die(conn, result == -ETIMEDOUT ? SGD_CLOSE_send_timeout : SGD_CLOSE_peer_reset,
+                        false);
+}
+
+/* The first completion: what was taken. A zero-copy send has a second one to come. */
+static void send_result(struct sgd_ue_batch *batch, const struct sgd_cqe *cqe)
+{
     struct sgd_conn *conn = batch->conn;
-    if (cqe->notif) {
-        SG_ASSERT(batch->notifs > 0);
-        batch->notifs--;
-        batch_settle(batch);
-        return;
-    }
     SG_ASSERT(batch->op && conn->ops > 0);
     batch->op = false;
     conn->ops--;
     if (cqe->more)
         batch->notifs++;
-    if (cqe->result > 0) {
-        SG_ASSERT((uint32_t)cqe->result <= batch->op_len);
-        batch_advance(batch, (uint32_t)cqe->result);
-        conn->sent_bytes += (uint32_t)cqe->result;
-        sge_stat_add(conn->engine->worker->stats, SGE_STAT_sent_bytes, (uint64_t)cqe->result);
-    } else if (conn->state != SGD_UE_DEAD) {
-        send_failed(conn, cqe->result);
-    }
-    if (!batch_unsent(batch) && conn->batch == batch)
-        conn->batch = NULL; /* the next one may go; this one waits for its notifications */
     sgd_ue_conn_ready(conn);
+    if (cqe->result > 0)
+        send_sent(batch, (uint32_t)cqe->result);
+    if (cqe->result <= 0 && conn->state != SGD_UE_DEAD)
+        send_failed(conn, cqe->result); /* if that was its end, the batch went too */
+    else
+        batch_settle(batch);
+}
+
+void sgd_ue_send_done(struct sgd_ue_batch *batch, const struct sgd_cqe *cqe)
+{
+    SG_ASSERT(batch->magic == sgd_ue_batch_MAGIC);
+    if (!cqe->notif) {
+        send_result(batch, cqe);
+        return;
+    }
+    SG_ASSERT(batch->notifs > 0);
+    batch->notifs--;
     batch_settle(batch);
 }

@@ -373,3 +373,20 @@ void a_stopped_listener_takes_no_more_but_serves_on(void **fixture)
     client_close(&client);
     echo_free(bench);
 }
+
+/* Small answers go by another way than large ones: their failing sends end well too. */
+void a_peer_that_resets_under_small_answers_ends_cleanly(void **fixture)
+{
+    struct bench *bench = bench_of(fixture);
+    struct linger hard = {1, 0};
+    for (int i = 0; i < 30; i++) {
+        use_stream(bench, 64u << 20, 3000);
+        int fd = bench_connect(bench);
+        bench_for_ms(bench, (uint32_t)i % 3);
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+        close(fd);
+        bench_for_ms(bench, 10);
+        assert_true(stream.conn == NULL || stream_is_back(NULL));
+    }
+    assert_true(bench_until(bench, bench_has_no_conns, bench));
+}

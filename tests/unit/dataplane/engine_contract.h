@@ -18,6 +18,7 @@ void a_paused_reader_stops_the_sender(void **fixture);
 void a_slow_reader_bounds_what_is_pulled(void **fixture);
 void reused_memory_is_never_sent(void **fixture);
 void every_slice_is_given_back_when_the_peer_vanishes(void **fixture);
+void a_peer_that_resets_under_small_answers_ends_cleanly(void **fixture);
 void a_timer_is_never_early_and_fires_once(void **fixture);
 void mail_wakes_a_sleeping_engine(void **fixture);
 void a_refused_connection_leaves_nothing(void **fixture);
@@ -48,6 +49,7 @@ void an_address_takes_its_number_of_connections(void **fixture);
         CONTRACT(a_paused_reader_stops_the_sender), CONTRACT(a_slow_reader_bounds_what_is_pulled), \
         CONTRACT(reused_memory_is_never_sent),                                                     \
         CONTRACT(every_slice_is_given_back_when_the_peer_vanishes),                                \
+        CONTRACT(a_peer_that_resets_under_small_answers_ends_cleanly),                             \
         CONTRACT(a_timer_is_never_early_and_fires_once), CONTRACT(mail_wakes_a_sleeping_engine),   \
         CONTRACT(a_refused_connection_leaves_nothing),                                             \
         CONTRACT(a_stopped_listener_takes_no_more_but_serves_on),                                  \
