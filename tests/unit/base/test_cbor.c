@@ -165,7 +165,7 @@ static void what_is_written_is_read_back(void **fixture)
     struct sg_cbor cbor = sg_cbor_init(sg_out_view(&out));
     assert_true(sg_cbor_want(&cbor, SG_CBOR_ARRAY, &item));
     for (size_t i = 0; i < SG_COUNT(numbers); i++) {
-        int64_t v;
+        int64_t v = 0;
         assert_true(sg_cbor_next(&cbor, &item) && sg_cbor_int(&item, &v));
         assert_true(v == numbers[i]);
     }
