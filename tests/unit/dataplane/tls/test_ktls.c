@@ -4,6 +4,7 @@
 #include "dataplane/tls/record.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -69,10 +70,6 @@ static void kernel_to_reader(uint16_t version, enum sgd_tls_aead aead)
 
 static void what_the_kernel_seals_our_reader_opens(void **fixture)
 {
-    enum sg_err err = sgd_ktls_probe();
-    assert_true(err == SG_OK || err == SG_ENOENT || err == SG_ENOTSUP);
-    if (err != SG_OK)
-        skip(); /* no tls.ko here: tests/vm has it */
     for (enum sgd_tls_aead aead = 0; aead < 3; aead++) {
         kernel_to_reader(0x0304, aead);
         kernel_to_reader(0x0303, aead);
@@ -91,4 +88,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_the_kernel_seals_our_reader_opens),
     cmocka_unit_test(a_socket_the_kernel_wont_take_is_told_apart),
 };
-SGT_MAIN("tls_ktls", tests)
+
+int main(void)
+{
+    enum sg_err err = sgd_ktls_probe();
+    if (err == SG_OK)
+        return sgt_main("tls_ktls", tests, sizeof(tests) / sizeof(tests[0]));
+    printf("1..0 # skip: no kernel TLS here (%s): tests/vm has it\n", sg_err_text(err));
+    return err == SG_ENOENT || err == SG_ENOTSUP ? 0 : 1;
+}
