@@ -301,6 +301,21 @@ static bool normalise(struct sgd_exchange *x)
     return true;
 }
 
+/* Each worker has its part of what a tenant may have at once, so that no worker waits for another's
+ * count. */
+static bool enter_tenant(struct sgd_exchange *x)
+{
+    uint32_t most = x->snapshot->config->limits.connections_per_tenant;
+    uint32_t workers = x->d->worker->workers_count;
+    uint32_t tenant = x->snapshot->site_tenants[x->site_index];
+    uint32_t *busy = &x->snapshot->uses[x->d->worker->id].tenant_busy[tenant];
+    if (most != 0 && *busy >= (most + workers - 1) / workers)
+        return false;
+    ++*busy;
+    x->tenant_busy = busy;
+    return true;
+}
+
 static void route(struct sgd_exchange *x)
 {
     bool host_known;
@@ -326,7 +341,10 @@ static void route(struct sgd_exchange *x)
         return;
     }
     x->site = &x->snapshot->config->sites[x->site_index];
-    pass_gate(x);
+    if (enter_tenant(x))
+        pass_gate(x);
+    else
+        refuse(x, 503, "tenant_full", "too many requests of this tenant at the same time");
 }
 
 /* ---- answers of the owner ---- */
@@ -574,7 +592,7 @@ struct sgd_exchange *sgd_exchange_open(struct sgd_worker *worker, const struct s
     x->req = request;
     x->reply = reply;
     x->snapshot = worker->snapshot;
-    sgd_snapshot_ref(x->snapshot);
+    sgd_snapshot_hold(x->snapshot, x->d->worker->id);
     x->start_ns = now_ns;
     x->start_wall_ns = worker->wall_ns;
     x->id = d->request_serial++;
@@ -629,6 +647,8 @@ void sgd_exchange_close(struct sgd_exchange *x, enum sgd_close why, uint64_t sen
         sg_hold_unref(&x->object->hold);
     x->object = NULL;
     x->plan.body = NULL;
-    sgd_snapshot_unref(x->snapshot);
+    if (x->tenant_busy != NULL)
+        --*x->tenant_busy;
+    sgd_snapshot_release(x->snapshot, x->d->worker->id);
     sg_hold_unref(&x->hold);
 }

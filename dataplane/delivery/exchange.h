@@ -29,6 +29,7 @@ struct sgd_exchange {
     struct sgd_snapshot *snapshot;   /* a reference */
     const struct sg_conf_site *site; /* NULL until routed */
     uint32_t site_index;
+    uint32_t *tenant_busy; /* where this exchange is counted; NULL: it is not */
     uint64_t id;
     uint64_t start_ns, start_wall_ns, first_ns;
     struct sgd_cc cc;

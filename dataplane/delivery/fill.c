@@ -118,7 +118,7 @@ static void fill_free(struct sgd_fill *fill)
     if (fill->base != NULL)
         sg_hold_unref(&fill->base->hold);
     sg_pool_give(&d->uploads, fill->upload);
-    sgd_snapshot_unref(fill->snapshot);
+    sgd_snapshot_release(fill->snapshot, d->worker->id);
     fill->magic = 0;
     sg_pool_give(&d->fills, fill);
 }
@@ -141,7 +141,7 @@ static struct sgd_fill *fill_make(struct sgd_delivery *d, struct sgd_want *want,
     fill->serial = ++d->fill_serial;
     fill->used = 0;
     fill->snapshot = want->snapshot;
-    sgd_snapshot_ref(fill->snapshot);
+    sgd_snapshot_hold(fill->snapshot, d->worker->id);
     fill->site = &want->snapshot->config->sites[want->site];
     fill->key = *key;
     fill->key.bytes.ptr = fill_copy(fill, key->bytes);

@@ -64,7 +64,7 @@ struct sgd_want *sgd_want_make(struct sgd_delivery *d, const struct sgd_want_ask
     }
     sge_key_make(d->worker->content, primary, primary.len, &want->primary);
     want->snapshot = ask->snapshot;
-    sgd_snapshot_ref(want->snapshot);
+    sgd_snapshot_hold(want->snapshot, d->worker->id);
     return want;
 }
 
@@ -76,7 +76,7 @@ void sgd_want_free(struct sgd_delivery *d, struct sgd_want *want)
         sg_hold_unref(&want->have->hold);
     if (want->object != NULL)
         sg_hold_unref(&want->object->hold);
-    sgd_snapshot_unref(want->snapshot);
+    sgd_snapshot_release(want->snapshot, d->worker->id);
     want->magic = 0;
     sg_pool_give(&d->wants, want);
 }

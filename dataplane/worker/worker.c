@@ -82,7 +82,9 @@ static void worker_switch(struct sgd_worker *worker, struct sgd_snapshot *snapsh
 {
     SG_ASSERT(snapshot != NULL);
     struct sgd_snapshot *old = worker->snapshot;
+    sgd_snapshot_hold(snapshot, worker->id);
     worker->snapshot = snapshot;
+    sgd_snapshot_release(old, worker->id);
     sgd_snapshot_unref(old);
 }
 
@@ -123,6 +125,7 @@ void sgd_worker_run(struct sgd_worker *worker)
     uint64_t wake_at_ns = 0;
     worker->drain_deadline_ns = SG_NEVER;
     sg_rcu_register();
+    sgd_snapshot_hold(worker->snapshot, worker->id); /* so that no request's is the first */
     while (!worker->stopping && !worker_drained(worker)) {
         worker->engine_ops->turn(worker->engine, SG_MIN(wake_at_ns, worker->drain_deadline_ns));
         worker_mail(worker);
@@ -131,5 +134,6 @@ void sgd_worker_run(struct sgd_worker *worker)
         sge_stat_add(worker->stats, SGE_STAT_loop_turns, 1);
         sg_rcu_quiescent();
     }
+    sgd_snapshot_release(worker->snapshot, worker->id);
     sg_rcu_unregister();
 }

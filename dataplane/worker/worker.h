@@ -28,6 +28,12 @@ struct sgd_handshakes; /* TLS handshakes under way: dataplane/tls/handshake.h */
 struct sgd_tls_ctx;    /* a listener's certificates and ticket keys: dataplane/tls/ctx.h */
 struct sgd_tlscrypto;  /* what seals and opens records: dataplane/tls/record.h */
 
+/* One worker's part of a snapshot: nobody else writes here. */
+struct sgd_snapshot_use {
+    SG_ALIGNED uint32_t holds;
+    uint32_t *tenant_busy; /* by tenant: exchanges under way */
+};
+
 /* Everything that follows from one configuration file: immutable, counted, shared by all workers.
  * A reload makes a new one; each worker switches at the top of a loop turn, exchanges under way
  * keep the one they began with. */
@@ -39,6 +45,9 @@ struct sgd_snapshot {
     struct sgd_gate *gate;
     struct sgd_pools *pools;
     struct sgd_tls_ctx **tls; /* by listener; NULL for a plain one */
+    /* made by sgd_snapshot_open() */
+    uint32_t *site_tenants;        /* by site: its tenant's index */
+    struct sgd_snapshot_use *uses; /* by worker, SGE_WORKERS_MAX of them */
 };
 /* Takes over everything in `parts` but refs and serial, also when it fails. The caller holds the
  * one reference. */
@@ -47,6 +56,10 @@ SG_MUST_USE enum sg_err sgd_snapshot_open(const struct sgd_snapshot *parts, uint
 void sgd_snapshot_ref(struct sgd_snapshot *snapshot);
 /* The last one frees it; any thread. */
 void sgd_snapshot_unref(struct sgd_snapshot *snapshot);
+/* The same for what lives on one worker, without a write that workers share: only the first hold
+ * and the last release touch the count. On that worker's thread. */
+void sgd_snapshot_hold(struct sgd_snapshot *snapshot, uint16_t worker);
+void sgd_snapshot_release(struct sgd_snapshot *snapshot, uint16_t worker);
 
 struct sgd_worker {
     uint16_t id; /* = mail id = shard */

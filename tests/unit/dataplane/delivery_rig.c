@@ -44,7 +44,7 @@ static struct sge_content *content;
 static struct sgd_routes *routes;
 static struct sgd_snapshot *snapshot;
 static struct sge_reqlog *reqlog;
-static struct sg_config config;
+struct sg_config rig_config;
 static char log_path[64];
 
 /* ---- what the rig stands in for ---- */
@@ -87,14 +87,14 @@ const char *sgd_gate_reason(enum sgd_gate_verdict verdict)
     return verdict == SGD_GATE_public ? "public" : "refused";
 }
 
-void sgd_snapshot_ref(struct sgd_snapshot *s)
+void sgd_snapshot_hold(struct sgd_snapshot *s, uint16_t worker)
 {
-    atomic_fetch_add(&s->refs, 1);
+    s->uses[worker].holds++;
 }
 
-void sgd_snapshot_unref(struct sgd_snapshot *s)
+void sgd_snapshot_release(struct sgd_snapshot *s, uint16_t worker)
 {
-    assert_true(atomic_fetch_sub(&s->refs, 1) > 1); /* the rig's own is never given up */
+    assert_true(s->uses[worker].holds-- > 0);
 }
 
 /* ---- the origin ---- */
@@ -441,7 +441,7 @@ void rig_open(void)
         .origin = "origin",
         .cache = {.enabled = true},
     };
-    config = (struct sg_config){
+    rig_config = (struct sg_config){
         .sites = &rig_site, .sites_count = 1, .origins = &conf_origin, .origins_count = 1};
     rig_purged = SGE_PURGED_NOT;
     rig_purge_seq = 0;
@@ -455,12 +455,18 @@ void rig_open(void)
                                     .mail = mail,
                                     .volume_mail_id = RIG_WORKERS};
     assert_int_equal(sge_content_open(&conf, &content), SG_OK);
-    assert_int_equal(sgd_routes_open(&config, &routes), SG_OK);
+    assert_int_equal(sgd_routes_open(&rig_config, &routes), SG_OK);
     snprintf(log_path, sizeof(log_path), "/tmp/sgt-rig-%d", (int)getpid());
     assert_int_equal(sge_reqlog_create(log_path, RIG_WORKERS, 64, &reqlog), SG_OK);
     snapshot = &the_snapshot;
-    *snapshot = (struct sgd_snapshot){.config = &config, .routes = routes, .serial = 1};
-    atomic_init(&snapshot->refs, 1);
+    static uint32_t busy[RIG_WORKERS], site_tenants[1];
+    static struct sgd_snapshot_use uses[RIG_WORKERS] = {{.tenant_busy = &busy[0]},
+                                                        {.tenant_busy = &busy[1]}};
+    *snapshot = (struct sgd_snapshot){.config = &rig_config,
+                                      .routes = routes,
+                                      .serial = 1,
+                                      .site_tenants = site_tenants,
+                                      .uses = uses};
     for (uint16_t i = 0; i < RIG_WORKERS; i++)
         open_worker(i);
 }
@@ -474,10 +480,11 @@ void rig_close(void)
         if (origins[i].fetch != NULL)
             rig_done(origins[i].fetch, SGD_ORIGIN_aborted);
     for (int i = 0; i < RIG_WORKERS; i++) {
+        assert_int_equal(snapshot->uses[i].holds, 0); /* nobody keeps a configuration alive */
+        assert_int_equal(*snapshot->uses[i].tenant_busy, 0);
         assert_int_equal(sgd_delivery_busy(rig_workers[i].delivery), 0);
         sgd_delivery_close(rig_workers[i].delivery);
     }
-    assert_int_equal(atomic_load(&snapshot->refs), 1); /* nobody keeps a configuration alive */
     sgd_routes_close(routes);
     sge_content_close(content);
     sge_reqlog_close(reqlog);

@@ -32,6 +32,7 @@ struct rig_viewer {
 
 extern struct sgd_worker rig_workers[RIG_WORKERS];
 extern struct sg_conf_site rig_site; /* change before asking */
+extern struct sg_config rig_config;  /* its limits, too */
 extern enum sge_purged rig_purged;   /* what the purge table says of everything older than now */
 extern uint64_t rig_purge_seq;
 extern uint32_t rig_fetches; /* begun since rig_open() */

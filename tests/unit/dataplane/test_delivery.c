@@ -457,6 +457,18 @@ static void what_was_not_for_sharing_may_become_so(void **fixture)
     assert_int_equal(rig_fetches, 3);
 }
 
+static void a_tenant_has_no_more_requests_at_once_than_its_part(void **fixture)
+{
+    (void)fixture;
+    rig_config.limits.connections_per_tenant = 3; /* two a worker */
+    struct rig_viewer *first = rig_get(0, "/x", NULL);
+    assert_int_equal(rig_get(0, "/x", NULL)->status, 0);
+    assert_int_equal(rig_get(0, "/x", NULL)->status, 503);
+    assert_int_equal(rig_get(1, "/x", NULL)->status, 0);
+    rig_leave(first);
+    assert_int_equal(rig_get(0, "/x", NULL)->status, 0);
+}
+
 static const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     T(a_second_viewer_on_either_worker_has_it_without_the_origin),
@@ -484,5 +496,6 @@ static const struct CMUnitTest tests[] = {
     T(a_range_brings_only_its_slices_and_the_rest_when_asked),
     T(a_part_of_another_version_is_never_mixed_in),
     T(what_was_not_for_sharing_may_become_so),
+    T(a_tenant_has_no_more_requests_at_once_than_its_part),
 };
 SGT_MAIN("delivery", tests)
