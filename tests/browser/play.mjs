@@ -59,6 +59,21 @@ async function until(page, what, seconds, good) {
 
 const advancesBy = (start, seconds) => (state) => state.position_s >= start + seconds;
 
+async function endsBy(page, what) {
+  const before = await page.evaluate(async (asked) => {
+    await window.streamgate.ask(asked);
+    return window.streamgate.video.currentTime;
+  }, what);
+  const after = await until(page, 'still plays', 10,
+    (s) => s.token_state === 'refused' && s.paused);
+  if (after.position_s - before > SEGMENT_S + 0.5) {
+    throw new Error(`it played on for ${(after.position_s - before).toFixed(1)} s`);
+  }
+  await sleep(1500);
+  const later = await until(page, 'it plays again', 1, (s) => s.paused);
+  if (later.segments !== after.segments) throw new Error('segments came after the refusal');
+}
+
 const steps = {
   async 'the position advances and a rendition is chosen'(page) {
     await until(page, 'no playback', 15, (s) => s.position_s > 2 && s.rendition >= 360);
@@ -74,27 +89,23 @@ const steps = {
     await until(page, 'no playback after the seek', 15,
       (s) => s.position_s > 25 && s.position_s < 32);
   },
-  async 'a revoked token stops it within a segment'(page) {
-    const before = await page.evaluate(async () => {
-      await window.streamgate.ask('revoke');
-      return window.streamgate.video.currentTime;
-    });
-    const after = await until(page, 'still plays', 10,
-      (s) => s.token_state === 'refused' && s.paused);
-    if (after.position_s - before > SEGMENT_S + 0.5) {
-      throw new Error(`it played on for ${(after.position_s - before).toFixed(1)} s`);
-    }
-    await sleep(1500);
-    const later = await until(page, 'it plays again', 1, (s) => s.paused);
-    if (later.segments !== after.segments) throw new Error('segments came after the refusal');
+  'a revoked token stops it within a segment': (page) => endsBy(page, 'revoke'),
+};
+
+const saleSteps = {
+  'the position advances': steps['the position advances and a rendition is chosen'],
+  'a sale of the NFT stops it within a segment': (page) => endsBy(page, 'transfer'),
+  async 'whoever sold it gets no new token'(page) {
+    const renewed = await page.evaluate(() => window.streamgate.renew());
+    if (renewed) throw new Error('a token was minted');
   },
 };
 
-async function play(browser, url, player, report) {
-  const page = await browser.newPage({ ignoreHTTPSErrors: true }) /* the certificate is ours */;
+async function play(browser, url, player, todo, report) {
+  const page = await browser.newPage({ ignoreHTTPSErrors: true }); // the certificate is ours
   page.on('pageerror', (error) => console.log(`# ${player}: ${error.message}`));
   await page.goto(`${url}?player=${player}`);
-  for (const [name, step] of Object.entries(steps)) {
+  for (const [name, step] of Object.entries(todo)) {
     try {
       await step(page);
       report(true, `${player}: ${name}`);
@@ -129,8 +140,10 @@ async function main() {
   // A directory of its own each time: playwright makes one, and removes it at the end.
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   try {
-    for (const player of PLAYERS) await play(browser, urls.page, player, report);
-    await play(browser, urls.page_tls, 'hls', (good, name, error) => report(good, `TLS, ${name}`, error));
+    for (const player of PLAYERS) await play(browser, urls.page, player, steps, report);
+    await play(browser, urls.page_tls, 'hls', steps,
+      (good, name, error) => report(good, `over TLS, ${name}`, error));
+    await play(browser, urls.page, 'hls', saleSteps, report);
   } finally {
     await browser.close();
     child.kill('SIGTERM');

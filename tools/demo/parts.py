@@ -132,9 +132,17 @@ class Node:
         pathlib.Path(self.conf).write_text(
             NODE_CONF.format(run=run, tls_port=tls_port, plain_port=plain_port,
                              origin_port=origin_port, lifetime=lifetime_s), encoding="utf-8")
+        self.sgctl("own", "set", ASSET, HOLDER)
         self.child = Child("streamgated", [f"{binaries}/streamgated", self.conf],
                            f"{run}/node.log", plain_port)
-        self.stop = self.child.stop
+        # Until chain followers say it: that all facts are known up to now.
+        self.feed = subprocess.Popen(self.sgctl_command("own", "feed", "--every", "5"),
+                                     stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def stop(self):
+        self.feed.terminate()
+        self.feed.wait()
+        self.child.stop()
 
     def make_keys(self):
         secret = pathlib.Path(self.run, "region-secret")
@@ -149,19 +157,26 @@ class Node:
                  "-keyout", f"{self.run}/key.pem", "-out", f"{self.run}/cert.pem"],
                 check=True, capture_output=True)
 
+    def sgctl_command(self, *arguments):
+        return [f"{self.binaries}/sgctl", "--config", self.conf, *arguments]
+
     def sgctl(self, *arguments):
-        done = subprocess.run([f"{self.binaries}/sgctl", "--config", self.conf, *arguments],
-                              capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(self.sgctl_command(*arguments), capture_output=True, text=True,
+                              timeout=10, check=False)
         if done.returncode:
             raise Failed(f"sgctl {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
         return done.stdout.strip()
 
     def mint(self):
-        return self.sgctl("token", "mint", "--tenant", "demo", "--path", "/show/",
-                          "--lifetime", str(self.lifetime_s))
+        """A token for the holder; refused once the asset is another's."""
+        return self.sgctl("token", "mint", "--tenant", "demo", "--path", "/show/", "--fact", ASSET,
+                          "--owner", HOLDER, "--lifetime", str(self.lifetime_s))
 
     def revoke(self, token):
-        return self.sgctl("token", "revoke", token)
+        self.sgctl("token", "revoke", token)
+
+    def sell(self):
+        self.sgctl("own", "transfer", ASSET, HOLDER, BUYER)
 
 
 class BackEnd:
@@ -215,7 +230,10 @@ class BackEnd:
         if path.endswith("/revoke"):
             self.node.revoke(token)
             self.revoked.add(viewer)
-            return "done"
+            return "the token is revoked"
+        if path.endswith("/transfer"):
+            self.node.sell()
+            return f"the asset is {BUYER}'s now"
         raise Failed(f"no such action: {path}")
 
     def stop(self):
