@@ -13,38 +13,39 @@
     AT(type, member), .count_offset = (uint32_t)offsetof(struct type, member##_count)
 
 /* Each row: where it lies, what may stand there, what an absent key means, and the doc's words. */
-#define UINT(type, member, least, most, def, text)                                                 \
+#define UINT(type, member, least, most, def, text, ...)                                            \
     {                                                                                              \
         AT(type, member), .kind = SG_CONF_UINT, .min = (least), .max = (most), .fallback = (def),  \
-                          .doc = (text)                                                            \
+                          .doc = (text), __VA_ARGS__                                               \
     }
-#define SIZE(type, member, least, most, def, text)                                                 \
+#define SIZE(type, member, least, most, def, text, ...)                                            \
     {                                                                                              \
         AT(type, member), .kind = SG_CONF_SIZE, .min = (least), .max = (most), .fallback = (def),  \
-                          .doc = (text)                                                            \
+                          .doc = (text), __VA_ARGS__                                               \
     }
-#define BOOL(type, member, def, text)                                                              \
+#define BOOL(type, member, def, text, ...)                                                         \
     {                                                                                              \
-        AT(type, member), .kind = SG_CONF_BOOL, .fallback = (def), .doc = (text)                   \
+        AT(type, member), .kind = SG_CONF_BOOL, .fallback = (def), .doc = (text), __VA_ARGS__      \
     }
-#define ENUM(type, member, words, def, text)                                                       \
+#define ENUM(type, member, words, def, text, ...)                                                  \
     {                                                                                              \
-        AT(type, member), .kind = SG_CONF_ENUM, .names = (words), .fallback = (def), .doc = (text) \
+        AT(type, member), .kind = SG_CONF_ENUM, .names = (words), .fallback = (def),               \
+                          .doc = (text), __VA_ARGS__                                               \
     }
-#define STRING(type, member, shape, def, text)                                                     \
+#define STRING(type, member, shape, def, text, ...)                                                \
     {                                                                                              \
         AT(type, member), .kind = SG_CONF_STRING, .form = SG_CONF_FORM_##shape, .fallback = (def), \
-                          .doc = (text)                                                            \
+                          .doc = (text), __VA_ARGS__                                               \
     }
-#define PATH(type, member, shape, def, text)                                                       \
+#define PATH(type, member, shape, def, text, ...)                                                  \
     {                                                                                              \
         AT(type, member), .kind = SG_CONF_PATH, .form = SG_CONF_FORM_##shape, .fallback = (def),   \
-                          .doc = (text)                                                            \
+                          .doc = (text), __VA_ARGS__                                               \
     }
-#define STRINGS(type, member, shape, def, text)                                                    \
+#define STRINGS(type, member, shape, def, text, ...)                                               \
     {                                                                                              \
         LIST_AT(type, member), .kind = SG_CONF_STRINGS, .form = SG_CONF_FORM_##shape,              \
-                               .max = LIST_MAX, .fallback = (def), .doc = (text)                   \
+                               .max = LIST_MAX, .fallback = (def), .doc = (text), __VA_ARGS__      \
     }
 #define MAP(type, member, group, text)                                                             \
     {                                                                                              \
@@ -94,6 +95,9 @@
     static const struct sg_conf_map type##_map = {#type, (uint32_t)sizeof(struct type),            \
                                                   type##_keys, SG_COUNT(type##_keys), text}
 
+/* Counts from the next start only. */
+#define FIXED .fixed = true
+
 #define LIST_MAX 4096
 #define KIB      (1ull << 10)
 #define MIB      (1ull << 20)
@@ -114,20 +118,22 @@ static const char *const stale_choices[] = {"refuse", "shorten", "serve", NULL};
 
 static const struct sg_conf_key sg_conf_node_keys[] = {
     STRING(sg_conf_node, name, NAME, NULL,
-           "The node's name in logs, `Via` and `Cache-Status`. Absent: the host's name."),
-    STRING(sg_conf_node, region, NAME, "local",
-           "The region whose keys and ownership feed it uses."),
-    STRING(sg_conf_node, pop, NAME, "local", "The point of presence it stands in."),
+           "The node's name in logs, `Via` and `Cache-Status`. Absent: the host's name.", FIXED),
+    STRING(sg_conf_node, region, NAME, "local", "The region whose keys and ownership feed it uses.",
+           FIXED),
+    STRING(sg_conf_node, pop, NAME, "local", "The point of presence it stands in.", FIXED),
     UINT(sg_conf_node, workers, 0, 64, "0",
-         "Worker threads. 0: one for each core that the process may use."),
-    BOOL(sg_conf_node, pin_workers, "true", "Bind each worker to a core of its own."),
+         "Worker threads. 0: one for each core that the process may use.", FIXED),
+    BOOL(sg_conf_node, pin_workers, "true", "Bind each worker to a core of its own.", FIXED),
     STRING(sg_conf_node, user, ANY, NULL,
            "The user to become once the listeners are bound, when started as root. Absent: stay "
-           "as started."),
+           "as started.",
+           FIXED),
     PATH(sg_conf_node, state_dir, ANY, "/var/lib/streamgate",
-         "What must survive a restart: purges, ownership, revocations, the content index."),
+         "What must survive a restart: purges, ownership, revocations, the content index.", FIXED),
     PATH(sg_conf_node, run_dir, ANY, "/run/streamgate",
-         "The admin socket, the request ring and the counters; on a RAM file system if it can be."),
+         "The admin socket, the request ring and the counters; on a RAM file system if it can be.",
+         FIXED),
     UINT(sg_conf_node, drain_s, 0, DAY_S, "30",
          "How long transfers under way may still take after SIGTERM."),
 };
@@ -157,35 +163,37 @@ static const struct sg_conf_key sg_conf_tls_keys[] = {
     ENUM(sg_conf_tls, ktls, ktls_choices, "auto",
          "Kernel TLS for sending. auto: where the kernel has it; on: refuse to start without."),
     ENUM(sg_conf_tls, record_crypto, crypto_choices, "auto",
-         "What encrypts records in the node itself. auto: the faster one, measured at start."),
+         "What encrypts records in the node itself. auto: the faster one, measured at start.",
+         FIXED),
 };
 GROUP(sg_conf_tls, "TLS of a listener. Absent: the listener speaks plain HTTP.");
 
 static const struct sg_conf_key sg_conf_listener_keys[] = {
     NEED_STRING(sg_conf_listener, address, ADDRESS, "Where to listen."),
     ENUM(sg_conf_listener, engine, engines, "uring",
-         "What moves the bytes: uring (kernel sockets) or dpdk (own packets)."),
+         "What moves the bytes: uring (kernel sockets) or dpdk (own packets).", FIXED),
     MAP_PTR(sg_conf_listener, tls, sg_conf_tls_map, "Absent: plain HTTP."),
     STRINGS(sg_conf_listener, proxy_protocol, NETWORK, NULL,
             "Networks whose connections must begin with a PROXY v2 header; it then says who the "
             "viewer is, for limits, networks, countries and the log."),
     STRINGS(sg_conf_listener, forwarded, NETWORK, NULL,
             "Networks whose `Forwarded` field is believed. From others it is ignored."),
-    UINT(sg_conf_listener, backlog, 1, 65535, "4096",
-         "Connections the kernel may hold unaccepted."),
+    UINT(sg_conf_listener, backlog, 1, 65535, "4096", "Connections the kernel may hold unaccepted.",
+         FIXED),
 };
 GROUP(sg_conf_listener, "An address on which viewers are served.");
 
 static const struct sg_conf_key sg_conf_admin_keys[] = {
     PATH(sg_conf_admin, socket, ANY, NULL,
-         "Where `sgctl` talks to the node. Absent: `admin.sock` in node.run_dir."),
+         "Where `sgctl` talks to the node. Absent: `admin.sock` in node.run_dir.", FIXED),
     STRING(sg_conf_admin, address, LOOPBACK, NULL,
-           "Where /metrics, /healthz and /readyz are served besides. Absent: on the socket only."),
+           "Where /metrics, /healthz and /readyz are served besides. Absent: on the socket only.",
+           FIXED),
 };
 GROUP(sg_conf_admin, "How the node is watched and told what to do.");
 
 static const struct sg_conf_key sg_conf_limits_keys[] = {
-    UINT(sg_conf_limits, connections, 1, 4000000, "16384", "Connections of the whole node."),
+    UINT(sg_conf_limits, connections, 1, 4000000, "16384", "Connections of the whole node.", FIXED),
     UINT(sg_conf_limits, connections_per_address, 1, U32, "1024",
          "Connections of one IPv4 address or one IPv6 /64."),
     UINT(sg_conf_limits, connections_per_tenant, 0, U32, "0",
@@ -211,22 +219,22 @@ static const struct sg_conf_key sg_conf_limits_keys[] = {
     SIZE(sg_conf_limits, pinned_bytes_per_connection, 64 * KIB, 64 * MIB, "1MiB",
          "Bytes in flight to one viewer."),
     SIZE(sg_conf_limits, pinned_bytes_per_worker, MIB, TIB, "128MiB",
-         "Bytes in flight of one worker; past it sends become small."),
+         "Bytes in flight of one worker; past it sends become small.", FIXED),
 };
 GROUP(sg_conf_limits, "Bounds that keep one client from taking what belongs to all.");
 
 static const struct sg_conf_key sg_conf_cache_keys[] = {
-    SIZE(sg_conf_cache, ram_bytes, 16 * MIB, 4 * TIB, "256MiB", "The RAM tier."),
+    SIZE(sg_conf_cache, ram_bytes, 16 * MIB, 4 * TIB, "256MiB", "The RAM tier.", FIXED),
     PATH(sg_conf_cache, disk_path, ANY, NULL,
-         "The disk tier: a file, made when absent, or a block device. Absent: RAM only."),
+         "The disk tier: a file, made when absent, or a block device. Absent: RAM only.", FIXED),
     SIZE(sg_conf_cache, disk_bytes, 0, 1024 * TIB, "0",
-         "How much of disk_path is used; at least 64MiB where disk_path is set."),
-    {AT(sg_conf_cache, slice_bytes), .kind = SG_CONF_SIZE, .form = SG_CONF_FORM_POWER_OF_TWO,
+         "How much of disk_path is used; at least 64MiB where disk_path is set.", FIXED),
+    {AT(sg_conf_cache, slice_bytes), .kind = SG_CONF_SIZE, .form = SG_CONF_FORM_POWER_OF_TWO, FIXED,
      .min = 64 * KIB, .max = MIB, .fallback = "1MiB",
      .doc = "How objects are cut: a power of two. Small ones suit many ranges, large ones "
             "throughput."},
     BOOL(sg_conf_cache, hugepages, "false",
-         "Take the RAM tier from hugetlbfs; falls back to ordinary pages and says so."),
+         "Take the RAM tier from hugetlbfs; falls back to ordinary pages and says so.", FIXED),
     SIZE(sg_conf_cache, object_bytes, 64 * KIB, 16 * TIB, "64GiB",
          "Larger responses pass through uncached."),
     UINT(sg_conf_cache, tags_per_object, 0, 32, "32", "Surrogate keys kept of one response."),
@@ -238,12 +246,12 @@ static const struct sg_conf_key sg_conf_gate_keys[] = {
          "A country database (mmdb), for geo and catgeoiso3166."),
     PATH(sg_conf_gate, asn_db, FILE, NULL, "A database of autonomous systems (mmdb), for catnip."),
     UINT(sg_conf_gate, verdict_cache_entries, 256, 16777216, "16384",
-         "Tokens whose verdict a worker remembers."),
+         "Tokens whose verdict a worker remembers.", FIXED),
 };
 GROUP(sg_conf_gate, "What the gate looks things up in.");
 
 static const struct sg_conf_key sg_conf_log_keys[] = {
-    {AT(sg_conf_log, ring_records), .kind = SG_CONF_UINT, .form = SG_CONF_FORM_POWER_OF_TWO,
+    {AT(sg_conf_log, ring_records), .kind = SG_CONF_UINT, .form = SG_CONF_FORM_POWER_OF_TWO, FIXED,
      .min = 64, .max = 1048576, .fallback = "4096",
      .doc = "Requests a worker's ring holds for readers: a power of two. One takes 0.8 KB."},
     STRING(sg_conf_log, level, LOG_LEVEL, "info", "The least urgent message that is written."),
@@ -255,7 +263,7 @@ GROUP(sg_conf_log, "What is written down.");
 static const struct sg_conf_key sg_conf_tenant_keys[] = {
     NEED_STRING(sg_conf_tenant, name, NAME, "Unique."),
     UINT(sg_conf_tenant, cache_share_percent, 0, 100, "0",
-         "What is kept of RAM and of disk for this tenant. 0: it competes with all others."),
+         "What is kept of RAM and of disk for this tenant. 0: it competes with all others.", FIXED),
     PATH(sg_conf_tenant, secret_file, FILE, NULL,
          "The region's secret, from which the keys of this tenant's tokens follow. Needed where a "
          "site of the tenant has access: token."),

@@ -29,6 +29,7 @@ struct sg_conf_key {
     enum sg_conf_kind kind;
     enum sg_conf_form form;
     bool required;
+    bool fixed;               /* a reload does not change it: it counts from the next start */
     uint32_t offset;          /* of the member in the map's struct */
     uint32_t count_offset;    /* lists: of the member that counts */
     uint32_t bytes;           /* of the member, for numbers and enums */
