@@ -1,0 +1,362 @@
+#include "controlplane/admin/answers.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "controlplane/admin/metrics.h"
+#include "dataplane/node/purge.h"
+#include "dataplane/node/recordjson.h"
+#include "dataplane/origin/fetch.h"
+#include "dataplane/tls/ctx.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define REPORT_BYTES 65536
+#define URLS_MAX     64
+#define JSON         "application/json"
+#define TEXT         "text/plain; charset=utf-8"
+#define PROMETHEUS   "text/plain; version=0.0.4; charset=utf-8"
+
+struct ask {
+    struct sgd_node *node;
+    const struct sgc_request *request;
+    struct sg_out *body;
+    struct sgd_node_view view;
+};
+
+static struct sgc_answer answer(uint16_t status, const char *type)
+{
+    return (struct sgc_answer){status, type};
+}
+
+/* {"ok":...,"report":[lines]} */
+static struct sgc_answer answer_report(struct ask *ask, enum sg_err err, struct sg_out *report)
+{
+    struct sg_json json = sg_json_init(ask->body);
+    sg_json_object(&json, NULL);
+    sg_json_bool(&json, "ok", err == SG_OK);
+    if (err != SG_OK)
+        sg_json_text(&json, "error", sg_err_text(err));
+    sg_json_u64(&json, "config_serial", ask->view.snapshot->serial);
+    sg_json_array(&json, "report");
+    for (struct sg_str rest = sg_out_view(report); rest.len != 0;) {
+        const char *end = memchr(rest.ptr, '\n', rest.len);
+        size_t len = end != NULL ? (size_t)(end - rest.ptr) : rest.len;
+        sg_json_str(&json, NULL, (struct sg_str){rest.ptr, len});
+        rest = sg_str_skip(rest, len + 1);
+    }
+    sg_json_array_end(&json);
+    sg_json_object_end(&json);
+    return answer(err == SG_OK ? 200 : 409, JSON);
+}
+
+static struct sgc_answer answer_error(struct ask *ask, uint16_t status, const char *text)
+{
+    struct sg_json json = sg_json_init(ask->body);
+    sg_json_object(&json, NULL);
+    sg_json_bool(&json, "ok", false);
+    sg_json_text(&json, "error", text);
+    sg_json_object_end(&json);
+    return answer(status, JSON);
+}
+
+/* ---- watching ---- */
+
+static struct sgc_answer answer_metrics(struct ask *ask)
+{
+    sgc_metrics_write(&ask->view, ask->body);
+    return answer(200, PROMETHEUS);
+}
+
+static struct sgc_answer answer_health(struct ask *ask)
+{
+    sg_out_lit(ask->body, "ok\n");
+    return answer(200, TEXT);
+}
+
+static struct sgc_answer answer_ready(struct ask *ask)
+{
+    bool draining = sgd_node_draining(ask->node);
+    bool ready = !draining && ask->view.workers_running == ask->view.workers;
+    if (ready)
+        sg_out_lit(ask->body, "ready\n");
+    else if (draining)
+        sg_out_lit(ask->body, "draining\n");
+    else
+        sg_out_fmt(ask->body, "%u of %u workers run\n", ask->view.workers_running,
+                   ask->view.workers);
+    return answer(ready ? 200 : 503, TEXT);
+}
+
+static void put_paths(const struct sgd_node_view *view, struct sg_json *json)
+{
+    sg_json_array(json, "paths");
+    for (uint32_t i = 0; i < SGD_NODE_PATHS; i++) {
+        sg_json_object(json, NULL);
+        sg_json_text(json, "what", view->paths[i].what);
+        sg_json_text(json, "used", view->paths[i].used);
+        sg_json_bool(json, "fallback", view->paths[i].fallback);
+        sg_json_text(json, "why", view->paths[i].why);
+        sg_json_object_end(json);
+    }
+    sg_json_array_end(json);
+}
+
+static void put_listeners(const struct sgd_node_view *view, struct sg_json *json)
+{
+    const struct sgd_snapshot *snapshot = view->snapshot;
+    sg_json_array(json, "listeners");
+    for (uint32_t i = 0; i < snapshot->config->listeners_count; i++) {
+        struct sgd_tls_ctx *tls = snapshot->tls[i];
+        sg_json_object(json, NULL);
+        sg_json_text(json, "address", snapshot->config->listeners[i].address);
+        sg_json_bool(json, "tls", tls != NULL);
+        sg_json_array(json, "certificates");
+        for (uint32_t c = 0; tls != NULL && c < sgd_tls_ctx_certs(tls); c++) {
+            struct sgd_tls_cert_info cert;
+            sgd_tls_ctx_cert(tls, c, &cert);
+            sg_json_object(json, NULL);
+            sg_json_text(json, "file", cert.path);
+            sg_json_text(json, "subject", cert.subject);
+            sg_json_text(json, "kind", cert.kind);
+            sg_json_time(json, "not_after", (uint64_t)cert.not_after_s * SG_NS_PER_SEC);
+            sg_json_bool(json, "stapled", cert.stapled);
+            sg_json_object_end(json);
+        }
+        sg_json_array_end(json);
+        sg_json_object_end(json);
+    }
+    sg_json_array_end(json);
+}
+
+static void put_counters(const struct sgd_node_view *view, struct sg_json *json)
+{
+    sg_json_object(json, "counters");
+    for (int i = 0; i < SGE_STAT_COUNT; i++) {
+        uint64_t sum = 0;
+        for (uint32_t w = 0; w < view->workers; w++)
+            sum += atomic_load_explicit(&sge_statsfile_worker(view->stats, w)->value[i],
+                                        memory_order_relaxed);
+        sg_json_u64(json, sge_stat_name((enum sge_stat)i), sum);
+    }
+    sg_json_object_end(json);
+}
+
+static struct sgc_answer answer_status(struct ask *ask)
+{
+    const struct sgd_node_view *view = &ask->view;
+    const struct sg_config *config = view->snapshot->config;
+    uint64_t fed_ns = sge_state_fed_ns(view->state);
+    struct sg_json json = sg_json_init(ask->body);
+    sg_json_object(&json, NULL);
+    sg_json_text(&json, "version", SG_VERSION);
+    sg_json_text(&json, "node", config->node.name);
+    sg_json_text(&json, "region", config->node.region);
+    sg_json_text(&json, "pop", config->node.pop);
+    sg_json_u64(&json, "pid", (uint64_t)getpid());
+    sg_json_text(&json, "state", sgd_node_draining(ask->node) ? "draining" : "serving");
+    sg_json_time(&json, "started", view->started_ns);
+    sg_json_text(&json, "config_file", view->file);
+    sg_json_u64(&json, "config_serial", view->snapshot->serial);
+    sg_json_time(&json, "config_loaded", view->loaded_ns);
+    sg_json_u64(&json, "workers", view->workers);
+    sg_json_u64(&json, "workers_running", view->workers_running);
+    sg_json_u64(&json, "ram_bytes", config->cache.ram_bytes);
+    sg_json_u64(&json, "disk_bytes", config->cache.disk_bytes);
+    sg_json_text(&json, "run_dir", config->node.run_dir);
+    if (fed_ns != 0)
+        sg_json_time(&json, "ownership_feed", fed_ns);
+    else
+        sg_json_text(&json, "ownership_feed", NULL);
+    put_paths(view, &json);
+    put_listeners(view, &json);
+    put_counters(view, &json);
+    sg_json_object_end(&json);
+    return answer(200, JSON);
+}
+
+static void put_url(const struct sgd_url_status *url, struct sg_json *json)
+{
+    sg_json_object(json, NULL);
+    sg_json_text(json, "url", url->url);
+    sg_json_bool(json, "up", url->up);
+    sg_json_u64(json, "weight", url->weight);
+    sg_json_u64(json, "fetches", url->fetches);
+    sg_json_u64(json, "errors", url->errors);
+    sg_json_u64(json, "latency_us", url->latency_us);
+    sg_json_text(json, "last_error", url->last_error[0] != '\0' ? url->last_error : NULL);
+    sg_json_object_end(json);
+}
+
+static struct sgc_answer answer_origins(struct ask *ask)
+{
+    const struct sgd_snapshot *snapshot = ask->view.snapshot;
+    struct sg_json json = sg_json_init(ask->body);
+    sg_json_object(&json, NULL);
+    sg_json_array(&json, "origins");
+    for (uint32_t i = 0; i < snapshot->config->origins_count; i++) {
+        struct sgd_url_status urls[URLS_MAX];
+        uint32_t count = sgd_pools_status(snapshot->pools, i, urls, URLS_MAX);
+        sg_json_object(&json, NULL);
+        sg_json_text(&json, "name", snapshot->config->origins[i].name);
+        sg_json_array(&json, "urls");
+        for (uint32_t u = 0; u < count; u++)
+            put_url(&urls[u], &json);
+        sg_json_array_end(&json);
+        sg_json_object_end(&json);
+    }
+    sg_json_array_end(&json);
+    sg_json_object_end(&json);
+    return answer(200, JSON);
+}
+
+/* What the record's site was, when the configuration is still the same. */
+static void put_rule(const struct sgd_node_view *view, const struct sge_record *record,
+                     struct sg_json *json)
+{
+    static const char *const access[] = {"public", "token", "closed"};
+    const struct sg_config *config = view->snapshot->config;
+    if (record->config_serial != view->snapshot->serial || record->site >= config->sites_count)
+        return;
+    const struct sg_conf_site *site = &config->sites[record->site];
+    sg_json_object(json, "rule");
+    sg_json_text(json, "access", access[site->access]);
+    sg_json_text(json, "path", site->path);
+    sg_json_text(json, "origin", site->origin);
+    sg_json_text(json, "tenant", site->tenant);
+    sg_json_bool(json, "cache", site->cache.enabled);
+    sg_json_object_end(json);
+}
+
+static struct sgc_answer answer_explain(struct ask *ask)
+{
+    char id[32], *end = NULL;
+    struct sge_record record;
+    if (!sgc_request_param(ask->request, "id", id, sizeof(id)))
+        return answer_error(ask, 400, "id is missing: the X-Request-Id of an answer");
+    uint64_t number = strtoull(id, &end, 16);
+    if (*id == '\0' || *end != '\0' || number == 0)
+        return answer_error(ask, 400, "id is no request id: 16 hexadecimal digits");
+    if (!sge_reqlog_find(ask->view.reqlog, number, &record))
+        return answer_error(ask, 404,
+                            "that request is not in the ring: overwritten, under way, or "
+                            "of another node");
+    const struct sg_config *config = ask->view.snapshot->config;
+    struct sgd_record_names names = {0};
+    if (record.config_serial == ask->view.snapshot->serial) {
+        if (record.site < config->sites_count) {
+            names.site = config->sites[record.site].name;
+            names.tenant = config->sites[record.site].tenant;
+        }
+        if (record.listener < config->listeners_count)
+            names.listener = config->listeners[record.listener].address;
+    }
+    struct sg_json json = sg_json_init(ask->body);
+    sg_json_object(&json, NULL);
+    sgd_record_json(&record, &names, &json, "request");
+    put_rule(&ask->view, &record, &json);
+    sg_json_text(
+        &json, "end_text",
+        sgd_close_text((enum sgd_close)SG_MIN(record.close, (uint16_t)(SGD_CLOSE_COUNT - 1))));
+    sg_json_object_end(&json);
+    return answer(200, JSON);
+}
+
+/* ---- commands ---- */
+
+static struct sgc_answer answer_reload(struct ask *ask)
+{
+    char *memory = malloc(REPORT_BYTES);
+    if (memory == NULL)
+        return answer_error(ask, 500, "no memory");
+    struct sg_out report = sg_out_init(memory, REPORT_BYTES);
+    enum sg_err err = sgd_node_reload(ask->node, &report);
+    sgd_node_view(ask->node, &ask->view);
+    sg_log(err == SG_OK ? SG_LOG_INFO : SG_LOG_WARN, "reload: %s, serial %u",
+           err == SG_OK ? "done" : "refused, nothing changed", ask->view.snapshot->serial);
+    struct sgc_answer told = answer_report(ask, err, &report);
+    free(memory);
+    return told;
+}
+
+static bool purge_scope(const char *word, enum sge_purge_scope *scope)
+{
+    static const char *const words[] = {"url", "prefix", "tag", "tenant"};
+    for (size_t i = 0; i < SG_COUNT(words); i++)
+        if (strcmp(words[i], word) == 0) {
+            *scope = (enum sge_purge_scope)i;
+            return true;
+        }
+    return false;
+}
+
+static struct sgc_answer answer_purge(struct ask *ask)
+{
+    char scope[16], text[SGE_KEY_BYTES_MAX] = "", tenant[80] = "", soft[8], line[512];
+    struct sg_out report = sg_out_init(line, sizeof(line));
+    struct sgd_purge_ask purge = {.soft = sgc_request_param(ask->request, "soft", soft, 8)};
+    uint64_t seq = 0;
+    if (!sgc_request_param(ask->request, "scope", scope, sizeof(scope)) ||
+        !purge_scope(scope, &purge.scope))
+        return answer_error(ask, 400, "scope must be url, prefix, tag or tenant");
+    (void)sgc_request_param(ask->request, "text", text, sizeof(text));
+    (void)sgc_request_param(ask->request, "tenant", tenant, sizeof(tenant));
+    purge.text = sg_str_from(text);
+    purge.tenant = sg_str_from(tenant);
+    enum sg_err err = sgd_purge(ask->view.state, ask->view.snapshot, &purge, &report, &seq);
+    if (err != SG_OK)
+        return answer_report(ask, err, &report);
+    sg_info("purge %llu: %s%s %s%s", (unsigned long long)seq, purge.soft ? "soft " : "", scope,
+            text, tenant);
+    struct sg_json json = sg_json_init(ask->body);
+    sg_json_object(&json, NULL);
+    sg_json_bool(&json, "ok", true);
+    sg_json_u64(&json, "seq", seq);
+    sg_json_object_end(&json);
+    return answer(200, JSON);
+}
+
+static struct sgc_answer answer_drain(struct ask *ask)
+{
+    struct sg_out report = sg_out_init(NULL, 0);
+    sg_info("drain: asked for by sgctl");
+    sgd_node_drain(ask->node);
+    return answer_report(ask, SG_OK, &report);
+}
+
+static const struct {
+    struct sg_str path;
+    bool post, command; /* command: not on the loopback address */
+    struct sgc_answer (*fn)(struct ask *ask);
+} routes[] = {
+    {SG_STR("/metrics"), false, false, answer_metrics},
+    {SG_STR("/healthz"), false, false, answer_health},
+    {SG_STR("/readyz"), false, false, answer_ready},
+    {SG_STR("/v1/status"), false, true, answer_status},
+    {SG_STR("/v1/origins"), false, true, answer_origins},
+    {SG_STR("/v1/explain"), false, true, answer_explain},
+    {SG_STR("/v1/reload"), true, true, answer_reload},
+    {SG_STR("/v1/purge"), true, true, answer_purge},
+    {SG_STR("/v1/drain"), true, true, answer_drain},
+};
+
+struct sgc_answer sgc_answer_request(struct sgd_node *node, const struct sgc_request *request,
+                                     bool trusted, struct sg_out *body)
+{
+    SG_ASSERT(node != NULL && request != NULL);
+    struct ask ask = {.node = node, .request = request, .body = body};
+    sgd_node_view(node, &ask.view);
+    for (size_t i = 0; i < SG_COUNT(routes); i++) {
+        if (!sg_str_eq(routes[i].path, request->path))
+            continue;
+        if (routes[i].command && !trusted)
+            return answer_error(&ask, 403,
+                                "only on the admin socket, for root, the node's user "
+                                "and its group");
+        if (routes[i].post != request->post)
+            return answer_error(&ask, 405, routes[i].post ? "POST it" : "GET it");
+        return routes[i].fn(&ask);
+    }
+    return answer_error(&ask, 404, "there is nothing here");
+}

@@ -1,0 +1,111 @@
+#include "dataplane/node/rights.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "dataplane/sys/cap.h"
+
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DESCRIPTORS_BESIDE 1024u /* origins, files, rings */
+#define LOW_PORT           1024
+
+static void raise_limit(int which, const char *name, rlim_t wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(which, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        limit.rlim_cur >= wanted)
+        return;
+    struct rlimit raised = {wanted, limit.rlim_max};
+    if (raised.rlim_max != RLIM_INFINITY && raised.rlim_max < wanted)
+        raised.rlim_max = wanted;
+    if (setrlimit(which, &raised) == 0)
+        return;
+    raised = (struct rlimit){limit.rlim_max, limit.rlim_max};
+    (void)setrlimit(which, &raised);
+    sg_warn("%s is limited to %llu, %llu would be right: raise it in the unit or limits.conf", name,
+            (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
+}
+
+void sgd_rights_raise_limits(const struct sg_config *config, uint32_t workers)
+{
+    raise_limit(RLIMIT_NOFILE, "the number of descriptors",
+                (rlim_t)config->limits.connections + DESCRIPTORS_BESIDE);
+    /* The arena is registered once a worker's ring, and each registration is counted. */
+    raise_limit(RLIMIT_MEMLOCK, "locked memory",
+                (rlim_t)config->cache.ram_bytes * workers + (1ull << 30));
+}
+
+static const struct passwd *user_of(const struct sg_config *config)
+{
+    return config->node.user != NULL && geteuid() == 0 ? getpwnam(config->node.user) : NULL;
+}
+
+enum sg_err sgd_rights_make_dir(const struct sg_config *config, const char *dir)
+{
+    char path[PATH_MAX];
+    size_t len = strlen(dir);
+    SG_ASSERT(len > 0 && dir[0] == '/');
+    if (len >= sizeof(path))
+        return SG_EMSGSIZE;
+    memcpy(path, dir, len + 1);
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        path[i] = '\0';
+        if (mkdir(path, 0755) != 0 && errno != EEXIST)
+            return sg_err_from_errno(errno);
+        path[i] = dir[i];
+    }
+    const struct passwd *user = user_of(config);
+    if (user != NULL && chown(dir, user->pw_uid, user->pw_gid) != 0)
+        return sg_err_from_errno(errno);
+    return access(dir, W_OK | X_OK) == 0 ? SG_OK : sg_err_from_errno(errno);
+}
+
+static bool has_low_port(const struct sg_config *config)
+{
+    for (uint32_t i = 0; i < config->listeners_count; i++)
+        if (strtoul(strrchr(config->listeners[i].address, ':') + 1, NULL, 10) < LOW_PORT)
+            return true;
+    return false;
+}
+
+static enum sg_err become(const struct passwd *user)
+{
+    bool ok = prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 &&
+              initgroups(user->pw_name, user->pw_gid) == 0 &&
+              setresgid(user->pw_gid, user->pw_gid, user->pw_gid) == 0 &&
+              setresuid(user->pw_uid, user->pw_uid, user->pw_uid) == 0;
+    return ok ? SG_OK : sg_err_from_errno(errno);
+}
+
+enum sg_err sgd_rights_drop(const struct sg_config *config)
+{
+    const struct passwd *user = user_of(config);
+    if (user == NULL) {
+        if (geteuid() == 0)
+            sg_warn("running as root: set node.user");
+        else if (config->node.user != NULL)
+            sg_info("not root: node.user is not changed to");
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? SG_OK : sg_err_from_errno(errno);
+    }
+    bool low = has_low_port(config);
+    enum sg_err err = sgd_cap_bound(low);
+    if (err == SG_OK)
+        err = become(user);
+    if (err == SG_OK)
+        err = sgd_cap_keep(low);
+    if (err == SG_OK && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        err = sg_err_from_errno(errno);
+    SG_ASSERT(err != SG_OK || setuid(0) != 0); /* there is no way back */
+    return err;
+}

@@ -1,0 +1,18 @@
+/* rights - what the process may do: its limits, raised while that is allowed, and its user, changed
+ * once the listeners are bound. Control thread, before any other thread is started: threads inherit
+ * what is set here. */
+#ifndef SGD_NODE_RIGHTS_H
+#define SGD_NODE_RIGHTS_H
+
+#include "base/config.h"
+
+/* Descriptors for every connection, locked memory for the rings and the arena. What can't be raised
+ * is said in the log. */
+void sgd_rights_raise_limits(const struct sg_config *config, uint32_t workers);
+/* Makes `dir` (and what is above it) when absent, owned by the node's user. */
+SG_MUST_USE enum sg_err sgd_rights_make_dir(const struct sg_config *config, const char *dir);
+/* Becomes node.user where one is set and we are root; keeps CAP_NET_BIND_SERVICE only where a
+ * listener has a port below 1024. Nothing gives new privileges after it. */
+SG_MUST_USE enum sg_err sgd_rights_drop(const struct sg_config *config);
+
+#endif

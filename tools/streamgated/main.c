@@ -1,0 +1,243 @@
+/* streamgated - the node's process: opens it, then its first thread waits for signals, for sgctl
+ * and for the workers' end. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "controlplane/admin/admin.h"
+#include "dataplane/node/node.h"
+#include "tools/streamgated/options.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define REPORT_BYTES 65536
+#define TICK_MS      1000
+#define FOLLOWS      "STREAMGATE_FOLLOWS" /* the process whose listeners this one takes over */
+
+struct process {
+    struct sgd_node *node;
+    struct sgc_admin *admin;
+    int signal_fd;
+    char program[PATH_MAX];
+    char **argv;
+    bool stop; /* now, whatever is under way */
+};
+
+static char report_memory[REPORT_BYTES];
+
+static struct sg_out report_begin(void)
+{
+    return sg_out_init(report_memory, sizeof(report_memory));
+}
+
+static void report_print(const struct sg_out *report)
+{
+    fwrite(report->ptr, 1, report->len, stderr);
+    if (report->full)
+        fputs("... and more\n", stderr);
+}
+
+static int run_check(const struct sgt_options *options)
+{
+    struct sg_out report = report_begin();
+    enum sg_err err = sgd_node_check(options->config, &report);
+    report_print(&report);
+    if (err == SG_OK)
+        printf("%s: right\n", options->config);
+    else if (report.len == 0)
+        fprintf(stderr, "%s: %s\n", options->config, sg_err_text(err));
+    return err == SG_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- signals ---- */
+
+static void on_reload(struct process *process)
+{
+    struct sg_out report = report_begin();
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+               (unsigned long long)(sg_clock_mono_ns() / SG_NS_PER_US));
+    enum sg_err err = sgd_node_reload(process->node, &report);
+    report_print(&report);
+    if (err == SG_OK)
+        sg_info("reload: done");
+    else
+        sg_error("reload: refused, nothing changed: %s", sg_err_text(err));
+    sd_notify(0, err == SG_OK ? "READY=1\nSTATUS=serving"
+                              : "READY=1\nSTATUS=serving; the last reload was refused");
+}
+
+static void on_terminate(struct process *process)
+{
+    if (sgd_node_draining(process->node)) {
+        sg_warn("told twice: what is under way is cut");
+        process->stop = true;
+        return;
+    }
+    sg_info("draining");
+    sd_notify(0, "STOPPING=1\nSTATUS=draining");
+    sgd_node_drain(process->node);
+}
+
+/* In the child: from here to exec, nothing that another thread might have held is needed. */
+static _Noreturn void become_next(const struct process *process, const char *follows)
+{
+    struct sgd_node_view view;
+    sgd_node_view(process->node, &view);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (setenv(FOLLOWS, follows, 1) == 0 && sgd_listen_pass(view.listen) == SG_OK)
+        execv(process->program, process->argv);
+    _exit(127);
+}
+
+static void on_upgrade(struct process *process)
+{
+    char follows[16];
+    snprintf(follows, sizeof(follows), "%d", (int)getpid());
+    pid_t pid = fork();
+    if (pid == 0)
+        become_next(process, follows);
+    if (pid < 0)
+        sg_error("upgrade: %s", sg_err_text(sg_err_from_errno(errno)));
+    else
+        sg_info("upgrade: process %d starts %s and takes over when it is ready", (int)pid,
+                process->program);
+}
+
+static void on_child(void)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+            sg_error("upgrade: process %d ended before it took over: this one serves on", (int)pid);
+}
+
+static void on_signal(struct process *process)
+{
+    struct signalfd_siginfo info;
+    if (read(process->signal_fd, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (info.ssi_signo == SIGHUP)
+        on_reload(process);
+    else if (info.ssi_signo == SIGUSR2)
+        on_upgrade(process);
+    else if (info.ssi_signo == SIGCHLD)
+        on_child();
+    else
+        on_terminate(process);
+}
+
+/* Before the first thread, which inherit the mask: signals come by the descriptor only. */
+static int signals_open(void)
+{
+    sigset_t set;
+    static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD};
+    sigemptyset(&set);
+    for (size_t i = 0; i < SG_COUNT(handled); i++)
+        sigaddset(&set, handled[i]);
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return -1;
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* ---- the loop ---- */
+
+/* Tells systemd that we live, as long as every worker is in its loop. */
+static void tick(struct process *process)
+{
+    struct sgd_node_view view;
+    sgd_node_tick(process->node);
+    sgd_node_view(process->node, &view);
+    if (view.workers_running == view.workers)
+        sd_notify(0, "WATCHDOG=1");
+}
+
+static int run(struct process *process)
+{
+    uint64_t tick_at_ns = 0;
+    while (!process->stop && !sgd_node_drained(process->node)) {
+        struct pollfd fds[] = {
+            {process->signal_fd, POLLIN, 0},
+            {sgc_admin_fd(process->admin), POLLIN, 0},
+            {sgd_node_ended_fd(process->node), POLLIN, 0},
+        };
+        int n = poll(fds, SG_COUNT(fds), TICK_MS);
+        if (n > 0 && fds[0].revents != 0)
+            on_signal(process);
+        if (n > 0 && fds[1].revents != 0)
+            sgc_admin_turn(process->admin);
+        uint64_t now_ns = sg_clock_mono_ns();
+        if (now_ns >= tick_at_ns) {
+            tick(process);
+            tick_at_ns = now_ns + TICK_MS * SG_NS_PER_MS;
+        }
+    }
+    bool asked = process->stop || sgd_node_draining(process->node);
+    if (!asked)
+        sg_error("a worker ended unasked");
+    sg_info("ending");
+    return asked ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* The one whose listeners we share may stop accepting. */
+static void take_over(void)
+{
+    const char *follows = getenv(FOLLOWS);
+    pid_t pid = follows != NULL ? atoi(follows) : 0;
+    unsetenv(FOLLOWS);
+    if (pid <= 1 || pid != getppid())
+        return;
+    if (kill(pid, SIGTERM) == 0)
+        sg_info("process %d drains: its listeners are ours", (int)pid);
+    else
+        sg_warn("process %d could not be told to drain", (int)pid);
+}
+
+static int serve(struct process *process, const struct sgt_options *options)
+{
+    struct sg_out report = report_begin();
+    process->signal_fd = signals_open();
+    if (process->signal_fd < 0)
+        return EXIT_FAILURE;
+    enum sg_err err = sgd_node_open(options->config, &report, &process->node);
+    if (err == SG_OK)
+        err = sgc_admin_open(process->node, &report, &process->admin);
+    report_print(&report);
+    int status = EXIT_FAILURE;
+    if (err == SG_OK) {
+        sg_info("serving: version %s, process %d", SG_VERSION, (int)getpid());
+        sd_notifyf(0, "READY=1\nSTATUS=serving\nMAINPID=%d", (int)getpid());
+        take_over();
+        status = run(process);
+    } else {
+        sg_error("not started: %s", sg_err_text(err));
+    }
+    sgc_admin_close(process->admin);
+    sgd_node_close(process->node);
+    close(process->signal_fd);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct sgt_options options;
+    struct process process = {.argv = argv, .signal_fd = -1};
+    int status = sgt_options_parse(argc, argv, &options);
+    if (status >= 0)
+        return status;
+    if (options.check)
+        return run_check(&options);
+    /* Where the program is now: the file that an upgrade will have replaced. */
+    ssize_t len = readlink("/proc/self/exe", process.program, sizeof(process.program) - 1);
+    if (len <= 0)
+        return EXIT_FAILURE;
+    return serve(&process, &options);
+}

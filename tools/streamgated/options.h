@@ -1,0 +1,18 @@
+/* options - the command line of streamgated. */
+#ifndef SGT_STREAMGATED_OPTIONS_H
+#define SGT_STREAMGATED_OPTIONS_H
+
+#include <stdbool.h>
+
+enum sgt_role { SGT_ROLE_ALL, SGT_ROLE_EDGE };
+
+struct sgt_options {
+    const char *config;
+    enum sgt_role role;
+    bool check;
+};
+
+/* -1: run on with *out; else the exit status (after --help, --version, or a mistake told). */
+int sgt_options_parse(int argc, char **argv, struct sgt_options *out);
+
+#endif
