@@ -52,7 +52,7 @@ static int tear_down(void **fixture)
 }
 
 /* Runs "token mint --path /x" and alike; the answer is the exit status. */
-static int run(struct fix *f, bool json, ...)
+static int run(struct fix *f, int json, ...)
 {
     char *argv[32];
     int argc = 0, status;
