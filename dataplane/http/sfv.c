@@ -176,7 +176,7 @@ static void read_member(struct reader *r, struct sgd_sfv_item *item)
     *item = (struct sgd_sfv_item){.type = SGD_SFV_BOOLEAN, .integer = 1};
     if (take(r, '=')) {
         if (peek(r) == '(') {
-            item->type = SGD_SFV_LIST;
+            *item = (struct sgd_sfv_item){.type = SGD_SFV_LIST};
             read_list(r);
         } else {
             read_bare(r, item);

@@ -6,6 +6,9 @@
 #include "dataplane/http/lines.h"
 #include "dataplane/http/message.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* Good until the next call. */
 static inline const struct sgd_request *sgt_request(const char *method, const char *lines)
 {
