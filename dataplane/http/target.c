@@ -171,9 +171,23 @@ static bool is_listed(struct sg_str name, const char *const *listed, uint32_t co
     return false;
 }
 
-/* One spelling: unreserved decoded, hexadecimal digits in upper case, the rest as it is. */
+static bool escapes_are_right(struct sg_str s)
+{
+    for (size_t at = 0; at < s.len; at++) {
+        if (s.ptr[at] == '%' && escape_at(s, at) < 0)
+            return false;
+    }
+    return true;
+}
+
+/* One spelling: unreserved decoded, hexadecimal digits in upper case. With a malformed escape all
+ * of it stays: what is decoded behind a '%' could make a new one, and two queries one key. */
 static void write_param(struct sg_str param, struct sg_out *out)
 {
+    if (!escapes_are_right(param)) {
+        sg_out_str(out, param);
+        return;
+    }
     for (size_t at = 0; at < param.len;) {
         int byte = param.ptr[at] == '%' ? escape_at(param, at) : -1;
         if (byte < 0)

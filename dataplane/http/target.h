@@ -14,8 +14,8 @@ bool sgd_target_normalise(struct sg_str path, struct sg_out *out);
 bool sgd_target_decode(struct sg_str path, struct sg_out *out);
 
 enum sgd_query_policy { SGD_QUERY_ALL, SGD_QUERY_NONE, SGD_QUERY_LISTED };
-/* The query for the key: parameters sorted by name, stable; only listed ones where so. Malformed
- * escapes stay as they are. */
+/* The query for the key: parameters sorted by name, stable; only listed ones where so. A parameter
+ * with a malformed escape stays as it is. */
 void sgd_target_query_key(struct sg_str query, enum sgd_query_policy policy,
                           const char *const *listed, uint32_t listed_count, struct sg_out *out);
 

@@ -120,6 +120,7 @@ static void query_parameters_are_sorted_by_name_and_keep_their_order_within_it(v
     check_query("", SGD_QUERY_ALL, "");
     check_query("b&a&", SGD_QUERY_ALL, "&a&b");
     check_query("a=%zz&%=1", SGD_QUERY_ALL, "%=1&a=%zz");
+    check_query("%%34%31=%41", SGD_QUERY_ALL, "%%34%31=%41"); /* not "%41" */
     check_query("a%3db=1&a=2", SGD_QUERY_ALL, "a=2&a%3Db=1");
     (void)fixture;
 }
