@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/sys/crypto.h"
+#include "dataplane/sys/osslkdf.h"
 #include "dataplane/sys/osslshare.h"
 
 #include <openssl/err.h>
@@ -29,8 +30,7 @@ struct sgd_ossl {
     const uint8_t *in; /* only while it is fed */
     size_t in_len;
     struct watch watch;
-    uint8_t tx_secret[48], rx_secret[48];
-    uint8_t tx_secret_len, rx_secret_len;
+    struct sgd_okdf_secrets secrets;
 };
 
 /* TLS 1.3: after the client's Finished only tickets go out, and they are flushed in these states.
@@ -139,7 +139,6 @@ enum sg_err sgd_ossl_open(struct sgd_octx *octx, const struct sgd_ossl_sink *sin
     BIO_set_data(bio, ossl);
     BIO_set_init(bio, 1);
     SSL_set_bio(ossl->ssl, bio, bio);
-    SSL_set_app_data(ossl->ssl, ossl);
     SSL_set_accept_state(ossl->ssl);
     *out = SG_TAKE(ossl);
     err = SG_OK;
@@ -163,7 +162,9 @@ enum sgd_ossl_step sgd_ossl_feed(struct sgd_ossl *ossl, const uint8_t *bytes, si
     ossl->in = bytes;
     ossl->in_len = len;
     ERR_clear_error();
+    sgd_okdf_keep(&ossl->secrets);
     int rc = SSL_do_handshake(ossl->ssl);
+    sgd_okdf_keep(NULL);
     *taken = len - ossl->in_len;
     ossl->in = NULL;
     ossl->in_len = 0;
@@ -172,27 +173,6 @@ enum sgd_ossl_step sgd_ossl_feed(struct sgd_ossl *ossl, const uint8_t *bytes, si
     bool more = SSL_get_error(ossl->ssl, rc) == SSL_ERROR_WANT_READ;
     ERR_clear_error();
     return more ? SGD_OSSL_MORE : SGD_OSSL_FAILED;
-}
-
-static uint8_t digit(char c)
-{
-    return (uint8_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-}
-
-/* "LABEL client-random secret", in hex. */
-void sgd_ossl_keylog(const SSL *ssl, const char *line)
-{
-    struct sgd_ossl *ossl = SSL_get_app_data(ssl);
-    bool tx = strncmp(line, "SERVER_TRAFFIC_SECRET_0 ", 24) == 0;
-    if (!tx && strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) != 0)
-        return;
-    const char *hex = strrchr(line, ' ') + 1;
-    size_t len = strlen(hex) / 2;
-    uint8_t *secret = tx ? ossl->tx_secret : ossl->rx_secret;
-    SG_ASSERT(len == 32 || len == 48);
-    for (size_t i = 0; i < len; i++)
-        secret[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
-    *(tx ? &ossl->tx_secret_len : &ossl->rx_secret_len) = (uint8_t)len;
 }
 
 static bool suite_of(const SSL *ssl, struct sgd_tls_keys *keys)
@@ -225,10 +205,11 @@ static bool suite_of(const SSL *ssl, struct sgd_tls_keys *keys)
 
 static enum sg_err keys13(struct sgd_ossl *ossl, struct sgd_tls_keys *keys)
 {
-    if (ossl->tx_secret_len != keys->secret_len || ossl->rx_secret_len != keys->secret_len)
+    const struct sgd_okdf_secrets *secrets = &ossl->secrets;
+    if (secrets->server_len != keys->secret_len || secrets->client_len != keys->secret_len)
         return SG_EPROTO;
-    memcpy(keys->tx.secret, ossl->tx_secret, keys->secret_len);
-    memcpy(keys->rx.secret, ossl->rx_secret, keys->secret_len);
+    memcpy(keys->tx.secret, secrets->server, keys->secret_len);
+    memcpy(keys->rx.secret, secrets->client, keys->secret_len);
     sgd_tls_direction_derive(keys->aead, keys->secret_len, &keys->tx);
     sgd_tls_direction_derive(keys->aead, keys->secret_len, &keys->rx);
     keys->tx.seq = ossl->watch.sealed;

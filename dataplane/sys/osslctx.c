@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/sys/crypto.h"
+#include "dataplane/sys/osslkdf.h"
 #include "dataplane/sys/osslshare.h"
 
 #include <openssl/core_names.h>
@@ -124,7 +125,6 @@ static void set_hooks(SSL_CTX *ctx, uint32_t ticket_lifetime_s)
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_set_tlsext_status_cb(ctx, on_staple);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
-    SSL_CTX_set_keylog_callback(ctx, sgd_ossl_keylog);
     SSL_CTX_set_timeout(ctx, (long)ticket_lifetime_s);
 }
 
@@ -132,7 +132,6 @@ static bool set_rules(SSL_CTX *ctx, bool tls13_only)
 {
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets only */
     SSL_CTX_set_max_early_data(ctx, 0);
     SSL_CTX_set_num_tickets(ctx, 1);
@@ -148,13 +147,16 @@ enum sg_err sgd_octx_open(const struct sgd_octx_conf *conf,
 {
     SG_ASSERT(conf != NULL && out != NULL);
     SG_ASSERT(conf->hooks.choose != NULL && conf->hooks.ticket_key != NULL);
-    enum sg_err err = SG_ETLS;
+    enum sg_err err = sgd_okdf_load();
+    if (err != SG_OK)
+        return err;
     struct sgd_octx *octx = sg_boot_alloc(sizeof(*octx));
     if (octx == NULL)
         return SG_ENOMEM;
+    err = SG_ETLS;
     octx->hooks = conf->hooks;
     octx->arg = conf->arg;
-    octx->ssl_ctx = SSL_CTX_new(TLS_server_method());
+    octx->ssl_ctx = SSL_CTX_new_ex(NULL, SGD_OKDF_PROPERTIES, TLS_server_method());
     if (octx->ssl_ctx == NULL || !set_rules(octx->ssl_ctx, conf->tls13_only))
         goto out;
     set_hooks(octx->ssl_ctx, conf->ticket_lifetime_s);

@@ -26,7 +26,4 @@ struct sgd_octx {
     struct sgd_cert *certs[SGD_CERT_KINDS];
 };
 
-/* Keeps a secret that a handshake logged (SSL_CTX_keylog_cb_func). */
-void sgd_ossl_keylog(const SSL *ssl, const char *line);
-
 #endif
