@@ -12,10 +12,14 @@
 #include <unistd.h>
 
 #define RECV_GROUP 1
+#ifndef IORING_SEND_ZC_REPORT_USAGE /* not in liburing 2.3 */
+#define IORING_SEND_ZC_REPORT_USAGE (1U << 3)
+#endif
 
 struct sgd_ring {
     struct io_uring ring;
     bool open, bound;
+    bool zc_report;
     struct io_uring_buf_ring *provided;
     uint8_t *provided_memory;
     uint32_t provided_count, provided_bytes;
@@ -37,7 +41,7 @@ enum sg_err sgd_ring_open(uint32_t entries, struct sgd_ring **out)
         sg_boot_free(ring);
         return res == -EINVAL ? SG_ENOSYS : sg_err_from_errno(-res);
     }
-    ring->open = true;
+    ring->open = ring->zc_report = true;
     *out = ring;
     return SG_OK;
 }
@@ -163,7 +167,14 @@ void sgd_ring_send_zc(struct sgd_ring *ring, int fd, const void *memory, size_t 
         io_uring_prep_send_zc(sqe, fd, memory, bytes, flags, 0);
     else
         io_uring_prep_send_zc_fixed(sqe, fd, memory, bytes, flags, 0, buffer);
+    if (ring->zc_report)
+        sqe->ioprio |= IORING_SEND_ZC_REPORT_USAGE;
     sqe->user_data = tag;
+}
+
+void sgd_ring_zc_report(struct sgd_ring *ring, bool on)
+{
+    ring->zc_report = on;
 }
 
 void sgd_ring_sendmsg(struct sgd_ring *ring, int fd, const struct msghdr *message, int flags,

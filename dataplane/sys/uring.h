@@ -21,7 +21,7 @@ struct sgd_cqe {
     uint16_t buffer; /* valid when has_buffer: which of the provided ones holds the bytes */
     bool has_buffer;
     bool more;  /* the operation goes on: another completion with this tag follows */
-    bool notif; /* SEND_ZC's second: the kernel is done with the memory */
+    bool notif; /* SEND_ZC's second: the kernel is done with the memory; result < 0: it copied */
 };
 
 /* SG_ENOSYS: this kernel has no io_uring of the kind needed (6.0 or newer). */
@@ -51,6 +51,9 @@ void sgd_ring_send(struct sgd_ring *ring, int fd, const void *memory, size_t byt
                    uint64_t tag);
 void sgd_ring_send_zc(struct sgd_ring *ring, int fd, const void *memory, size_t bytes, int flags,
                       uint32_t buffer, uint64_t tag);
+/* Whether zero-copy sends tell, by a negative result of their notification, that the kernel copied
+ * after all. On at first; a kernel before 6.2 answers those sends with -EINVAL. */
+void sgd_ring_zc_report(struct sgd_ring *ring, bool on);
 /* `message` and what it points to must stay until the next sgd_ring_wait() returned. */
 struct msghdr;
 void sgd_ring_sendmsg(struct sgd_ring *ring, int fd, const struct msghdr *message, int flags,

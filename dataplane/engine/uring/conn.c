@@ -183,7 +183,8 @@ static bool conn_addresses(struct sgd_conn *conn)
 static void conn_init(struct sgd_conn *conn, struct sgd_engine *engine, int fd, uint16_t listener)
 {
     *conn = (struct sgd_conn){.magic = sgd_conn_MAGIC, .fd = fd, .engine = engine};
-    conn->bound = 2 * SGD_UE_CHUNK_BYTES;
+    conn->bound = SGD_UE_BOUND_FIRST;
+    conn->bound_next = SGD_UE_BOUND_FIRST;
     conn->peer.listener = listener;
     sg_list_init(&conn->all);
     sg_list_init(&conn->ready);

@@ -122,7 +122,7 @@ static void engine_init(struct sgd_engine *engine, struct sgd_worker *worker)
     engine->magic = sgd_engine_MAGIC;
     engine->worker = worker;
     engine->now_ns = sg_clock_mono_ns();
-    engine->accepting = true;
+    engine->accepting = engine->zc_reports = true;
     sg_list_init(&engine->conns_live);
     sg_list_init(&engine->ready);
     sg_list_init(&engine->starved_recv);

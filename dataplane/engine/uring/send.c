@@ -3,6 +3,8 @@
  * registered memory goes without a copy, and is held until the kernel's *second* completion. */
 #include "dataplane/engine/uring/uring_engine.h"
 
+#include "dataplane/sys/tcpinfo.h"
+
 #include <sys/socket.h>
 
 /* ---- batches ---- */
@@ -53,6 +55,7 @@ static void batch_settle(struct sgd_ue_batch *batch)
     batch_give_memory(engine, batch);
     SG_ASSERT(conn->inflight >= batch->bytes && conn->batches > 0);
     conn->inflight -= batch->bytes;
+    engine->pinned -= batch->bytes;
     conn->batches--;
     batch->magic = 0;
     sg_pool_give(&engine->batches, batch);
@@ -62,7 +65,8 @@ static void batch_settle(struct sgd_ue_batch *batch)
 
 /* ---- the next send of a batch ---- */
 
-/* How a slice's bytes from `offset` may go without a copy: the registered buffer they lie in. */
+/* How a slice's bytes from `offset` may go without a copy: the registered buffer they lie in, and
+ * how many of them lie there. */
 static uint32_t slice_buffer(const struct sgd_engine *engine, const struct sg_slice *slice,
                              uint32_t offset, uint32_t *len)
 {
@@ -79,90 +83,125 @@ static uint32_t slice_buffer(const struct sgd_engine *engine, const struct sg_sl
     return region->first_buffer + (uint32_t)(at / SGD_UE_BUFFER_BYTES);
 }
 
-static bool batch_goes_zc(const struct sgd_engine *engine, const struct sg_slice *slice,
-                          uint32_t offset, uint32_t *buffer, uint32_t *len)
+/* The registered buffer by which slice `index` goes without a copy, or SGD_RING_NO_BUFFER. */
+static uint32_t batch_zc_buffer(const struct sgd_ue_batch *batch, uint8_t index, uint32_t *len)
 {
-    if (slice->len - offset < SGD_UE_ZC_MIN)
-        return false;
-    *buffer = slice_buffer(engine, slice, offset, len);
-    return *buffer != SGD_RING_NO_BUFFER && *len >= SGD_UE_ZC_MIN;
+    const struct sg_slice *slice = &batch->slices[index];
+    uint32_t offset = index == batch->next ? batch->next_offset : 0;
+    if (batch->conn->zc_useless || slice->len - offset < SGD_UE_ZC_MIN)
+        return SGD_RING_NO_BUFFER;
+    uint32_t buffer = slice_buffer(batch->conn->engine, slice, offset, len);
+    return *len >= SGD_UE_ZC_MIN ? buffer : SGD_RING_NO_BUFFER;
 }
 
-static void batch_send_slice(struct sgd_ue_batch *batch, uint32_t len, uint32_t buffer)
+/* Fills `parts` with what is to be copied next: up to the end, or to a slice that need not be. */
+static uint32_t batch_parts(struct sgd_ue_batch *batch, uint32_t *len)
 {
-    struct sgd_conn *conn = batch->conn;
-    const struct sg_slice *slice = &batch->slices[batch->next];
-    bool last = batch->next + 1 == batch->count && batch->next_offset + len == slice->len;
-    int flags = MSG_NOSIGNAL | MSG_WAITALL | (last ? 0 : MSG_MORE);
-    const uint8_t *bytes = slice->bytes + batch->next_offset;
-    uint64_t tag = sgd_ue_tag_of(batch, SGD_UE_TAG_SEND);
-    if (buffer == SGD_RING_NO_BUFFER)
-        sgd_ring_send(conn->engine->ring, conn->fd, bytes, len, flags, tag);
-    else
-        sgd_ring_send_zc(conn->engine->ring, conn->fd, bytes, len, flags, buffer, tag);
-    sge_stat_add(conn->engine->worker->stats,
-                 buffer == SGD_RING_NO_BUFFER ? SGE_STAT_send_copy : SGE_STAT_send_zc, 1);
-    batch->op_len = len;
-}
-
-static void batch_send_memory(struct sgd_ue_batch *batch)
-{
-    struct sgd_conn *conn = batch->conn;
-    uint32_t len = batch->memory_len - batch->memory_sent;
-    int flags = MSG_NOSIGNAL | MSG_WAITALL | (batch->next < batch->count ? MSG_MORE : 0);
-    sgd_ring_send(conn->engine->ring, conn->fd, batch->memory + batch->memory_sent, len, flags,
-                  sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
-    sge_stat_add(conn->engine->worker->stats, SGE_STAT_send_copy, 1);
-    batch->op_len = len;
-}
-
-/* Gathers the small slices that come next. False: no memory for it. */
-static bool batch_gather(struct sgd_ue_batch *batch)
-{
-    struct sgd_engine *engine = batch->conn->engine;
-    uint32_t buffer, zc_len;
-    if (batch->memory == NULL) {
-        batch->memory = sg_pool_take(&engine->small);
-        if (batch->memory == NULL)
-            return false;
-        batch->pool = SGD_UE_MEMORY_SMALL;
-    }
-    batch->memory_len = batch->memory_sent = 0;
-    while (batch->next < batch->count && batch->memory_len < SGD_UE_SMALL_BYTES) {
-        const struct sg_slice *slice = &batch->slices[batch->next];
-        if (batch_goes_zc(engine, slice, batch->next_offset, &buffer, &zc_len))
+    uint32_t count = 0, zc_len;
+    *len = 0;
+    for (uint8_t i = batch->next; i < batch->count; i++) {
+        if (count > 0 && batch_zc_buffer(batch, i, &zc_len) != SGD_RING_NO_BUFFER)
             break;
-        uint32_t len =
-            SG_MIN(slice->len - batch->next_offset, SGD_UE_SMALL_BYTES - batch->memory_len);
-        memcpy(batch->memory + batch->memory_len, slice->bytes + batch->next_offset, len);
-        batch->memory_len += len;
-        batch->next_offset += len;
-        if (batch->next_offset == slice->len) {
-            batch->next++;
-            batch->next_offset = 0;
-        }
+        uint32_t offset = i == batch->next ? batch->next_offset : 0;
+        batch->parts[count++] = (struct iovec){(void *)(uintptr_t)(batch->slices[i].bytes + offset),
+                                               batch->slices[i].len - offset};
+        *len += batch->slices[i].len - offset;
     }
+    return count;
+}
+
+/* Small ones are gathered here: cheaper than having the kernel do it. */
+static bool batch_gather(struct sgd_ue_batch *batch, uint32_t parts)
+{
+    batch->memory = sg_pool_take(&batch->conn->engine->small);
+    if (batch->memory == NULL)
+        return false;
+    batch->pool = SGD_UE_MEMORY_SMALL;
+    batch->memory_len = batch->memory_sent = 0;
+    for (uint32_t i = 0; i < parts; i++) {
+        memcpy(batch->memory + batch->memory_len, batch->parts[i].iov_base,
+               batch->parts[i].iov_len);
+        batch->memory_len += (uint32_t)batch->parts[i].iov_len;
+    }
+    batch->next = (uint8_t)(batch->next + parts);
+    batch->next_offset = 0;
     return true;
 }
 
-/* Hands the kernel what comes next. False: starved. */
-static bool batch_send(struct sgd_ue_batch *batch)
+static int send_flags(bool last)
+{
+    return MSG_NOSIGNAL | MSG_WAITALL | (last ? 0 : MSG_MORE);
+}
+
+static void batch_count_op(struct sgd_ue_batch *batch, enum sge_stat stat, uint32_t len)
+{
+    batch->op = true;
+    batch->op_len = len;
+    batch->conn->ops++;
+    sge_stat_add(batch->conn->engine->worker->stats, stat, 1);
+}
+
+/* Sends from memory of the batch's own: gathered, or sealed records. */
+static void batch_send_memory(struct sgd_ue_batch *batch)
 {
     struct sgd_conn *conn = batch->conn;
-    SG_ASSERT(!batch->op && batch_unsent(batch));
-    if (batch->memory_sent == batch->memory_len) {
-        const struct sg_slice *slice = &batch->slices[batch->next];
-        uint32_t buffer = SGD_RING_NO_BUFFER, len = slice->len - batch->next_offset;
-        if (batch_goes_zc(conn->engine, slice, batch->next_offset, &buffer, &len) ||
-            len > SGD_UE_SMALL_BYTES)
-            batch_send_slice(batch, len, buffer);
-        else if (!batch_gather(batch))
-            return false;
+    struct sgd_engine *engine = conn->engine;
+    const uint8_t *bytes = batch->memory + batch->memory_sent;
+    uint32_t len = batch->memory_len - batch->memory_sent;
+    int flags = send_flags(batch->next == batch->count);
+    uint64_t tag = sgd_ue_tag_of(batch, SGD_UE_TAG_SEND);
+    if (batch->pool == SGD_UE_MEMORY_RECORD && engine->record_buffer != SGD_RING_NO_BUFFER &&
+        len >= SGD_UE_ZC_MIN && !conn->zc_useless) {
+        sgd_ring_send_zc(engine->ring, conn->fd, bytes, len, flags, engine->record_buffer, tag);
+        batch_count_op(batch, SGE_STAT_send_zc, len);
+        return;
     }
-    if (batch->memory_sent < batch->memory_len)
+    sgd_ring_send(engine->ring, conn->fd, bytes, len, flags, tag);
+    batch_count_op(batch, SGE_STAT_send_copy, len);
+}
+
+static void batch_send_zc(struct sgd_ue_batch *batch, uint32_t len, uint32_t buffer)
+{
+    const struct sg_slice *slice = &batch->slices[batch->next];
+    bool last = batch->next + 1 == batch->count && batch->next_offset + len == slice->len;
+    sgd_ring_send_zc(batch->conn->engine->ring, batch->conn->fd, slice->bytes + batch->next_offset,
+                     len, send_flags(last), buffer, sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
+    batch_count_op(batch, SGE_STAT_send_zc, len);
+}
+
+/* Has the kernel copy out of the slices; they are held until it did. */
+static void batch_send_parts(struct sgd_ue_batch *batch, uint32_t parts, uint32_t len)
+{
+    bool last = batch->next + parts == batch->count;
+    batch->message = (struct msghdr){.msg_iov = batch->parts, .msg_iovlen = parts};
+    sgd_ring_sendmsg(batch->conn->engine->ring, batch->conn->fd, &batch->message, send_flags(last),
+                     sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
+    batch_count_op(batch, SGE_STAT_send_copy, len);
+}
+
+/* Hands the kernel what comes next. False: there was no memory to gather it in. */
+static bool batch_send(struct sgd_ue_batch *batch)
+{
+    uint32_t len = 0, parts;
+    SG_ASSERT(!batch->op && batch_unsent(batch));
+    if (batch->memory_sent < batch->memory_len) {
         batch_send_memory(batch);
-    batch->op = true;
-    conn->ops++;
+        return true;
+    }
+    batch_give_memory(batch->conn->engine, batch);
+    uint32_t buffer = batch_zc_buffer(batch, batch->next, &len);
+    if (buffer != SGD_RING_NO_BUFFER) {
+        batch_send_zc(batch, len, buffer);
+        return true;
+    }
+    parts = batch_parts(batch, &len);
+    if (len > SGD_UE_SMALL_BYTES) {
+        batch_send_parts(batch, parts, len);
+        return true;
+    }
+    if (!batch_gather(batch, parts))
+        return false;
+    batch_send_memory(batch);
     return true;
 }
 
@@ -181,13 +220,29 @@ static void batch_begin(struct sgd_ue_batch *batch)
 {
     struct sgd_conn *conn = batch->conn;
     conn->inflight += batch->bytes;
+    conn->engine->pinned += batch->bytes;
     conn->batches++;
     conn->batch = batch;
+}
+
+/* Twice the congestion window keeps the wire busy; more would only pin memory. */
+static void send_look_at_window(struct sgd_conn *conn)
+{
+    struct sgd_tcpinfo info;
+    if (conn->sent_bytes < conn->bound_next)
+        return;
+    uint64_t max = conn->engine->worker->snapshot->config->limits.pinned_bytes_per_connection;
+    if (sgd_tcpinfo_read(conn->fd, &info)) {
+        uint64_t bound = SG_MIN(2ull * info.cwnd_bytes, max);
+        conn->bound = (uint32_t)SG_MAX(bound, SGD_UE_BOUND_MIN);
+    }
+    conn->bound_next = conn->sent_bytes + conn->bound;
 }
 
 /* How much may be pulled now; 0: no room, and the connection will be run again when there is. */
 static size_t send_budget(struct sgd_conn *conn)
 {
+    send_look_at_window(conn);
     if (conn->inflight >= conn->bound)
         return 0; /* batch_settle() comes back */
     size_t budget = SG_MIN(conn->bound - conn->inflight, SGD_UE_CHUNK_BYTES);
@@ -195,6 +250,11 @@ static size_t send_budget(struct sgd_conn *conn)
     if (tls == 0 || conn->engine->batches.free_count == 0) {
         send_starve(conn);
         return 0;
+    }
+    if (conn->engine->pinned >=
+        conn->engine->worker->snapshot->config->limits.pinned_bytes_per_worker) {
+        sge_stat_add(conn->engine->worker->stats, SGE_STAT_pinned_limit, 1);
+        budget = SG_MIN(budget, SGD_TLSREC_PLAIN_MAX);
     }
     return SG_MIN(budget, tls);
 }
@@ -206,9 +266,11 @@ static void batch_pull(struct sgd_ue_batch *batch, size_t budget)
     batch->count = (uint8_t)conn->proto->pull(conn->self, budget, batch->slices,
                                               SGD_UE_BATCH_SLICES, &more, conn->engine->now_ns);
     SG_ASSERT(batch->count <= SGD_UE_BATCH_SLICES);
-    for (uint8_t i = 0; i < batch->count; i++)
+    for (uint8_t i = 0; i < batch->count; i++) {
+        SG_ASSERT(batch->slices[i].len > 0);
         batch->bytes += batch->slices[i].len;
-    SG_ASSERT(batch->bytes <= budget && (batch->bytes > 0 || batch->count == 0));
+    }
+    SG_ASSERT(batch->bytes <= budget);
     conn->want_send = more == SGD_PULL_MORE;
     conn->pull_end |= more == SGD_PULL_END;
 }
@@ -283,9 +345,12 @@ static void batch_advance(struct sgd_ue_batch *batch, uint32_t sent)
         batch->memory_sent += sent;
         return;
     }
-    batch->next_offset += sent;
-    SG_ASSERT(batch->next_offset <= batch->slices[batch->next].len);
-    if (batch->next_offset == batch->slices[batch->next].len) {
+    while (sent > 0) {
+        uint32_t part = SG_MIN(batch->slices[batch->next].len - batch->next_offset, sent);
+        batch->next_offset += part;
+        sent -= part;
+        if (batch->next_offset < batch->slices[batch->next].len)
+            return;
         batch->next++;
         batch->next_offset = 0;
     }
@@ -304,7 +369,12 @@ static void send_sent(struct sgd_ue_batch *batch, uint32_t bytes)
 
 static void send_failed(struct sgd_conn *conn, int32_t result)
 {
-    if (result != -EINTR && result != -EAGAIN) /* else ue_conn_run() tries again */
+    if (result == -EINVAL && conn->engine->zc_reports) {
+        conn->engine->zc_reports = false; /* a kernel before 6.2; again, without asking */
+        sgd_ring_zc_report(conn->engine->ring, false);
+        return;
+    }
+    if (result != -EINTR && result != -EAGAIN) /* else sgd_ue_conn_run() tries again */
         sgd_ue_conn_die(conn, result == -ETIMEDOUT ? SGD_CLOSE_send_timeout : SGD_CLOSE_peer_reset,
                         false);
 }
@@ -336,5 +406,11 @@ void sgd_ue_send_done(struct sgd_ue_batch *batch, const struct sgd_cqe *cqe)
     }
     SG_ASSERT(batch->notifs > 0);
     batch->notifs--;
+    if (cqe->result < 0 && !batch->conn->zc_useless) {
+        /* The kernel had to copy all the same (loopback, some devices): then an ordinary send is
+         * cheaper. */
+        batch->conn->zc_useless = true;
+        sge_stat_add(batch->conn->engine->worker->stats, SGE_STAT_send_zc_copied, 1);
+    }
     batch_settle(batch);
 }

@@ -13,6 +13,8 @@
 #include "dataplane/tls/record.h"
 #include "dataplane/worker/worker.h"
 
+#include <sys/socket.h>
+
 /* Receiving: provided buffers, small, so that an idle connection holds none. */
 #define SGD_UE_RECV_BYTES    4096u
 #define SGD_UE_RECV_COUNT    1024u
@@ -27,6 +29,8 @@
 #define SGD_UE_BATCH_COUNT  16384u
 #define SGD_UE_ZC_MIN       (32u * 1024)
 #define SGD_UE_CHUNK_BYTES  (512u * 1024)
+#define SGD_UE_BOUND_MIN    (64u * 1024) /* in flight, however small the congestion window */
+#define SGD_UE_BOUND_FIRST  (256u * 1024)
 /* Work a turn. */
 #define SGD_UE_RING_ENTRIES  2048u
 #define SGD_UE_CQES_A_TURN   1024u
@@ -76,6 +80,8 @@ struct sgd_ue_batch {
     uint8_t *memory; /* gathered or sealed bytes; NULL: the slices themselves are sent */
     struct sgd_conn *conn;
     struct sg_slice slices[SGD_UE_BATCH_SLICES];
+    struct iovec parts[SGD_UE_BATCH_SLICES]; /* of slices; good until the ring was entered */
+    struct msghdr message;
 };
 #define sgd_ue_batch_MAGIC 0x75626174u
 
@@ -114,13 +120,15 @@ struct sgd_conn {
     bool want_send;
     bool pull_end; /* pull() said END */
     bool want_close, want_abort;
-    bool rate_waited;                           /* bytes were waiting at the last check */
-    uint16_t batches;                           /* of this connection, in any state */
+    bool zc_useless;  /* on this path the kernel copies what should not be */
+    bool rate_waited; /* bytes were waiting at the last check */
+    uint16_t batches; /* of this connection, in any state */
     uint16_t held_first, held_last, held_count; /* received buffers not yet consumed */
     uint32_t inflight;                          /* payload bytes the transport has not given up */
     uint32_t bound;                             /* for inflight */
     uint32_t linger_bytes;
     uint64_t sent_bytes;
+    uint64_t bound_next; /* sent_bytes at which the bound is looked at again */
     uint64_t rate_bytes; /* acknowledged at the last check */
     struct sgd_limits_ticket ticket;
     struct sgd_peer peer;
@@ -150,6 +158,7 @@ struct sgd_engine {
     struct sgd_worker *worker;
     struct sgd_ring *ring;
     bool accepting, waking;
+    bool zc_reports; /* zero-copy sends tell whether they were */
     uint64_t now_ns;
     /* memory */
     struct sg_pool conns, tls, batches, small, records;
@@ -157,6 +166,7 @@ struct sgd_engine {
     uint8_t *recv_memory;
     struct sgd_ue_recv_buffer *recv_buffers;
     uint32_t recv_held;
+    uint64_t pinned; /* payload of all connections that the transport has not given up */
     struct sgd_ue_region *regions;
     size_t regions_count;
     /* connections */

@@ -143,6 +143,9 @@ int bench_connect(struct bench *bench)
                                .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
+    if (bench->rcvbuf > 0)
+        assert_int_equal(
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bench->rcvbuf, sizeof(bench->rcvbuf)), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
     assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
     return fd;

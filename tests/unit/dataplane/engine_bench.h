@@ -26,6 +26,7 @@ struct bench {
     const struct sgd_proto *proto;
     void *(*proto_self)(struct bench *bench, struct sgd_conn *conn);
     uint32_t accepted, offline_now;
+    int rcvbuf;                          /* of clients that connect; 0: as it is */
     const struct sgd_tls_keys *tls_keys; /* accepted connections have their handshake behind them */
 };
 

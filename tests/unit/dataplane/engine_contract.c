@@ -99,27 +99,32 @@ void small_and_large_slices_mix_in_order(void **fixture)
     }
 }
 
+/* Readers with a small window leave what was sent in the socket's queue for long; whatever the
+ * engine gave up by then is overwritten at once. Many short connections, since an engine may learn
+ * on a long one that sending without copies does not pay on this path. */
 void reused_memory_is_never_sent(void **fixture)
 {
     struct bench *bench = bench_of(fixture);
     struct client client;
-    uint64_t total = 32u << 20;
-    use_stream(bench, total, 64 * 1024);
-    client_open(bench, &client, total + 1);
-    /* A reader that stops in between: sent memory stays in the socket's queue for long. What was
-     * given up is overwritten at once by stream_released(). */
-    for (size_t stop = 1 << 20; stop < total; stop += 4u << 20) {
-        client.in_want = stop;
-        bench_for_ms(bench, 5);
-        assert_true(bench_until(bench, client_has_all, &client));
+    uint64_t total = 384 * 1024;
+    for (int round = 0; round < 4; round++) {
+        use_stream(bench, total, 64 * 1024);
+        bench->rcvbuf = 8192;
+        client_open(bench, &client, total + 1);
+        for (size_t stop = 30000; stop < total; stop += 30000) {
+            client.in_want = stop;
+            assert_true(bench_until(bench, client_has_all, &client));
+            bench_for_ms(bench, 1);
+        }
+        assert_true(bench_until(bench, client_ended, &client));
+        assert_int_equal(client.in_len, total);
+        for (size_t i = 0; i < total; i++)
+            if (client.in[i] != pattern(i))
+                fail_msg("byte %zu is %02x instead of %02x", i, client.in[i], pattern(i));
+        client_close(&client);
+        assert_true(bench_until(bench, stream_is_back, NULL));
     }
-    assert_true(bench_until(bench, client_ended, &client));
-    assert_int_equal(client.in_len, total);
-    for (size_t i = 0; i < total; i++)
-        if (client.in[i] != pattern(i))
-            fail_msg("byte %zu is %02x instead of %02x", i, client.in[i], pattern(i));
-    client_close(&client);
-    assert_true(bench_until(bench, stream_is_back, NULL));
+    assert_true(atomic_load(&bench->stats.value[SGE_STAT_send_zc]) > 0); /* or it proved nothing */
 }
 
 void a_slow_reader_bounds_what_is_pulled(void **fixture)
