@@ -119,7 +119,7 @@ class Servers:
         for name in ("streamgate-state", "streamgate-run"):
             (self.dir / name).mkdir()
         server = self.start(NODE, f"{binaries}/streamgated", HERE / "peers" / "streamgate.yaml",
-                            "@FILE@")
+                            "--config @FILE@")
         self.token = subprocess.run(
             [f"{binaries}/sgctl", "--config", self.dir / "streamgate.yaml", "token", "mint",
              "--tenant", "bench", "--path", "/gated/", "--lifetime", "3600"],

@@ -133,7 +133,7 @@ class Node:
             NODE_CONF.format(run=run, tls_port=tls_port, plain_port=plain_port,
                              origin_port=origin_port, lifetime=lifetime_s), encoding="utf-8")
         self.sgctl("own", "set", ASSET, HOLDER)
-        self.child = Child("streamgated", [f"{binaries}/streamgated", self.conf],
+        self.child = Child("streamgated", [f"{binaries}/streamgated", "--config", self.conf],
                            f"{run}/node.log", plain_port)
         # Until chain followers say it: that all facts are known up to now.
         self.feed = subprocess.Popen(self.sgctl_command("own", "feed", "--every", "5"),
