@@ -1,5 +1,7 @@
 #include "edgecache/content/body.h"
 
+#include "edgecache/content/tier.h"
+
 #include <string.h>
 
 _Static_assert(sizeof(struct sge_body) <= 512, "a small body is one smallest cell");
@@ -100,9 +102,18 @@ static bool slot_read(struct sge_slot *slot, uint32_t within, uint64_t budget, s
     out->bytes = sge_cell_memory(cell) + within;
     out->len = (uint32_t)SG_MIN((uint64_t)(filled - within), budget);
     out->hold = &cell->hold;
-    if (within == 0)
-        sge_entry_use(&slot->entry);
     return true;
+}
+
+bool sge_body_slice_whole(struct sge_body *body, uint32_t number, struct sg_slice *out)
+{
+    struct sge_slot *slot = body_slot(body, number);
+    if (slot == NULL || !slot_read(slot, 0, UINT64_MAX, out))
+        return false;
+    if (out->len == slot_bytes(body, number))
+        return true;
+    sg_slice_drop(out);
+    return false;
 }
 
 /* Why there is nothing to read in `slot` (which may be NULL). */
@@ -124,8 +135,12 @@ static enum sge_read body_read_one(struct sge_body *body, uint64_t offset, uint6
     if (offset >= sge_body_bytes(body)) /* never true while it is unknown */
         return SGE_READ_END;
     struct sge_slot *slot = body_slot(body, offset / body->slice_bytes);
-    if (slot != NULL && slot_read(slot, (uint32_t)(offset % body->slice_bytes), budget, out))
+    uint32_t within = (uint32_t)(offset % body->slice_bytes);
+    if (slot != NULL && slot_read(slot, within, budget, out)) {
+        if (within == 0) /* once a reader */
+            sge_entry_use(&slot->entry);
         return SGE_READ_OK;
+    }
     enum sge_read lack = slot_lacks(body, slot);
     /* The end of a body of unknown length may have become known meanwhile. */
     return offset >= sge_body_bytes(body) ? SGE_READ_END : lack;
@@ -226,6 +241,20 @@ struct sge_body *sge_body_make(struct sge_shard *shard, uint64_t bytes, uint32_t
     return body;
 }
 
+struct sge_body *sge_body_make_on_disk(struct sge_shard *shard, uint64_t bytes, uint32_t tenant,
+                                       uint64_t disk_id, const uint64_t key_hash[2])
+{
+    struct sge_body *body = sge_body_make(shard, bytes, tenant, false);
+    if (body == NULL)
+        return NULL;
+    body->filled_bytes = bytes;
+    body->disk_id = disk_id;
+    memcpy(body->key_hash, key_hash, sizeof(body->key_hash));
+    atomic_store_explicit(&body->on_disk, true, memory_order_relaxed);
+    atomic_store_explicit(&body->state, SGE_BODY_WHOLE, memory_order_release);
+    return body;
+}
+
 static void slot_drop(struct sge_slot *slot)
 {
     struct sge_cell *cell = atomic_load_explicit(&slot->cell, memory_order_relaxed);
@@ -240,7 +269,9 @@ static void slot_drop(struct sge_slot *slot)
 /* A slice's name in the ghost list: its object's, and where it stands in it. */
 static uint64_t slot_name(const struct sge_slot *slot)
 {
-    return slot->body->name == 0 ? 0 : slot->body->name + slot->number * 0x9e3779b97f4a7c15ull;
+    return slot->body->key_hash[0] == 0
+               ? 0
+               : slot->body->key_hash[0] + slot->number * 0x9e3779b97f4a7c15ull;
 }
 
 void sge_slot_evict(struct sge_slot *slot)
@@ -369,6 +400,29 @@ void sge_body_filled(struct sge_shard *shard, struct sge_body *body, uint32_t sl
     body_tell(body);
 }
 
+struct sge_cell *sge_body_load_begin(struct sge_body *body, uint32_t slice)
+{
+    struct sge_slot *slot = body_slot(body, slice);
+    SG_ASSERT(slot != NULL);
+    SG_ASSERT(atomic_load_explicit(&slot->state, memory_order_relaxed) == SGE_SLOT_CLAIMED);
+    if (atomic_load_explicit(&slot->cell, memory_order_relaxed) != NULL)
+        return NULL; /* its fill has begun another way */
+    return sge_shard_take(body->shard, slot_bytes(body, slice), SGE_CELL_SLICE, slot);
+}
+
+void sge_body_load_end(struct sge_body *body, uint32_t slice, struct sge_cell *cell, bool ok)
+{
+    struct sge_slot *slot = body_slot(body, slice);
+    if (!ok || atomic_load_explicit(&slot->cell, memory_order_relaxed) != NULL) {
+        sge_cell_leave(cell);
+        return;
+    }
+    atomic_store_explicit(&slot->cell, cell, memory_order_release);
+    atomic_store_explicit(&slot->filled, slot_bytes(body, slice), memory_order_release);
+    slot_full(slot);
+    body_tell(body);
+}
+
 /* A response of unknown length got whole slices: what its last one does not need is given back, by
  * moving the bytes. Who reads the old cell keeps it. */
 static void slot_fit(struct sge_slot *slot)
@@ -411,6 +465,8 @@ void sge_body_finish(struct sge_shard *shard, struct sge_body *body, bool whole)
                           memory_order_release);
     atomic_store_explicit(&body->filling_all, false, memory_order_release);
     body_tell(body);
+    if (whole)
+        sge_tier_whole(shard, body);
 }
 
 void sge_body_slice_abandon(struct sge_shard *shard, struct sge_body *body, uint32_t slice)

@@ -37,17 +37,32 @@ struct sge_body {
     uint32_t slice_bytes;
     /* the owner's */
     uint64_t filled_bytes;
-    uint64_t name;             /* its key's hash, for ghosts; 0: not published yet */
+    uint64_t key_hash[2];      /* of the object that was published with it; 0: not yet */
     struct sge_object *object; /* the published one, or NULL; not a reference */
     struct sg_list untold;
     uint64_t untold_mask;
+    /* the volume's, but for a body that was made from a card */
+    uint64_t disk_id;
+    _Atomic bool on_disk;
     struct sge_body *gone_next;
     _Atomic(struct sge_slot *) tables[SGE_TABLES_MAX];
     struct sge_slot first[SGE_SLOTS_INLINE];
 };
 
+/* ---- any thread ---- */
+
+/* Slice `number` if all of it is in RAM, with a reference; no use for eviction. */
+bool sge_body_slice_whole(struct sge_body *body, uint32_t number, struct sg_slice *out);
+
 /* ---- the owner's thread ---- */
 
+/* A whole body that is on disk under `disk_id`, and of which nothing is in RAM yet. */
+struct sge_body *sge_body_make_on_disk(struct sge_shard *shard, uint64_t bytes, uint32_t tenant,
+                                       uint64_t disk_id, const uint64_t key_hash[2]);
+/* A cell for the claimed slice to be loaded into, of *bytes; NULL: there is no room. */
+struct sge_cell *sge_body_load_begin(struct sge_body *body, uint32_t slice);
+/* The cell's bytes are the slice's; or not, and it goes. Tells watchers. */
+void sge_body_load_end(struct sge_body *body, uint32_t slice, struct sge_cell *cell, bool ok);
 /* The slice leaves RAM. */
 void sge_slot_evict(struct sge_slot *slot);
 /* Frees the bodies nobody holds. */

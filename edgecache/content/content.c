@@ -4,6 +4,8 @@
 #include "base/siphash.h"
 #include "base/sys/rcu.h"
 #include "edgecache/content/store.h"
+#include "edgecache/content/tier.h"
+#include "edgecache/content/volume.h"
 
 #include <sys/random.h>
 
@@ -39,6 +41,18 @@ static enum sg_err content_open_ram(struct sge_content *content,
     return err;
 }
 
+static enum sg_err content_open_disk(struct sge_content *content,
+                                     const struct sge_content_conf *conf)
+{
+    content->disk_second_hit = conf->disk_second_hit;
+    enum sg_err err = sge_volume_open(content, conf, content->hash_key, &content->volume);
+    if (content->volume == NULL)
+        return err;
+    for (uint32_t i = 0; err == SG_OK && i < conf->workers; i++)
+        err = sge_tier_open(&content->shards[i]);
+    return err;
+}
+
 enum sg_err sge_content_open(const struct sge_content_conf *conf, struct sge_content **out)
 {
     SG_ASSERT(conf->workers > 0 && conf->workers <= SGE_WORKERS_MAX);
@@ -61,6 +75,8 @@ enum sg_err sge_content_open(const struct sge_content_conf *conf, struct sge_con
         goto out;
     }
     err = content_open_ram(content, conf);
+    if (err == SG_OK && conf->disk_path != NULL)
+        err = content_open_disk(content, conf);
     if (err != SG_OK)
         goto out;
     *out = SG_TAKE(content);
@@ -73,14 +89,17 @@ void sge_content_close(struct sge_content *content)
 {
     if (content == NULL)
         return;
-    sg_rcu_register(); /* removing from the index reads it */
+    sge_volume_close(content->volume); /* it still reads from the arena */
+    sg_rcu_register();                 /* removing from the index reads it */
     for (uint32_t i = 0; content->shards != NULL && i < content->workers; i++)
         if (content->shards[i].policy != NULL)
             sge_shard_empty(&content->shards[i]);
     sg_rcu_unregister();
     sg_rcu_barrier(); /* objects wait for it in cells of the arena */
-    for (uint32_t i = 0; content->shards != NULL && i < content->workers; i++)
+    for (uint32_t i = 0; content->shards != NULL && i < content->workers; i++) {
         sge_policy_close(content->shards[i].policy);
+        sge_tier_close(content->shards[i].tier);
+    }
     sg_rcuhash_close(content->index);
     sge_arena_close(content->arena);
     sg_boot_free(content->shards);
@@ -90,6 +109,13 @@ void sge_content_close(struct sge_content *content)
 uint32_t sge_content_slice_bytes(const struct sge_content *content)
 {
     return content->slice_bytes;
+}
+
+bool sge_content_volume_counts(const struct sge_content *content, struct sge_volume_counts *out)
+{
+    if (content->volume != NULL)
+        sge_volume_counts(content->volume, out);
+    return content->volume != NULL;
 }
 
 struct sge_shard *sge_content_shard(struct sge_content *content, uint16_t worker)

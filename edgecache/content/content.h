@@ -75,11 +75,12 @@ struct sge_content_conf {
     uint32_t slice_bytes;  /* 64 KiB .. 1 MiB, a power of two */
     const char *disk_path; /* NULL: RAM only */
     uint64_t disk_bytes;
-    const char *index_dir; /* where the content index (LMDB) lives */
+    bool disk_second_hit;  /* only what is asked for a second time goes to disk; else everything */
+    const char *index_dir; /* where the content index (LMDB) lives: the disk tier's alone */
     uint32_t workers;
-    uint32_t objects_max; /* in RAM; 0: from ram_bytes */
-    struct sg_mail *mail; /* worker i has mail id i */
-    uint16_t volume_mail_id;
+    uint32_t objects_max;    /* in RAM; 0: from ram_bytes */
+    struct sg_mail *mail;    /* worker i has mail id i */
+    uint16_t volume_mail_id; /* read only with a disk */
 };
 
 /* Opens the arena, the volume and its thread. Blocks; before the workers start. A damaged volume or
@@ -208,9 +209,21 @@ struct sge_shard_counts {
     uint64_t total_bytes, used_bytes; /* of RAM */
     uint64_t objects;                 /* findable now */
     uint64_t evicted_objects, evicted_slices;
-    uint64_t no_room; /* times nothing could be evicted */
+    uint64_t no_room;                         /* times nothing could be evicted */
+    uint64_t looks, looked_up, loads, loaded; /* asked of the volume, and found there */
+    uint64_t not_kept;                        /* the volume's mailbox was full */
 };
 void sge_shard_counts(const struct sge_shard *shard, struct sge_shard_counts *out);
+/* The disk tier. False: there is none. Any thread. */
+struct sge_volume_counts {
+    uint64_t bytes, objects;
+    uint64_t kept;                /* objects written, or written anew */
+    uint64_t dropped, readmitted; /* when their segment's turn to be written came */
+    uint64_t reads, writes;       /* slices */
+    uint64_t errors;              /* of disk and index, rotten records included */
+    bool direct;                  /* O_DIRECT */
+};
+bool sge_content_volume_counts(const struct sge_content *content, struct sge_volume_counts *out);
 
 enum sge_msg_type {
     SGE_MSG_FIRST = 0x100,

@@ -1,6 +1,7 @@
 #include "edgecache/content/object.h"
 
 #include "edgecache/content/body.h"
+#include "edgecache/content/tier.h"
 
 #include <string.h>
 
@@ -31,6 +32,11 @@ struct sge_object *sge_content_find(struct sge_content *content, const struct sg
         return NULL;
     sge_entry_use(&cell->entry);
     return &cell->object;
+}
+
+bool sge_object_listed(struct sge_content *content, const struct sge_key *key)
+{
+    return sg_rcuhash_find(content->index, object_hash(key), object_is, key) != NULL;
 }
 
 /* ---- life ---- */
@@ -79,6 +85,7 @@ struct sge_object *sge_object_make(struct sge_shard *shard, const struct sge_obj
     struct sge_object_cell *made = (struct sge_object_cell *)(void *)sge_cell_memory(cell);
     memset(made, 0, sizeof(*made));
     sge_entry_init(&made->entry, SGE_ENTRY_OBJECT);
+    sg_list_init(&made->waiting);
     made->cell = cell;
     sg_hold_init(&made->object.hold, &object_ops);
     made->object.shard = shard->id;
@@ -98,6 +105,7 @@ static void object_unlisted(struct sge_shard *shard, struct sge_object *object)
     cell->listed = false;
     cell->cell->user = NULL;
     sge_policy_remove(shard->policy, &cell->entry);
+    sg_list_remove(&cell->waiting);
     if (object->body != NULL && object->body->object == object)
         object->body->object = NULL;
     shard->objects--;
@@ -119,6 +127,7 @@ void sge_object_evict(struct sge_shard *shard, struct sge_object *object)
 {
     sge_policy_ghost(shard->policy, object->key.hash[0]);
     shard->counts.evicted_objects++;
+    sge_tier_evicted(shard, object);
     sge_object_unlist(shard, object);
 }
 
@@ -153,24 +162,31 @@ static void object_enlist(struct sge_shard *shard, struct sge_object_cell *cell)
         object_unlisted(shard, &((struct sge_object_cell *)(void *)old)->object);
     if (object->body != NULL) {
         object->body->object = object;
-        object->body->name = object->key.hash[0];
+        memcpy(object->body->key_hash, object->key.hash, sizeof(object->key.hash));
     }
     uint8_t group = sge_shares_group(&shard->content->shares, object->meta.tenant);
     sge_policy_insert(shard->policy, &cell->entry, sge_cell_bytes(cell->cell), group,
                       object->key.hash[0]);
 }
 
-void sge_object_publish(struct sge_shard *shard, struct sge_object *object, bool keep)
+void sge_object_list(struct sge_shard *shard, struct sge_object *object)
 {
     SG_ASSERT(object->shard == shard->id);
     SG_ASSERT(sge_key_owner(shard->content, &object->key) == shard->id);
     SG_ASSERT(!sge_object_cell(object)->listed);
     object_make_way(shard);
     object_enlist(shard, sge_object_cell(object));
-    (void)keep;
+}
+
+void sge_object_publish(struct sge_shard *shard, struct sge_object *object, bool keep)
+{
+    bool freshened = object->body != NULL && object->body->object != NULL;
+    sge_object_list(shard, object);
+    sge_tier_published(shard, object, keep, freshened);
 }
 
 void sge_object_withdraw(struct sge_shard *shard, struct sge_object *object)
 {
+    sge_tier_withdrawn(shard, &object->key);
     sge_object_unlist(shard, object);
 }

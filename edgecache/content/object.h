@@ -16,6 +16,9 @@ struct sge_object_cell {
     struct sge_cell *cell;
     _Atomic bool published; /* release before it enters the index: what a finder sees is whole */
     bool listed;            /* the owner's: it is in the index */
+    bool keep;              /* the owner's: wanted on disk */
+    bool maybe_on_disk;     /* the owner's: it came from there or was sent there */
+    struct sg_list waiting; /* the owner's: for a second use, before it is kept */
     struct sge_object object;
 };
 
@@ -24,8 +27,13 @@ static inline struct sge_object_cell *sge_object_cell(struct sge_object *object)
     return SG_CONTAINER_OF(object, struct sge_object_cell, object);
 }
 
+/* On a thread registered with RCU: whether `key` is in RAM. No use for eviction. */
+bool sge_object_listed(struct sge_content *content, const struct sge_key *key);
+
 /* ---- the owner's thread ---- */
 
+/* Findable in RAM, in place of what had its key; takes the caller's reference. */
+void sge_object_list(struct sge_shard *shard, struct sge_object *object);
 /* No longer findable in RAM; harmless for one that is not. */
 void sge_object_unlist(struct sge_shard *shard, struct sge_object *object);
 /* Leaves RAM to make room, and is remembered. */

@@ -2,6 +2,7 @@
 
 #include "edgecache/content/body.h"
 #include "edgecache/content/object.h"
+#include "edgecache/content/tier.h"
 
 #define EVICT_ROUNDS  32 /* victims for one allocation */
 #define ROUNDS_SINGLE 4  /* of these, before a victim's whole block is cleared */
@@ -65,8 +66,18 @@ bool sge_shard_evict_one(struct sge_shard *shard)
 void sge_shard_empty(struct sge_shard *shard)
 {
     struct sge_entry *entry;
-    while ((entry = sge_policy_any(shard->policy)) != NULL)
-        shard_evict(shard, entry);
+    while ((entry = sge_policy_any(shard->policy)) != NULL) {
+        if (entry->kind == SGE_ENTRY_OBJECT)
+            sge_object_unlist(shard, &entry_object(entry)->object); /* the disk keeps it */
+        else
+            sge_slot_evict(entry_slot(entry));
+    }
+}
+
+/* New cells often lie beside the victims that made room for them: those stay. */
+static bool body_filling(const struct sge_body *body)
+{
+    return atomic_load_explicit(&body->state, memory_order_relaxed) == SGE_BODY_OPEN;
 }
 
 /* What lies in a cell goes, if nobody uses it. */
@@ -77,7 +88,7 @@ static void shard_evict_cell(struct sge_shard *shard, struct sge_cell *cell)
     switch ((enum sge_cell_kind)cell->kind) {
     case SGE_CELL_SLICE: {
         struct sge_slot *slot = cell->user;
-        if (sge_entry_queued(&slot->entry) && cell_idle(cell))
+        if (sge_entry_queued(&slot->entry) && cell_idle(cell) && !body_filling(slot->body))
             sge_slot_evict(slot);
         break;
     }
@@ -134,6 +145,7 @@ void sge_shard_turn(struct sge_shard *shard, uint64_t now_ns)
     shard_collect(shard);
     if (!sg_list_empty(&shard->untold))
         sge_bodies_tell(shard);
+    sge_tier_turn(shard);
     /* Objects need a grace period to become free: start early. */
     for (int i = 0; i < TURN_ROUNDS && sge_arena_blocks_free(shard->part) < reserve; i++) {
         if (!sge_shard_evict_one(shard))
@@ -143,35 +155,10 @@ void sge_shard_turn(struct sge_shard *shard, uint64_t now_ns)
     (void)now_ns;
 }
 
-bool sge_shard_message(struct sge_shard *shard, const struct sg_msg *msg, struct sge_event *event)
-{
-    SG_ASSERT(msg->type >= SGE_MSG_FIRST && msg->type <= SGE_MSG_LAST);
-    (void)shard;
-    (void)event;
-    return false;
-}
-
 void sge_shard_counts(const struct sge_shard *shard, struct sge_shard_counts *out)
 {
     *out = shard->counts;
     out->objects = shard->objects;
     out->used_bytes = sge_arena_used(shard->part);
     out->total_bytes = (uint64_t)sge_arena_blocks(shard->part) * SGE_BLOCK_BYTES;
-}
-
-bool sge_shard_look_up(struct sge_shard *shard, const struct sge_key *key, uint64_t cookie)
-{
-    (void)shard;
-    (void)key;
-    (void)cookie;
-    return false;
-}
-
-bool sge_body_load(struct sge_shard *shard, struct sge_body *body, uint32_t slice, uint64_t cookie)
-{
-    (void)shard;
-    (void)body;
-    (void)slice;
-    (void)cookie;
-    return false;
 }

@@ -19,6 +19,8 @@ struct sge_content {
     uint32_t slice_bytes;
     uint32_t objects_max; /* a shard */
     uint8_t hash_key[16];
+    struct sge_volume *volume; /* NULL: RAM only */
+    bool disk_second_hit;
 };
 
 struct sge_shard {
@@ -29,6 +31,7 @@ struct sge_shard {
     struct sg_list untold; /* bodies whose watchers' mailboxes were full */
     uint32_t objects;      /* published */
     uint16_t id;
+    struct sge_tier *tier; /* NULL: RAM only */
     struct sge_shard_counts counts;
 };
 

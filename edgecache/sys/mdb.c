@@ -114,6 +114,19 @@ static enum sg_err env_open(struct sge_mdb *mdb, const struct sge_mdb_conf *conf
     return err_of(rc);
 }
 
+/* A file cut short would end us by SIGBUS at the first page that is not there. */
+static enum sg_err env_check_whole(struct sge_mdb *mdb)
+{
+    mdb_filehandle_t fd;
+    struct stat st;
+    int rc = mdb_env_get_fd(mdb->env, &fd);
+    if (rc != 0)
+        return err_of(rc);
+    if (fstat(fd, &st) != 0)
+        return sg_err_from_errno(errno);
+    return (uint64_t)st.st_size < sge_mdb_used_bytes(mdb) ? SG_ECORRUPT : SG_OK;
+}
+
 enum sg_err sge_mdb_open(const struct sge_mdb_conf *conf, struct sge_mdb **out)
 {
     SG_ASSERT(conf != NULL && conf->dir != NULL);
@@ -128,6 +141,8 @@ enum sg_err sge_mdb_open(const struct sge_mdb_conf *conf, struct sge_mdb **out)
         err = sg_err_from_errno(errno);
     if (err == SG_OK)
         err = env_open(mdb, conf);
+    if (err == SG_OK)
+        err = env_check_whole(mdb);
     if (err == SG_OK && conf->writable)
         err = dir_sync(conf->dir);
     if (err != SG_OK)

@@ -1,0 +1,323 @@
+#include "edgecache/content/tier.h"
+
+#include "base/alloc.h"
+#include "base/pool.h"
+#include "edgecache/content/body.h"
+#include "edgecache/content/card.h"
+#include "edgecache/content/object.h"
+#include "edgecache/content/volume.h"
+
+#include <string.h>
+
+#define ASKS         256 /* look-ups and loads under way */
+#define FORGETS_MAX  256 /* that wait for room in the volume's mailbox */
+#define DOOR_BITS    (1u << 20)
+#define DOOR_FULL    (1u << 17) /* names, after which it starts anew */
+#define WAITING_LOOK 4          /* a turn */
+
+struct sge_tier {
+    struct sge_volume *volume;
+    struct sg_pool asks;
+    struct sg_list looking; /* look-ups under way */
+    struct sg_list waiting; /* objects not used a second time yet */
+    uint64_t forgets[FORGETS_MAX][2];
+    uint32_t forgets_count;
+    uint64_t *door; /* names that were seen once: two bits each */
+    uint32_t door_count;
+};
+
+enum sg_err sge_tier_open(struct sge_shard *shard)
+{
+    struct sge_tier *tier = sg_boot_alloc(sizeof(*tier));
+    if (tier == NULL)
+        return SG_ENOMEM;
+    tier->volume = shard->content->volume;
+    sg_list_init(&tier->looking);
+    sg_list_init(&tier->waiting);
+    tier->door = sg_boot_alloc(DOOR_BITS / 8);
+    enum sg_err err = tier->door == NULL ? SG_ENOMEM : SG_OK;
+    if (err == SG_OK)
+        err = sg_pool_init(&tier->asks, ASKS, sizeof(struct sge_ask) + SGE_KEY_BYTES_MAX);
+    if (err != SG_OK) {
+        sge_tier_close(tier);
+        return err;
+    }
+    shard->tier = tier;
+    return SG_OK;
+}
+
+void sge_tier_close(struct sge_tier *tier)
+{
+    if (tier == NULL)
+        return;
+    while (!sg_list_empty(&tier->looking)) { /* nobody took the answer any more */
+        struct sg_list *it = sg_list_pop_front(&tier->looking);
+        sg_boot_free(sg_list_entry(it, struct sge_ask, link)->card);
+    }
+    sg_pool_fini(&tier->asks);
+    sg_boot_free(tier->door);
+    sg_boot_free(tier);
+}
+
+/* ---- forgetting ---- */
+
+/* Answers to look-ups that are under way would bring the old back. */
+static void tier_void_looks(struct sge_tier *tier, const uint64_t *hash)
+{
+    sg_list_for_each_safe(it, &tier->looking)
+    {
+        struct sge_ask *ask = sg_list_entry(it, struct sge_ask, link);
+        if (hash == NULL || (ask->hash[0] == hash[0] && ask->hash[1] == hash[1]))
+            ask->outdated = true;
+    }
+}
+
+static bool tier_tell_forgets(struct sge_shard *shard)
+{
+    struct sge_tier *tier = shard->tier;
+    while (tier->forgets_count > 0) {
+        if (!sge_volume_forget(tier->volume, shard->id, tier->forgets[tier->forgets_count - 1]))
+            return false;
+        tier->forgets_count--;
+    }
+    return true;
+}
+
+static void tier_forget(struct sge_shard *shard, const uint64_t hash[2])
+{
+    struct sge_tier *tier = shard->tier;
+    tier_void_looks(tier, hash);
+    if (tier_tell_forgets(shard) && sge_volume_forget(tier->volume, shard->id, hash))
+        return;
+    if (tier->forgets_count == FORGETS_MAX) { /* never lost: rather lose everything */
+        sge_volume_forget_all(tier->volume);
+        tier_void_looks(tier, NULL);
+        tier->forgets_count = 0;
+        return;
+    }
+    memcpy(tier->forgets[tier->forgets_count++], hash, sizeof(tier->forgets[0]));
+}
+
+void sge_tier_withdrawn(struct sge_shard *shard, const struct sge_key *key)
+{
+    if (shard->tier != NULL)
+        tier_forget(shard, key->hash);
+}
+
+/* It is stale by a word that the disk does not know. */
+void sge_tier_evicted(struct sge_shard *shard, struct sge_object *object)
+{
+    if (shard->tier != NULL && sge_object_cell(object)->maybe_on_disk &&
+        atomic_load_explicit(&object->stale_forced, memory_order_relaxed))
+        tier_forget(shard, object->key.hash);
+}
+
+/* ---- keeping ---- */
+
+/* True from the second time on that a name comes, more or less. */
+static bool tier_door(struct sge_tier *tier, const uint64_t hash[2])
+{
+    uint32_t a = (uint32_t)(hash[0] % DOOR_BITS), b = (uint32_t)(hash[1] % DOOR_BITS);
+    uint64_t bit_a = 1ull << (a % 64), bit_b = 1ull << (b % 64);
+    if ((tier->door[a / 64] & bit_a) != 0 && (tier->door[b / 64] & bit_b) != 0)
+        return true;
+    if (tier->door_count++ == DOOR_FULL) {
+        memset(tier->door, 0, DOOR_BITS / 8);
+        tier->door_count = 0;
+    }
+    tier->door[a / 64] |= bit_a;
+    tier->door[b / 64] |= bit_b;
+    return false;
+}
+
+static bool object_used(struct sge_object_cell *cell)
+{
+    return atomic_load_explicit(&cell->entry.uses, memory_order_relaxed) > 0;
+}
+
+static void tier_send(struct sge_shard *shard, struct sge_object_cell *cell)
+{
+    cell->maybe_on_disk = true;
+    if (sge_volume_keep(shard->tier->volume, &cell->object))
+        return;
+    shard->counts.not_kept++;
+    tier_forget(shard, cell->object.key.hash); /* not an older one in its place */
+}
+
+static void tier_offer(struct sge_shard *shard, struct sge_object_cell *cell, bool freshened)
+{
+    if (!shard->content->disk_second_hit || freshened || object_used(cell) ||
+        tier_door(shard->tier, cell->object.key.hash))
+        tier_send(shard, cell);
+    else
+        sg_list_push_back(&shard->tier->waiting, &cell->waiting);
+}
+
+static bool body_whole(const struct sge_body *body)
+{
+    return body == NULL ||
+           atomic_load_explicit(&body->state, memory_order_relaxed) == SGE_BODY_WHOLE;
+}
+
+void sge_tier_published(struct sge_shard *shard, struct sge_object *object, bool keep,
+                        bool freshened)
+{
+    struct sge_object_cell *cell = sge_object_cell(object);
+    if (shard->tier == NULL)
+        return;
+    cell->keep = keep;
+    bool now = keep && body_whole(object->body);
+    if (now && freshened)
+        tier_void_looks(shard->tier, object->key.hash);
+    else
+        tier_forget(shard, object->key.hash);
+    if (now)
+        tier_offer(shard, cell, freshened);
+}
+
+void sge_tier_whole(struct sge_shard *shard, struct sge_body *body)
+{
+    if (shard->tier == NULL || body->object == NULL || !sge_object_cell(body->object)->keep)
+        return;
+    tier_offer(shard, sge_object_cell(body->object), false);
+}
+
+static void tier_look_at_waiting(struct sge_shard *shard)
+{
+    struct sge_tier *tier = shard->tier;
+    for (int i = 0; i < WAITING_LOOK && !sg_list_empty(&tier->waiting); i++) {
+        struct sge_object_cell *cell =
+            sg_list_entry(sg_list_pop_front(&tier->waiting), struct sge_object_cell, waiting);
+        if (object_used(cell))
+            tier_send(shard, cell);
+        else
+            sg_list_push_back(&tier->waiting, &cell->waiting);
+    }
+}
+
+void sge_tier_turn(struct sge_shard *shard)
+{
+    if (shard->tier == NULL)
+        return;
+    (void)tier_tell_forgets(shard);
+    tier_look_at_waiting(shard);
+}
+
+/* ---- asking ---- */
+
+bool sge_shard_look_up(struct sge_shard *shard, const struct sge_key *key, uint64_t cookie)
+{
+    struct sge_tier *tier = shard->tier;
+    /* While something must be forgotten first, what is found may be just that. */
+    if (tier == NULL || !tier_tell_forgets(shard))
+        return false;
+    struct sge_ask *ask = sg_pool_take(&tier->asks);
+    if (ask == NULL)
+        return false;
+    *ask = (struct sge_ask){.kind = SGE_ASK_LOOK_UP,
+                            .shard = shard->id,
+                            .cookie = cookie,
+                            .hash = {key->hash[0], key->hash[1]},
+                            .key = {(const char *)(ask + 1), key->bytes.len}};
+    memcpy(ask + 1, key->bytes.ptr, key->bytes.len);
+    sg_list_init(&ask->link);
+    if (!sge_volume_ask(tier->volume, ask)) {
+        sg_pool_give(&tier->asks, ask);
+        return false;
+    }
+    sg_list_push_back(&tier->looking, &ask->link);
+    shard->counts.looks++;
+    return true;
+}
+
+bool sge_body_load(struct sge_shard *shard, struct sge_body *body, uint32_t slice, uint64_t cookie)
+{
+    struct sge_tier *tier = shard->tier;
+    SG_ASSERT(body->shard == shard);
+    if (tier == NULL || !atomic_load_explicit(&body->on_disk, memory_order_acquire))
+        return false;
+    struct sge_ask *ask = sg_pool_take(&tier->asks);
+    struct sge_cell *cell = ask == NULL ? NULL : sge_body_load_begin(body, slice);
+    if (cell == NULL) {
+        sg_pool_give(&tier->asks, ask);
+        return false;
+    }
+    *ask = (struct sge_ask){.kind = SGE_ASK_LOAD,
+                            .shard = shard->id,
+                            .cookie = cookie,
+                            .hash = {body->key_hash[0], body->key_hash[1]},
+                            .body = body,
+                            .cell = cell,
+                            .slice = slice};
+    sg_list_init(&ask->link);
+    if (!sge_volume_ask(tier->volume, ask)) {
+        sge_cell_leave(cell);
+        sg_pool_give(&tier->asks, ask);
+        return false;
+    }
+    sg_hold_ref(sge_body_hold(body));
+    shard->counts.loads++;
+    return true;
+}
+
+/* ---- answers ---- */
+
+/* The object that the card describes, listed, with a reference for the caller. */
+static struct sge_object *tier_object(struct sge_shard *shard, const struct sge_card *card)
+{
+    struct sge_object *object = sge_content_find(shard->content, &card->key);
+    struct sge_body *body = NULL;
+    if (object != NULL) /* it came another way meanwhile */
+        return object;
+    if (card->slices > 0) {
+        body = sge_body_make_on_disk(shard, card->meta.body_bytes, card->meta.tenant, card->body_id,
+                                     card->key.hash);
+        if (body == NULL)
+            return NULL;
+    }
+    struct sge_object_new from = {&card->key, &card->meta, card->head, body};
+    object = sge_object_make(shard, &from);
+    if (body != NULL)
+        sg_hold_unref(sge_body_hold(body));
+    if (object == NULL)
+        return NULL;
+    sge_object_cell(object)->keep = true;
+    sge_object_cell(object)->maybe_on_disk = true;
+    sg_hold_ref(&object->hold);
+    sge_object_list(shard, object);
+    return object;
+}
+
+static void tier_looked_up(struct sge_shard *shard, struct sge_ask *ask, struct sge_event *event)
+{
+    struct sge_card card;
+    *event = (struct sge_event){.kind = SGE_EVENT_LOOKED_UP, .cookie = ask->cookie};
+    if (ask->ok && !ask->outdated && sge_card_parse(ask->card, ask->card_bytes, &card) == SG_OK)
+        event->object = tier_object(shard, &card);
+    event->ok = event->object != NULL;
+    shard->counts.looked_up += event->ok;
+    sg_list_remove(&ask->link);
+    sg_boot_free(ask->card);
+}
+
+static void tier_loaded(struct sge_shard *shard, struct sge_ask *ask, struct sge_event *event)
+{
+    *event = (struct sge_event){.kind = SGE_EVENT_LOADED, .cookie = ask->cookie, .ok = ask->ok};
+    sge_body_load_end(ask->body, ask->slice, ask->cell, ask->ok);
+    shard->counts.loaded += ask->ok;
+    sg_hold_unref(sge_body_hold(ask->body));
+}
+
+bool sge_shard_message(struct sge_shard *shard, const struct sg_msg *msg, struct sge_event *event)
+{
+    SG_ASSERT(msg->type >= SGE_MSG_FIRST && msg->type <= SGE_MSG_LAST);
+    if (msg->type != SGE_MSG_ANSWER)
+        return false;
+    struct sge_ask *ask = msg->ptr[0];
+    if (ask->kind == SGE_ASK_LOOK_UP)
+        tier_looked_up(shard, ask, event);
+    else
+        tier_loaded(shard, ask, event);
+    sg_pool_give(&shard->tier->asks, ask);
+    return true;
+}

@@ -1,0 +1,298 @@
+#include "tests/sgt.h"
+
+#include "base/alloc.h"
+#include "edgecache/content/voldisk.h"
+#include "tests/unit/edgecache/sgt_store.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+static struct sgt_store store;
+
+static int set_up(void **fixture)
+{
+    store = (struct sgt_store){0};
+    sgt_dir_make(store.dir);
+    sgt_store_configure(&store, store.dir, SGT_DISK_BYTES);
+    *fixture = &store;
+    return sgt_store_open(&store) != SG_OK;
+}
+
+static int tear_down(void **fixture)
+{
+    sgt_store_close(*fixture);
+    sgt_dir_remove(store.dir);
+    return 0;
+}
+
+static void reopen(struct sgt_store *s)
+{
+    sgt_store_close(s);
+    assert_int_equal(sgt_store_open(s), SG_OK);
+}
+
+static int get_and_verify(struct sgt_store *s, uint32_t number)
+{
+    struct sge_object *object = sgt_store_get(s, number);
+    if (object == NULL)
+        return 0;
+    int got = sgt_store_verify(s, object, number);
+    sg_hold_unref(&object->hold);
+    return got;
+}
+
+static struct sge_volume_counts counts_of(struct sgt_store *s)
+{
+    struct sge_volume_counts counts;
+    assert_true(sge_content_volume_counts(s->content, &counts));
+    return counts;
+}
+
+static void what_was_kept_is_there_after_a_restart(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    for (uint32_t i = 0; i < 40; i++)
+        assert_true(sgt_store_put(s, i, 1, true));
+    assert_true(sgt_store_put(s, 100, 1, false));
+    reopen(s);
+    for (uint32_t i = 0; i < 40; i++)
+        assert_int_equal(get_and_verify(s, i), 1);
+    assert_null(sgt_store_get(s, 100));
+    struct sge_object *object = sgt_store_get(s, 7);
+    assert_true(sg_str_eq(object->head, SG_STR("version: 1\r\n")));
+    assert_true(object->meta.status == 200 && object->meta.tenant == 5);
+    assert_int_equal(atomic_load(&object->purge_checked_seq), 1);
+    sg_hold_unref(&object->hold);
+}
+
+static void withdrawn_and_replaced_objects_do_not_come_back(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    for (uint32_t i = 0; i < 4; i++)
+        assert_true(sgt_store_put(s, i, 1, true));
+    sgt_store_settle(s, 4);
+    struct sge_object *object = sgt_store_get(s, 0);
+    sge_object_withdraw(s->shard, object);
+    sg_hold_unref(&object->hold);
+    assert_true(sgt_store_put(s, 1, 2, false)); /* newer, and not to be kept */
+    assert_true(sgt_store_put(s, 2, 2, true));
+    assert_null(sgt_store_get(s, 0));
+    reopen(s);
+    assert_null(sgt_store_get(s, 0));
+    assert_null(sgt_store_get(s, 1));
+    object = sgt_store_get(s, 2);
+    assert_int_equal(object->meta.birth_purge_seq, 2);
+    assert_int_equal(sgt_store_verify(s, object, 2), 1);
+    sg_hold_unref(&object->hold);
+    assert_int_equal(get_and_verify(s, 3), 1);
+}
+
+static void a_freshened_object_rewrites_what_is_known_of_it_and_not_its_body(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    char text[16];
+    assert_true(sgt_store_put(s, 3, 1, true));
+    sgt_store_settle(s, 1);
+    uint64_t writes = counts_of(s).writes;
+    struct sge_object *old = sgt_store_get(s, 3);
+    struct sge_key key = sgt_store_key(s, 3, text);
+    struct sge_meta meta = old->meta;
+    meta.response_ns = 12345;
+    struct sge_object_new from = {&key, &meta, SG_STR("fresh"), old->body};
+    sge_object_publish(s->shard, sge_object_make(s->shard, &from), true);
+    sg_hold_unref(&old->hold);
+    sgt_store_settle(s, 2);
+    assert_int_equal(counts_of(s).writes, writes);
+    reopen(s);
+    struct sge_object *object = sgt_store_get(s, 3);
+    assert_int_equal(object->meta.response_ns, 12345);
+    assert_true(sg_str_eq(object->head, SG_STR("fresh")));
+    assert_int_equal(sgt_store_verify(s, object, 3), 1);
+    sg_hold_unref(&object->hold);
+}
+
+static void a_slice_that_left_memory_is_read_back(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    struct sge_event event;
+    assert_true(sgt_store_put(s, 3, 1, true));
+    sgt_store_settle(s, 1);
+    struct sge_object *object = sgt_store_get(s, 3); /* held: the object stays, its slices may go */
+    for (uint32_t i = 0; i < 200; i++) {
+        while (!sgt_store_put(s, 1003 + 4 * i, 1, false))
+            (void)sgt_store_turn(s, &event);
+        (void)sgt_store_turn(s, &event);
+    }
+    struct sge_shard_counts counts;
+    assert_int_equal(sgt_store_verify(s, object, 3), 1);
+    sge_shard_counts(s->shard, &counts);
+    assert_true(counts.loaded > 0);
+    sg_hold_unref(&object->hold);
+}
+
+static void a_rotten_record_is_missed_and_forgotten(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    static uint8_t bytes[SGT_DISK_BYTES];
+    assert_true(sgt_store_put(s, 3, 1, true));
+    assert_true(sgt_store_put(s, 7, 1, true));
+    sgt_store_close(s);
+    /* A bit flips in each record's payload, wherever object 3's lie. */
+    int fd = open(s->disk, O_RDWR);
+    assert_int_equal(pread(fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+    for (uint64_t at = 0; at + 1 < sgt_store_length(3); at += SGT_SLICE) {
+        uint8_t want[16];
+        for (uint32_t i = 0; i < 16; i++)
+            want[i] = sgt_store_byte(3, 1, at + i);
+        uint8_t *found = memmem(bytes, sizeof(bytes), want, 16);
+        assert_non_null(found);
+        found[9] ^= 4;
+        assert_int_equal(pwrite(fd, found, 16, found - bytes), 16);
+    }
+    close(fd);
+    assert_int_equal(sgt_store_open(s), SG_OK);
+    assert_int_equal(get_and_verify(s, 3), 0);
+    assert_int_equal(get_and_verify(s, 7), 1);
+    assert_true(counts_of(s).errors > 0);
+    reopen(s);
+    assert_null(sgt_store_get(s, 3));
+    assert_int_equal(get_and_verify(s, 7), 1);
+}
+
+static void the_log_goes_round_and_spares_what_is_used(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    struct sge_event event;
+    uint64_t kept = 0;
+    assert_true(sgt_store_put(s, 3, 1, true));
+    sgt_store_settle(s, ++kept);
+    s->conf.ram_bytes = 8 << 20; /* a third of the disk */
+    reopen(s);                   /* 3 is on disk only */
+    kept = 0;
+    for (uint32_t i = 0; i < 400; i++) { /* 80 MiB through 24 */
+        while (!sgt_store_put(s, 1003 + 4 * i, 1, true))
+            (void)sgt_store_turn(s, &event);
+        sgt_store_settle(s, ++kept);
+        if (i % 20 == 0)
+            assert_int_equal(get_and_verify(s, 3), 1);
+    }
+    struct sge_volume_counts counts = counts_of(s);
+    assert_true(counts.dropped > 100);
+    assert_true(counts.readmitted > 0);
+    reopen(s);
+    assert_int_equal(get_and_verify(s, 3), 1);
+    assert_null(sgt_store_get(s, 1003));
+    assert_int_equal(get_and_verify(s, 1003 + 4 * 399), 1);
+}
+
+static void another_disk_or_a_lost_index_is_a_cold_start(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    char path[SGT_DIR_BYTES + 32];
+    assert_true(sgt_store_put(s, 3, 1, true));
+    sgt_store_close(s);
+    int fd = open(s->disk, O_RDWR);
+    assert_int_equal(pwrite(fd, "garbage", 7, 3), 7);
+    close(fd);
+    assert_int_equal(sgt_store_open(s), SG_OK);
+    assert_null(sgt_store_get(s, 3));
+    assert_true(sgt_store_put(s, 3, 2, true));
+    sgt_store_close(s);
+    snprintf(path, sizeof(path), "%s/data.mdb", s->index);
+    assert_int_equal(truncate(path, 5000), 0);
+    assert_int_equal(sgt_store_open(s), SG_OK);
+    assert_null(sgt_store_get(s, 3));
+    assert_true(sgt_store_put(s, 3, 3, true));
+    reopen(s);
+    assert_int_equal(get_and_verify(s, 3), 1);
+}
+
+static void without_a_disk_the_store_goes_on_in_memory(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    struct sge_volume_counts counts;
+    sgt_store_close(s);
+    s->conf.disk_path = "/nonexistent/volume";
+    assert_int_equal(sgt_store_open(s), SG_OK);
+    assert_false(sge_content_volume_counts(s->content, &counts));
+    assert_true(sgt_store_put(s, 3, 1, true));
+    assert_int_equal(get_and_verify(s, 3), 1);
+    assert_null(sgt_store_get(s, 4));
+}
+
+static void a_disk_that_refuses_writes_is_counted_and_done_without(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    struct rlimit before, none;
+    struct sge_event event;
+    assert_true(sgt_store_put(s, 3, 1, true));
+    sgt_store_settle(s, 1);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = before;
+    none.rlim_cur = 4096;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    for (uint32_t i = 0; i < 40; i++) {
+        assert_true(sgt_store_put(s, 100 + i, 1, true));
+        (void)sgt_store_turn(s, &event);
+        usleep(1000);
+    }
+    assert_true(counts_of(s).errors >= 8);
+    assert_int_equal(get_and_verify(s, 100), 1); /* from memory */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
+static void what_is_asked_for_once_is_not_written(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    struct sge_event event;
+    sgt_store_close(s);
+    s->conf.disk_second_hit = true;
+    assert_int_equal(sgt_store_open(s), SG_OK);
+    assert_true(sgt_store_put(s, 3, 1, true));
+    for (int i = 0; i < 100; i++)
+        (void)sgt_store_turn(s, &event);
+    assert_int_equal(counts_of(s).writes, 0);
+    assert_int_equal(get_and_verify(s, 3), 1); /* the second time */
+    sgt_store_settle(s, 1);
+    reopen(s);
+    assert_int_equal(get_and_verify(s, 3), 1);
+}
+
+static void open_undoes_itself_at_every_failing_allocation(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    sgt_store_close(s);
+    struct sg_mail *mail = NULL;
+    assert_int_equal(sg_mail_open(2, 256, &mail), SG_OK);
+    s->conf.mail = mail;
+    enum sg_err err = SG_ENOMEM;
+    for (uint32_t nth = 0; err != SG_OK; nth++) {
+        struct sge_content *made = NULL;
+        assert_true(nth < 64); /* bound: open() must stop allocating some day */
+        sg_alloc_fail_nth(nth);
+        err = sge_content_open(&s->conf, &made);
+        assert_true(err == SG_OK ? made != NULL : made == NULL && err == SG_ENOMEM);
+        sg_alloc_fail_nth(UINT32_MAX);
+        sge_content_close(made);
+    }
+    sg_mail_close(mail);
+    assert_int_equal(sgt_store_open(s), SG_OK);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+static const struct CMUnitTest tests[] = {
+    TEST(what_was_kept_is_there_after_a_restart),
+    TEST(withdrawn_and_replaced_objects_do_not_come_back),
+    TEST(a_freshened_object_rewrites_what_is_known_of_it_and_not_its_body),
+    TEST(a_slice_that_left_memory_is_read_back),
+    TEST(a_rotten_record_is_missed_and_forgotten),
+    TEST(the_log_goes_round_and_spares_what_is_used),
+    TEST(another_disk_or_a_lost_index_is_a_cold_start),
+    TEST(without_a_disk_the_store_goes_on_in_memory),
+    TEST(a_disk_that_refuses_writes_is_counted_and_done_without),
+    TEST(what_is_asked_for_once_is_not_written),
+    TEST(open_undoes_itself_at_every_failing_allocation),
+};
+SGT_MAIN("volume", tests)
