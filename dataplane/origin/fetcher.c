@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "dataplane/origin/health.h"
 #include "dataplane/origin/pools.h"
 #include "dataplane/origin/transfer.h"
 
@@ -63,23 +64,67 @@ static void tell_workers(struct sgd_fetcher *fetcher)
         sgd_transfer_tell(sg_list_entry(it, struct sgd_transfer, untold));
 }
 
-static void free_dead_pools(struct sgd_fetchers *fetchers)
+/* ---- pools come and go ---- */
+
+void sgd_fetchers_welcome(struct sgd_fetchers *fetchers, struct sgd_pools *pools)
 {
-    struct sgd_pools *pools = atomic_exchange_explicit(&fetchers->dead, NULL, memory_order_acquire);
-    while (pools != NULL) {
-        struct sgd_pools *next = pools->next;
-        sgd_pools_free(pools);
-        pools = next;
+    pools->next_fresh = atomic_load_explicit(&fetchers->fresh, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&fetchers->fresh, &pools->next_fresh, pools,
+                                                  memory_order_release, memory_order_relaxed))
+        ;
+    sg_mail_wake(fetchers->mail, fetchers->first_mail_id);
+}
+
+void sgd_fetchers_bury(struct sgd_fetchers *fetchers, struct sgd_pools *pools)
+{
+    pools->next_dead = atomic_load_explicit(&fetchers->dead, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&fetchers->dead, &pools->next_dead, pools,
+                                                  memory_order_release, memory_order_relaxed))
+        ;
+    sg_mail_wake(fetchers->mail, fetchers->first_mail_id);
+}
+
+/* The dead are taken first: each of them is then alive here, or among the fresh. */
+static void turn_pools(struct sgd_fetcher *fetcher)
+{
+    struct sgd_fetchers *all = fetcher->fetchers;
+    struct sgd_pools *dead = atomic_exchange_explicit(&all->dead, NULL, memory_order_acquire);
+    struct sgd_pools *fresh = atomic_exchange_explicit(&all->fresh, NULL, memory_order_acquire);
+    if (fresh != NULL)
+        fetcher->health_ns = 0;
+    for (; fresh != NULL; fresh = fresh->next_fresh)
+        sg_list_push_back(&fetcher->pools, &fresh->alive);
+    while (dead != NULL) {
+        struct sgd_pools *next = dead->next_dead;
+        sgd_health_stop(dead->health);
+        sg_list_remove(&dead->alive);
+        sgd_pools_free(dead);
+        dead = next;
     }
 }
 
+static void turn_health(struct sgd_fetcher *fetcher)
+{
+    if (fetcher->now_ns < fetcher->health_ns)
+        return;
+    fetcher->health_ns = SG_NEVER;
+    sg_list_for_each_safe(it, &fetcher->pools)
+    {
+        struct sgd_pools *pools = sg_list_entry(it, struct sgd_pools, alive);
+        uint64_t due_ns = sgd_health_turn(pools->health, fetcher->curl, fetcher->now_ns);
+        fetcher->health_ns = SG_MIN(fetcher->health_ns, due_ns);
+    }
+}
+
+/* ---- the loop ---- */
+
 static void sleep_until_due(struct sgd_fetcher *fetcher)
 {
-    uint64_t until_ns = SG_NEVER;
+    uint64_t until_ns = fetcher->health_ns;
     if (!sg_list_empty(&fetcher->untold))
-        until_ns = fetcher->now_ns + RING_FULL_NS;
+        until_ns = SG_MIN(until_ns, fetcher->now_ns + RING_FULL_NS);
     else if (!sg_list_empty(&fetcher->transfers))
-        until_ns = fetcher->tick_ns;
+        until_ns = SG_MIN(until_ns, fetcher->tick_ns);
     if (sg_mail_sleep_begin(fetcher->mail, fetcher->mail_id)) {
         sgd_curl_wait(fetcher->curl, 0); /* mail is there: only look */
         return;
@@ -91,6 +136,8 @@ static void sleep_until_due(struct sgd_fetcher *fetcher)
 static void farewell(struct sgd_fetcher *fetcher)
 {
     uint64_t until_ns = sg_clock_mono_ns() + FAREWELL_NS;
+    sg_list_for_each_safe(it, &fetcher->pools)
+        sgd_health_stop(sg_list_entry(it, struct sgd_pools, alive)->health);
     take_mail(fetcher); /* what was started and not seen yet is owed its DONE too */
     sg_list_for_each_safe(it, &fetcher->transfers)
         sgd_transfer_abort(sg_list_entry(it, struct sgd_transfer, all));
@@ -108,9 +155,12 @@ static void *fetcher_main(void *arg)
         take_mail(fetcher);
         sgd_curl_turn(fetcher->curl);
         tick(fetcher);
+        sgd_lanes_turn(fetcher);
         tell_workers(fetcher);
-        if (fetcher->index == 0)
-            free_dead_pools(fetcher->fetchers);
+        if (fetcher->index == 0) {
+            turn_pools(fetcher);
+            turn_health(fetcher);
+        }
         sleep_until_due(fetcher);
     }
     farewell(fetcher);
@@ -144,8 +194,12 @@ static enum sg_err fetcher_init(struct sgd_fetchers *fetchers, uint16_t index)
     fetcher->index = index;
     sg_list_init(&fetcher->transfers);
     sg_list_init(&fetcher->untold);
+    sg_list_init(&fetcher->ready);
+    sg_list_init(&fetcher->pools);
+    fetcher->health_ns = SG_NEVER;
+    fetcher->target = sg_boot_alloc(SGD_FETCHER_TARGET_BYTES);
     fetcher->fields = sg_boot_alloc(SGD_FETCHER_FIELD_BYTES);
-    if (fetcher->fields == NULL)
+    if (fetcher->target == NULL || fetcher->fields == NULL)
         return SG_ENOMEM;
     return sgd_curl_open(sg_mail_wake_fd(fetcher->mail, fetcher->mail_id), &fetcher->curl);
 }
@@ -153,6 +207,7 @@ static enum sg_err fetcher_init(struct sgd_fetchers *fetchers, uint16_t index)
 static void fetcher_fini(struct sgd_fetcher *fetcher)
 {
     sgd_curl_close(fetcher->curl);
+    sg_boot_free(fetcher->target);
     sg_boot_free(fetcher->fields);
 }
 
@@ -169,7 +224,8 @@ void sgd_fetchers_close(struct sgd_fetchers *fetchers)
         }
         fetcher_fini(fetcher);
     }
-    free_dead_pools(fetchers);
+    if (fetchers->fetchers != NULL)
+        turn_pools(&fetchers->fetchers[0]);
     SG_ASSERT(atomic_load(&fetchers->pools_alive) == 0);
     sg_boot_free(fetchers->fetchers);
     sg_boot_free(fetchers);

@@ -100,22 +100,79 @@ static void put_field(struct sg_out *out, struct sg_str name, struct sg_str valu
     sg_out_lit(out, "\r\n");
 }
 
-bool sgd_origin_request_fields(struct sg_str fields, struct sg_str host, const char *node_id,
-                               struct sg_out *out, bool *loops)
+/* Without '/' in front it would be another authority; a blank would end the request line. */
+static bool put_target(const struct sgd_ask *ask, struct sg_out *out)
 {
-    struct sg_str name, value;
-    *loops = false;
-    put_field(out, SG_STR("Host"), host);
-    while (fields.len > 0) {
-        if (!next_field(&fields, &name, &value))
+    for (size_t i = 0; i < ask->path.len; i++)
+        if ((unsigned char)ask->path.ptr[i] <= 0x20 || (unsigned char)ask->path.ptr[i] >= 0x7f)
             return false;
-        if (sg_str_eq_nocase(name, SG_STR("cdn-loop")) && loop_has(value, sg_str_from(node_id)))
-            *loops = true;
-        if (is_sent(name))
-            put_field(out, name, value);
-    }
-    /* A list may be several lines: ours is the last of each (RFC 9110 sections 5.3 and 7.6.3). */
-    sg_out_fmt(out, "CDN-Loop: %s\r\nVia: 1.1 %s\r\n", node_id, node_id);
+    if (ask->path.len == 0 || ask->path.ptr[0] != '/')
+        return false;
+    sg_out_str(out, sg_str_from(ask->url->base));
+    sg_out_str(out, ask->path);
     sg_out_char(out, 0);
     return !out->full;
+}
+
+static struct sg_str host_of(const struct sgd_ask *ask)
+{
+    if (ask->pool->host_header != NULL)
+        return sg_str_from(ask->pool->host_header);
+    /* A shield finds the site by the viewer's host, as we did. */
+    if (ask->pool->shield && ask->viewer_host.len > 0)
+        return ask->viewer_host;
+    return sg_str_from(ask->url->host);
+}
+
+/* A signature covers all x-amz-* fields; none but ours may be there. */
+static bool is_signers(struct sg_str name)
+{
+    return sg_str_eq_nocase(name, SG_STR("authorization")) ||
+           (name.len >= 6 && strncasecmp(name.ptr, "x-amz-", 6) == 0);
+}
+
+static enum sgd_origin_error put_fields(const struct sgd_ask *ask, struct sg_out *out)
+{
+    struct sg_str rest = ask->fields, name, value;
+    enum sgd_origin_error error = SGD_ORIGIN_none;
+    while (rest.len > 0) {
+        if (!next_field(&rest, &name, &value))
+            return SGD_ORIGIN_internal;
+        if (sg_str_eq_nocase(name, SG_STR("cdn-loop")) &&
+            loop_has(value, sg_str_from(ask->node_id)))
+            error = SGD_ORIGIN_loop;
+        if (is_sent(name) && !(ask->pool->signs && is_signers(name)))
+            put_field(out, name, value);
+    }
+    return error;
+}
+
+static bool put_signature(const struct sgd_ask *ask, struct sg_str target, struct sg_out *out)
+{
+    struct sgd_sign_request req = {
+        .method = ask->method,
+        .target = target,
+        .host = host_of(ask),
+        .payload_hash = ask->has_body ? SGD_SIGN_UNSIGNED : SGD_SIGN_NO_BODY,
+        .wall_s = ask->wall_s,
+    };
+    return sgd_sign(&ask->pool->sign, &req, out);
+}
+
+enum sgd_origin_error sgd_ask_write(const struct sgd_ask *ask, struct sg_out *target,
+                                    struct sg_out *fields)
+{
+    struct sg_str host = host_of(ask);
+    if (!put_target(ask, target) || has_control(host))
+        return SGD_ORIGIN_internal;
+    put_field(fields, SG_STR("Host"), host);
+    enum sgd_origin_error error = put_fields(ask, fields);
+    if (error != SGD_ORIGIN_none)
+        return error;
+    /* A list may be several lines: ours is the last of each (RFC 9110 sections 5.3 and 7.6.3). */
+    sg_out_fmt(fields, "CDN-Loop: %s\r\nVia: 1.1 %s\r\n", ask->node_id, ask->node_id);
+    if (ask->pool->signs && !put_signature(ask, sg_str_from(target->ptr), fields))
+        return SGD_ORIGIN_internal;
+    sg_out_char(fields, 0);
+    return fields->full ? SGD_ORIGIN_internal : SGD_ORIGIN_none;
 }

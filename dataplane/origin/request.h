@@ -3,8 +3,7 @@
 #ifndef SGD_ORIGIN_REQUEST_H
 #define SGD_ORIGIN_REQUEST_H
 
-#include "base/out.h"
-#include "dataplane/http/message.h"
+#include "dataplane/origin/pool.h"
 
 #define SGD_ORIGIN_NODE_BYTES 128
 
@@ -15,10 +14,24 @@ void sgd_origin_node_id(const char *node_name, char out[SGD_ORIGIN_NODE_BYTES]);
 /* Whether a viewer's request has been through this node before: answer 508. */
 bool sgd_origin_loops(const struct sgd_field *fields, uint32_t count, const char *node_id);
 
-/* Writes `fields` ("name: value\r\n" lines) without framing and connection-specific ones, with
- * Host, and with ourselves added to CDN-Loop and Via. NUL-terminated. False: it does not fit, or a
- * line is malformed. *loops: we are in CDN-Loop already. */
-bool sgd_origin_request_fields(struct sg_str fields, struct sg_str host, const char *node_id,
-                               struct sg_out *out, bool *loops);
+/* What is asked of one URL of a pool. */
+struct sgd_ask {
+    const struct sgd_pool *pool;
+    const struct sgd_url *url;
+    const char *node_id;
+    struct sg_str method;
+    struct sg_str path;        /* and ?query, percent-encoded */
+    struct sg_str viewer_host; /* may be empty */
+    struct sg_str fields;      /* "name: value\r\n" lines */
+    bool has_body;
+    uint64_t wall_s;
+};
+
+/* Writes the target (base, path and query) and the fields: those of `ask` without framing and
+ * connection-specific ones, Host, ourselves in CDN-Loop and Via, and a signature where the origin
+ * wants one. Both are NUL-terminated. SGD_ORIGIN_loop: CDN-Loop names us already.
+ * SGD_ORIGIN_internal: it does not fit, or is malformed. */
+enum sgd_origin_error sgd_ask_write(const struct sgd_ask *ask, struct sg_out *target,
+                                    struct sg_out *fields);
 
 #endif

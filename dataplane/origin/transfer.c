@@ -3,8 +3,12 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "dataplane/http/date.h"
+#include "dataplane/http/fresh.h"
 #include "dataplane/origin/pools.h"
 #include "dataplane/origin/request.h"
+
+#include <stdio.h>
 
 #define STATE(name) SG_BIT(SGD_TRANSFER_##name)
 
@@ -60,23 +64,92 @@ static void transfer_free(struct sgd_transfer *transfer)
     sg_boot_free(transfer);
 }
 
+/* ---- connections ---- */
+
+static bool lane_take(struct sgd_transfer *transfer)
+{
+    struct sgd_lane *lane = transfer->lane;
+    SG_ASSERT(!transfer->has_slot);
+    if (lane->active >= lane->limit)
+        return false;
+    lane->active++;
+    transfer->has_slot = true;
+    return true;
+}
+
+static void lane_give(struct sgd_transfer *transfer)
+{
+    struct sgd_lane *lane = transfer->lane;
+    if (!transfer->has_slot)
+        return;
+    transfer->has_slot = false;
+    lane->active--;
+    if (!sg_list_empty(&lane->waiting) && sg_list_empty(&lane->ready))
+        sg_list_push_back(&transfer->fetcher->ready, &lane->ready);
+}
+
+static void lane_wait(struct sgd_transfer *transfer)
+{
+    transfer->lane->waiting_count++;
+    sg_list_push_back(&transfer->lane->waiting, &transfer->waiting);
+}
+
+static void lane_leave(struct sgd_transfer *transfer)
+{
+    if (sg_list_empty(&transfer->waiting))
+        return;
+    transfer->lane->waiting_count--;
+    sg_list_remove(&transfer->waiting);
+}
+
 /* ---- ends ---- */
 
 static void transfer_end(struct sgd_transfer *transfer, enum sgd_origin_error error)
 {
-    if (transfer->xfer != NULL)
-        sgd_curl_stop(SG_TAKE(transfer->xfer));
+    SG_ASSERT(transfer->xfer == NULL);
+    lane_leave(transfer);
+    lane_give(transfer);
     transfer->error = error;
     transfer_enter(transfer, SGD_TRANSFER_ENDED);
     transfer_say(transfer);
 }
 
-/* The attempt's connection has ended, or is ended here: what the pool should make of it. */
-static void attempt_over(struct sgd_transfer *transfer, enum sgd_outcome outcome)
+static enum sgd_outcome outcome_of(const struct sgd_transfer *transfer, enum sgd_origin_error error)
+{
+    bool answered = transfer->head.state == SGD_HEAD_WHOLE;
+    enum sgd_outcome said =
+        answered ? sgd_outcome_of_status(transfer->head.status) : SGD_OUTCOME_UNUSED;
+    switch ((int)error) {
+    case SGD_ORIGIN_none:
+        return said;
+    case SGD_ORIGIN_aborted: /* a worker need not read a 503 to its end */
+        return said == SGD_OUTCOME_GOOD ? SGD_OUTCOME_UNUSED : said;
+    case SGD_ORIGIN_body_too_large:
+    case SGD_ORIGIN_internal:
+    case SGD_ORIGIN_loop:
+        return SGD_OUTCOME_UNUSED; /* ours, not the origin's */
+    default:
+        return SGD_OUTCOME_FAILED;
+    }
+}
+
+/* The attempt has ended or is ended here: what the pool should make of it. */
+static void attempt_over(struct sgd_transfer *transfer, enum sgd_origin_error error,
+                         const char *text)
 {
     if (transfer->xfer != NULL)
         sgd_curl_stop(SG_TAKE(transfer->xfer));
-    sgd_pool_result(transfer->pool, transfer->url, outcome, transfer->fetcher->now_ns);
+    struct sgd_attempt attempt = {
+        .outcome = outcome_of(transfer, error),
+        .retry_after_s = transfer->retry_after_s,
+    };
+    char status[32];
+    snprintf(status, sizeof(status), "status %u", transfer->head.status);
+    if (attempt.outcome == SGD_OUTCOME_FAILED)
+        attempt.error = text;
+    else if (attempt.outcome == SGD_OUTCOME_BUSY || attempt.outcome == SGD_OUTCOME_BROKEN)
+        attempt.error = status;
+    sgd_pool_result(transfer->pool, transfer->url, &attempt, transfer->fetcher->now_ns);
 }
 
 static bool is_idempotent(struct sg_str method)
@@ -99,18 +172,34 @@ static bool may_retry(const struct sgd_transfer *transfer)
            (transfer->state == SGD_TRANSFER_ANSWER && is_idempotent(transfer->fetch->method));
 }
 
-static void attempt_start(struct sgd_transfer *transfer);
-
-static void attempt_failed(struct sgd_transfer *transfer, enum sgd_origin_error error)
+/* Another URL; or, when a connection was lost and there is no other, the same again. */
+static uint32_t pick_again(struct sgd_transfer *transfer, enum sgd_origin_error error)
 {
-    attempt_over(transfer, SGD_OUTCOME_FAILED);
-    if (!may_retry(transfer)) {
+    uint64_t now_ns = transfer->fetcher->now_ns;
+    uint32_t url = sgd_pool_pick(transfer->pool, transfer->tried, now_ns);
+    if (url == SGD_POOL_URL_NONE && error == SGD_ORIGIN_connection_terminated)
+        url = sgd_pool_pick(transfer->pool, 0, now_ns);
+    return url;
+}
+
+static void attempt_start(struct sgd_transfer *transfer, uint32_t url);
+
+static void attempt_failed(struct sgd_transfer *transfer, enum sgd_origin_error error,
+                           const char *text)
+{
+    uint32_t url = transfer->next_url;
+    sg_debug("origin %s: %s: %s: %s", transfer->pool->name,
+             transfer->pool->urls[transfer->url].text, sgd_origin_error_type(error), text);
+    attempt_over(transfer, error, text);
+    bool ours = error == SGD_ORIGIN_body_too_large || error == SGD_ORIGIN_internal;
+    if (url == SGD_POOL_URL_NONE && may_retry(transfer) && !ours)
+        url = pick_again(transfer, error);
+    if (url == SGD_POOL_URL_NONE) {
         transfer_end(transfer, error);
         return;
     }
-    transfer->error = error; /* told if nobody else can be asked */
     transfer_enter(transfer, SGD_TRANSFER_QUEUED);
-    attempt_start(transfer);
+    attempt_start(transfer, url);
 }
 
 /* ---- what libcurl tells ---- */
@@ -129,14 +218,22 @@ static bool is_bodyless(const struct sgd_transfer *transfer)
            transfer->head.status == 204;
 }
 
-static bool head_whole(struct sgd_transfer *transfer)
+static uint32_t retry_after_s(const struct sgd_head *head)
+{
+    struct sg_str value = sgd_lines_field(sg_out_view(&head->lines), SG_STR("retry-after"), NULL);
+    uint64_t seconds;
+    int64_t at_s, now_s = (int64_t)(sg_clock_wall_ns() / SG_NS_PER_SEC);
+    if (sg_str_to_u64(value, &seconds))
+        return (uint32_t)SG_MIN(seconds, (uint64_t)UINT32_MAX);
+    if (!sgd_http_date(value, &at_s) || at_s <= now_s)
+        return 0;
+    return (uint32_t)SG_MIN(at_s - now_s, (int64_t)UINT32_MAX);
+}
+
+static void fetch_head(struct sgd_transfer *transfer)
 {
     struct sgd_fetch *fetch = transfer->fetch;
     const struct sgd_head *head = &transfer->head;
-    if (head->length_known && !is_bodyless(transfer) && head->length > fetch->body_bytes_max) {
-        transfer->error = SGD_ORIGIN_body_too_large;
-        return false;
-    }
     struct sgd_url *url = &transfer->pool->urls[transfer->url];
     atomic_store_explicit(&url->h2, head->version == 20, memory_order_relaxed);
     fetch->status = head->status;
@@ -146,8 +243,32 @@ static bool head_whole(struct sgd_transfer *transfer)
     fetch->from_shield = transfer->pool->shield;
     fetch->head_mono_ns = sg_clock_mono_ns();
     fetch->head_wall_ns = sg_clock_wall_ns();
-    memset(fetch->upstream, 0, sizeof(fetch->upstream));
-    strncpy(fetch->upstream, url->host, sizeof(fetch->upstream) - 1);
+    snprintf(fetch->upstream, sizeof(fetch->upstream), "%s", url->host);
+}
+
+/* False: this answer is not for the worker; error or next_url says why. */
+static bool head_whole(struct sgd_transfer *transfer)
+{
+    const struct sgd_head *head = &transfer->head;
+    uint64_t now_ns = sg_clock_mono_ns();
+    enum sgd_outcome outcome = sgd_outcome_of_status(head->status);
+    if (outcome == SGD_OUTCOME_BUSY)
+        transfer->retry_after_s = retry_after_s(head);
+    if (outcome != SGD_OUTCOME_GOOD && may_retry(transfer)) {
+        transfer->next_url = sgd_pool_pick(transfer->pool, transfer->tried, now_ns);
+        transfer->error = SGD_ORIGIN_none;
+        if (transfer->next_url != SGD_POOL_URL_NONE)
+            return false;
+    }
+    if (outcome == SGD_OUTCOME_GOOD)
+        sgd_pool_answered(transfer->pool, transfer->url, now_ns - transfer->fetch->begin_mono_ns);
+    if (head->length_known && !is_bodyless(transfer) &&
+        head->length > transfer->fetch->body_bytes_max) {
+        transfer->error = SGD_ORIGIN_body_too_large;
+        return false;
+    }
+    fetch_head(transfer);
+    transfer->moved_ns = now_ns;
     transfer_enter(transfer, SGD_TRANSFER_BODY);
     transfer_say(transfer);
     return true;
@@ -156,7 +277,6 @@ static bool head_whole(struct sgd_transfer *transfer)
 static bool on_line(void *self, const char *line, size_t len)
 {
     struct sgd_transfer *transfer = self;
-    transfer->moved_ns = transfer->fetcher->now_ns;
     if (transfer->state == SGD_TRANSFER_BODY)
         return true; /* trailers */
     enum sgd_origin_error error = sgd_head_line(&transfer->head, line, len);
@@ -243,20 +363,26 @@ static void on_done(void *self, enum sgd_origin_error error, const char *text)
 {
     struct sgd_transfer *transfer = self;
     transfer->xfer = NULL;
-    if (error == SGD_ORIGIN_aborted) /* by one of ours, which said why */
+    if (error == SGD_ORIGIN_aborted) { /* by one of ours, which said why */
         error = transfer->error;
-    else if (error == SGD_ORIGIN_none && transfer->state != SGD_TRANSFER_BODY)
+        text = sgd_origin_error_type(error);
+    } else if (error == SGD_ORIGIN_head_too_large) {
+        text = "a field line is too long";
+    } else if (error == SGD_ORIGIN_none && transfer->state != SGD_TRANSFER_BODY) {
         error = SGD_ORIGIN_connection_terminated;
-    if (error != SGD_ORIGIN_none) {
-        sg_debug("origin %s: %s: %s", transfer->pool->name, sgd_origin_error_type(error), text);
-        attempt_failed(transfer, error);
+        text = "closed without an answer";
+    }
+    if (error != SGD_ORIGIN_none || transfer->next_url != SGD_POOL_URL_NONE) {
+        attempt_failed(transfer, error, text);
         return;
     }
-    attempt_over(transfer, SGD_OUTCOME_GOOD);
-    if (transfer->stash_len > 0)
-        transfer_enter(transfer, SGD_TRANSFER_DRAIN);
-    else
+    attempt_over(transfer, SGD_ORIGIN_none, NULL);
+    if (transfer->stash_len == 0) {
         transfer_end(transfer, SGD_ORIGIN_none);
+        return;
+    }
+    lane_give(transfer);
+    transfer_enter(transfer, SGD_TRANSFER_DRAIN);
 }
 
 static const struct sgd_curl_ops transfer_ops = {
@@ -269,52 +395,44 @@ static const struct sgd_curl_ops transfer_ops = {
 
 /* ---- attempts ---- */
 
-static struct sg_str host_of(const struct sgd_transfer *transfer, const struct sgd_url *url)
+static enum sgd_origin_error ask_write(const struct sgd_transfer *transfer, char *method,
+                                       size_t method_bytes)
 {
-    if (transfer->pool->host_header != NULL)
-        return sg_str_from(transfer->pool->host_header);
-    /* A shield finds the site by the viewer's host, as we did. */
-    if (transfer->pool->shield && transfer->fetch->host.len > 0)
-        return transfer->fetch->host;
-    return sg_str_from(url->host);
-}
-
-static bool copy_text(struct sg_str prefix, struct sg_str text, char *out, size_t bytes)
-{
-    struct sg_out o = sg_out_init(out, bytes);
-    sg_out_str(&o, prefix);
-    sg_out_str(&o, text);
-    sg_out_char(&o, 0);
-    return !o.full && memchr(text.ptr, 0, text.len) == NULL;
-}
-
-static bool is_target(struct sg_str path)
-{
-    for (size_t i = 0; i < path.len; i++)
-        if ((unsigned char)path.ptr[i] <= 0x20 || (unsigned char)path.ptr[i] >= 0x7f)
-            return false;
-    return path.len > 0 && path.ptr[0] == '/';
+    const struct sgd_fetch *fetch = transfer->fetch;
+    struct sg_out target = sg_out_init(transfer->fetcher->target, SGD_FETCHER_TARGET_BYTES);
+    struct sg_out fields = sg_out_init(transfer->fetcher->fields, SGD_FETCHER_FIELD_BYTES);
+    struct sg_out name = sg_out_init(method, method_bytes);
+    struct sgd_ask ask = {
+        .pool = transfer->pool,
+        .url = &transfer->pool->urls[transfer->url],
+        .node_id = transfer->pools->node,
+        .method = fetch->method,
+        .path = fetch->path,
+        .viewer_host = fetch->host,
+        .fields = fetch->fields,
+        .has_body = fetch->body_bytes != 0,
+        .wall_s = sg_clock_wall_ns() / SG_NS_PER_SEC,
+    };
+    sg_out_str(&name, fetch->method);
+    sg_out_char(&name, 0);
+    if (name.full)
+        return SGD_ORIGIN_internal;
+    return sgd_ask_write(&ask, &target, &fields);
 }
 
 static enum sgd_origin_error attempt_begin(struct sgd_transfer *transfer)
 {
     struct sgd_fetch *fetch = transfer->fetch;
-    struct sgd_url *url = &transfer->pool->urls[transfer->url];
-    char method[32], target[SGD_FETCH_TARGET_BYTES];
-    bool loops = false;
-    struct sg_out fields = sg_out_init(transfer->fetcher->fields, SGD_FETCHER_FIELD_BYTES);
-    if (!is_target(fetch->path) || !copy_text(SG_STR_NONE, fetch->method, method, sizeof(method)) ||
-        !copy_text(sg_str_from(url->base), fetch->path, target, sizeof(target)) ||
-        !sgd_origin_request_fields(fetch->fields, host_of(transfer, url), fetch->pools->node,
-                                   &fields, &loops))
-        return SGD_ORIGIN_internal;
-    if (loops)
-        return SGD_ORIGIN_loop;
+    const struct sgd_url *url = &transfer->pool->urls[transfer->url];
+    char method[32];
+    enum sgd_origin_error error = ask_write(transfer, method, sizeof(method));
+    if (error != SGD_ORIGIN_none)
+        return error;
     struct sgd_curl_request req = {
         .url = url->authority,
-        .target = target,
+        .target = transfer->fetcher->target,
         .method = method,
-        .fields = fields.ptr,
+        .fields = transfer->fetcher->fields,
         .has_body = fetch->body_bytes != 0,
         .body_bytes = fetch->body_bytes,
         .fresh = !is_idempotent(fetch->method) || fetch->body_bytes != 0,
@@ -322,30 +440,52 @@ static enum sgd_origin_error attempt_begin(struct sgd_transfer *transfer)
         .connect_timeout_ms = transfer->pool->connect_timeout_ms,
         .tls = &transfer->pool->tls,
     };
-    sgd_head_begin(&transfer->head, fetch->head, sizeof(fetch->head));
-    fetch->begin_mono_ns = sg_clock_mono_ns();
-    fetch->begin_wall_ns = sg_clock_wall_ns();
-    transfer_enter(transfer, SGD_TRANSFER_CONNECT);
     enum sg_err err =
         sgd_curl_start(transfer->fetcher->curl, &req, &transfer_ops, transfer, &transfer->xfer);
     return err == SG_OK ? SGD_ORIGIN_none : SGD_ORIGIN_internal;
 }
 
-static void attempt_start(struct sgd_transfer *transfer)
+static void attempt_start(struct sgd_transfer *transfer, uint32_t url)
 {
-    uint32_t url = sgd_pool_pick(transfer->pool, transfer->tried, transfer->fetcher->now_ns);
+    SG_ASSERT(transfer->has_slot);
     if (url == SGD_POOL_URL_NONE) {
-        transfer_end(transfer,
-                     transfer->error != SGD_ORIGIN_none ? transfer->error : SGD_ORIGIN_unavailable);
+        transfer_end(transfer, SGD_ORIGIN_unavailable);
         return;
     }
     transfer->url = url;
+    transfer->next_url = SGD_POOL_URL_NONE;
     transfer->tried |= SG_BIT(url);
     transfer->attempts++;
+    transfer->retry_after_s = 0;
+    transfer->error = SGD_ORIGIN_none;
+    transfer->fetch->begin_mono_ns = sg_clock_mono_ns();
+    transfer->fetch->begin_wall_ns = sg_clock_wall_ns();
+    sgd_head_begin(&transfer->head, transfer->fetch->head, sizeof(transfer->fetch->head));
+    transfer_enter(transfer, SGD_TRANSFER_CONNECT);
     enum sgd_origin_error error = attempt_begin(transfer);
-    if (error != SGD_ORIGIN_none) {
-        attempt_over(transfer, SGD_OUTCOME_UNUSED);
-        transfer_end(transfer, error);
+    if (error == SGD_ORIGIN_none)
+        return;
+    attempt_over(transfer, error, NULL);
+    transfer_end(transfer, error);
+}
+
+static void first_attempt(struct sgd_transfer *transfer)
+{
+    attempt_start(transfer, sgd_pool_pick(transfer->pool, 0, transfer->fetcher->now_ns));
+}
+
+void sgd_lanes_turn(struct sgd_fetcher *fetcher)
+{
+    struct sg_list *node;
+    while ((node = sg_list_pop_front(&fetcher->ready)) != NULL) {
+        struct sgd_lane *lane = sg_list_entry(node, struct sgd_lane, ready);
+        while (lane->active < lane->limit && !sg_list_empty(&lane->waiting)) {
+            struct sgd_transfer *transfer =
+                sg_list_entry(lane->waiting.next, struct sgd_transfer, waiting);
+            lane_leave(transfer);
+            if (lane_take(transfer))
+                first_attempt(transfer);
+        }
     }
 }
 
@@ -373,13 +513,22 @@ void sgd_transfer_start(struct sgd_fetcher *fetcher, struct sgd_fetch *fetch)
     transfer->worker = fetch->worker;
     transfer->pools = fetch->pools;
     transfer->pool = &fetch->pools->pools[fetch->origin];
+    transfer->lane = sgd_pools_lane(fetch->pools, fetch->origin, fetch->worker);
+    transfer->next_url = SGD_POOL_URL_NONE;
+    transfer->moved_ns = fetcher->now_ns;
     sg_list_init(&transfer->all);
     sg_list_init(&transfer->untold);
+    sg_list_init(&transfer->waiting);
     sg_list_push_back(&fetcher->transfers, &transfer->all);
     transfer->next = *bucket;
     *bucket = transfer;
     fetch_clear(fetch);
-    attempt_start(transfer);
+    if (lane_take(transfer))
+        first_attempt(transfer);
+    else if (transfer->lane->waiting_count < SGD_POOL_QUEUE_MAX)
+        lane_wait(transfer);
+    else
+        transfer_end(transfer, SGD_ORIGIN_limit);
 }
 
 /* ---- what the worker tells ---- */
@@ -395,6 +544,14 @@ static void drain_stash(struct sgd_transfer *transfer)
         transfer_end(transfer, SGD_ORIGIN_none);
 }
 
+static void resumed(struct sgd_transfer *transfer, enum sgd_origin_error error)
+{
+    if (error == SGD_ORIGIN_aborted)
+        error = transfer->error;
+    if (error != SGD_ORIGIN_none)
+        attempt_failed(transfer, error, sgd_origin_error_type(error));
+}
+
 void sgd_transfer_window(struct sgd_transfer *transfer, uint8_t *memory, uint32_t bytes)
 {
     SG_ASSERT(transfer->windows_count < SGD_FETCH_WINDOWS);
@@ -403,11 +560,11 @@ void sgd_transfer_window(struct sgd_transfer *transfer, uint8_t *memory, uint32_
     if (transfer->state == SGD_TRANSFER_ENDED)
         return;
     drain_stash(transfer);
-    if (transfer->body_held && !windows_full(transfer) && transfer->xfer != NULL) {
-        transfer->body_held = false;
-        transfer->moved_ns = transfer->fetcher->now_ns; /* the wait was ours */
-        sgd_curl_resume_body(transfer->xfer);
-    }
+    if (!transfer->body_held || transfer->xfer == NULL || windows_full(transfer))
+        return;
+    transfer->body_held = false;
+    transfer->moved_ns = transfer->fetcher->now_ns; /* the wait was ours */
+    resumed(transfer, sgd_curl_resume_body(transfer->xfer));
 }
 
 void sgd_transfer_body(struct sgd_transfer *transfer, const uint8_t *bytes, uint32_t len, bool last)
@@ -418,49 +575,62 @@ void sgd_transfer_body(struct sgd_transfer *transfer, const uint8_t *bytes, uint
         transfer->spans[at] = (struct sgd_span){bytes, len, 0};
     }
     transfer->spans_last |= last;
-    if (transfer->xfer != NULL) {
-        transfer->moved_ns = transfer->fetcher->now_ns;
-        sgd_curl_resume_upload(transfer->xfer);
-    }
+    if (transfer->xfer == NULL)
+        return;
+    transfer->moved_ns = transfer->fetcher->now_ns;
+    resumed(transfer, sgd_curl_resume_upload(transfer->xfer));
 }
 
 void sgd_transfer_abort(struct sgd_transfer *transfer)
 {
     if (transfer->state == SGD_TRANSFER_ENDED)
         return;
+    SG_ASSERT(transfer->next_url == SGD_POOL_URL_NONE); /* a pick lasts within one turn */
     if (transfer->xfer != NULL)
-        attempt_over(transfer, SGD_OUTCOME_UNUSED);
+        attempt_over(transfer, SGD_ORIGIN_aborted, NULL);
     transfer_end(transfer, SGD_ORIGIN_aborted);
 }
 
-/* Who is waited for, and for how long already. SGD_ORIGIN_none: nobody, or it is us. */
-static enum sgd_origin_error waited_too_long(const struct sgd_transfer *transfer)
+static bool is_uploading(const struct sgd_transfer *transfer)
+{
+    return transfer->fetch->body_bytes != 0 &&
+           !(transfer->spans_last && transfer->spans_count == 0);
+}
+
+/* How long what is waited for may take, and what it is if it takes longer. NO_LIMIT: nothing is
+ * waited for, or it is our own side. Connecting is libcurl's to watch. */
+#define NO_LIMIT UINT32_MAX
+static uint32_t patience_ms(const struct sgd_transfer *transfer, enum sgd_origin_error *error)
 {
     const struct sgd_pool *pool = transfer->pool;
-    uint64_t waited_ms = (transfer->fetcher->now_ns - transfer->moved_ns) / SG_NS_PER_MS;
-    bool uploading =
-        transfer->fetch->body_bytes != 0 && !(transfer->spans_last && transfer->spans_count == 0);
-    if (transfer->state != SGD_TRANSFER_ANSWER && transfer->state != SGD_TRANSFER_BODY)
-        return SGD_ORIGIN_none;
-    if (uploading && transfer->spans_count == 0)
-        return SGD_ORIGIN_none;
-    if (uploading)
-        return waited_ms > pool->idle_timeout_ms ? SGD_ORIGIN_write_timeout : SGD_ORIGIN_none;
-    if (transfer->state == SGD_TRANSFER_ANSWER)
-        return waited_ms > pool->first_byte_timeout_ms ? SGD_ORIGIN_first_byte_timeout
-                                                       : SGD_ORIGIN_none;
+    bool answering = transfer->state == SGD_TRANSFER_ANSWER;
+    if (!sg_list_empty(&transfer->waiting)) {
+        *error = SGD_ORIGIN_limit;
+        return pool->connect_timeout_ms;
+    }
+    if (!answering && transfer->state != SGD_TRANSFER_BODY)
+        return NO_LIMIT;
+    if (is_uploading(transfer)) {
+        *error = SGD_ORIGIN_write_timeout;
+        return transfer->spans_count > 0 ? pool->idle_timeout_ms : NO_LIMIT;
+    }
+    *error = answering ? SGD_ORIGIN_first_byte_timeout : SGD_ORIGIN_read_timeout;
     if (transfer->body_held)
-        return SGD_ORIGIN_none;
-    return waited_ms > pool->idle_timeout_ms ? SGD_ORIGIN_read_timeout : SGD_ORIGIN_none;
+        return NO_LIMIT;
+    return answering ? pool->first_byte_timeout_ms : pool->idle_timeout_ms;
 }
 
 void sgd_transfer_tick(struct sgd_transfer *transfer)
 {
-    if (transfer->moved_ns >= transfer->fetcher->now_ns)
+    enum sgd_origin_error error = SGD_ORIGIN_none;
+    uint32_t limit_ms = patience_ms(transfer, &error);
+    uint64_t now_ns = transfer->fetcher->now_ns;
+    if (limit_ms == NO_LIMIT || now_ns < transfer->moved_ns + limit_ms * SG_NS_PER_MS)
         return;
-    enum sgd_origin_error error = waited_too_long(transfer);
-    if (error != SGD_ORIGIN_none)
-        attempt_failed(transfer, error);
+    if (error == SGD_ORIGIN_limit)
+        transfer_end(transfer, error);
+    else
+        attempt_failed(transfer, error, sgd_origin_error_type(error));
 }
 
 /* ---- what the worker is told ---- */
@@ -506,8 +676,7 @@ static bool tell_done(struct sgd_transfer *transfer)
 
 bool sgd_transfer_tell(struct sgd_transfer *transfer)
 {
-    bool has_head = transfer->head.state == SGD_HEAD_WHOLE && transfer->fetch->status != 0;
-    if (has_head && !transfer->head_told) {
+    if (transfer->fetch->status != 0 && !transfer->head_told) {
         if (!tell(transfer, (struct sg_msg){.type = SGD_FETCH_HEAD}))
             return false;
         transfer->head_told = true;

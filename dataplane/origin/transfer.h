@@ -7,8 +7,6 @@
 #include "dataplane/origin/head.h"
 #include "dataplane/origin/pool.h"
 
-#define SGD_FETCH_TARGET_BYTES 16384
-
 enum sgd_transfer_state {
     SGD_TRANSFER_QUEUED, /* for a connection */
     SGD_TRANSFER_CONNECT,
@@ -31,21 +29,27 @@ struct sgd_span {
 
 struct sgd_transfer {
     struct sg_list all, untold;
+    struct sg_list waiting;    /* in its lane */
     struct sgd_transfer *next; /* in its bucket */
     struct sgd_fetcher *fetcher;
     struct sgd_fetch *fetch;
     uint16_t worker;
     struct sgd_pools *pools; /* one reference */
     struct sgd_pool *pool;
+    struct sgd_lane *lane;
     struct sgd_curl_xfer *xfer; /* NULL: none is under way */
     enum sgd_transfer_state state;
     enum sgd_origin_error error;
-    uint32_t url, tried;
+    uint32_t url;      /* of this attempt */
+    uint32_t next_url; /* picked already: this answer is refused in favour of its */
+    uint32_t tried;    /* a bit each */
     uint32_t attempts;
+    uint32_t retry_after_s; /* as this attempt's answer asked */
+    bool has_slot;          /* one of the lane's */
+    bool head_told;
+    bool body_held; /* libcurl waits for a window */
     struct sgd_head head;
-    bool try_next;             /* this answer is refused in favour of another URL's */
-    bool head_told, body_held; /* body_held: libcurl waits for a window */
-    uint64_t moved_ns;         /* when a byte last went either way, or we last held it up */
+    uint64_t moved_ns; /* when a byte last went either way, or we last held it up */
     struct sgd_window windows[SGD_FETCH_WINDOWS];
     uint32_t windows_first, windows_count;
     uint32_t stash_at, stash_len;
@@ -67,6 +71,8 @@ void sgd_transfer_body(struct sgd_transfer *transfer, const uint8_t *bytes, uint
 void sgd_transfer_abort(struct sgd_transfer *transfer);
 /* Ends it if a time limit has passed. */
 void sgd_transfer_tick(struct sgd_transfer *transfer);
+/* Starts what waits for a connection and can have one now. */
+void sgd_lanes_turn(struct sgd_fetcher *fetcher);
 /* Tells the worker what it was not told yet. False: its ring is full. True after DONE: it is
  * freed. */
 bool sgd_transfer_tell(struct sgd_transfer *transfer);

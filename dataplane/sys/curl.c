@@ -5,8 +5,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netdb.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -15,8 +18,14 @@
 #define IDLE_CONN_S     55L     /* below the 60 to 75 s after which common servers close */
 #define CONNECTIONS_MAX 512L    /* kept open, idle ones included, a loop */
 #define SPARE_MAX       64      /* easy handles kept for the next transfer */
+#define SOCKETS_MAX     4096    /* open at once, a loop */
 
 _Static_assert(SGD_CURL_PIECE_BYTES == CURL_MAX_WRITE_SIZE, "what libcurl hands over at most");
+
+struct curl_socket {
+    int fd;
+    int local_port; /* 0: not looked up yet */
+};
 
 struct sgd_curl {
     CURLM *multi;
@@ -28,6 +37,8 @@ struct sgd_curl {
     struct epoll_event events[EVENTS_MAX];
     CURL *spare[SPARE_MAX];
     uint32_t spare_count;
+    uint32_t sockets_count;
+    struct curl_socket sockets[SOCKETS_MAX];
 };
 
 struct sgd_curl_xfer {
@@ -36,6 +47,7 @@ struct sgd_curl_xfer {
     struct curl_slist *fields;
     const struct sgd_curl_ops *ops;
     void *self;
+    bool expect_h2;
     bool body_paused, upload_paused;
     char text[CURL_ERROR_SIZE];
 };
@@ -238,6 +250,62 @@ static enum sgd_origin_error origin_error(struct sgd_curl_xfer *xfer, CURLcode c
     }
 }
 
+/* ---- sockets ---- */
+
+static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *addr)
+{
+    struct sgd_curl *curl = user;
+    (void)purpose;
+    if (curl->sockets_count == SOCKETS_MAX)
+        return CURL_SOCKET_BAD;
+    int fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    curl->sockets[curl->sockets_count++] = (struct curl_socket){fd, 0};
+    return fd;
+}
+
+static int on_close_socket(void *user, curl_socket_t fd)
+{
+    struct sgd_curl *curl = user;
+    for (uint32_t i = 0; i < curl->sockets_count; i++)
+        if (curl->sockets[i].fd == fd)
+            curl->sockets[i] = curl->sockets[--curl->sockets_count];
+    return close(fd);
+}
+
+static bool socket_is(struct curl_socket *s, int local_port, const char *remote_ip, int remote_port)
+{
+    struct sockaddr_storage addr;
+    socklen_t len = sizeof(addr);
+    char host[INET6_ADDRSTRLEN], port[8];
+    if (s->local_port == 0 && getsockname(s->fd, (struct sockaddr *)&addr, &len) == 0)
+        s->local_port = ntohs(((struct sockaddr_in *)&addr)->sin_port); /* as in sockaddr_in6 */
+    len = sizeof(addr);
+    return s->local_port == local_port && getpeername(s->fd, (struct sockaddr *)&addr, &len) == 0 &&
+           getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port, sizeof(port),
+                       NI_NUMERICHOST | NI_NUMERICSERV) == 0 &&
+           strcmp(host, remote_ip) == 0 && atoi(port) == remote_port;
+}
+
+/* Whoever answered more than it announced has the rest waiting here, to be taken for the answer to
+ * what we ask next. libcurl 7.88 looks only whether the connection was closed. So it is closed
+ * now, and the send that then fails makes libcurl take another one. */
+static void refuse_leftovers(struct sgd_curl *curl, int local_port, const char *remote_ip,
+                             int remote_port)
+{
+    char rest[4096];
+    for (uint32_t i = 0; i < curl->sockets_count; i++) {
+        struct curl_socket *s = &curl->sockets[i];
+        if (!socket_is(s, local_port, remote_ip, remote_port) ||
+            recv(s->fd, rest, sizeof(rest), MSG_PEEK | MSG_DONTWAIT) <= 0)
+            continue;
+        for (int n = 0; n < 64 && recv(s->fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; n++)
+            ;
+        shutdown(s->fd, SHUT_RDWR);
+    }
+}
+
 /* ---- transfers ---- */
 
 static void xfer_free(struct sgd_curl_xfer *xfer)
@@ -293,10 +361,11 @@ void sgd_curl_turn(struct sgd_curl *curl)
 static int on_sending(void *self, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
     struct sgd_curl_xfer *xfer = self;
-    (void)remote_ip;
+    long connects = 0;
     (void)local_ip;
-    (void)remote_port;
-    (void)local_port;
+    curl_easy_getinfo(xfer->easy, CURLINFO_NUM_CONNECTS, &connects);
+    if (connects == 0 && !xfer->expect_h2) /* HTTP/2 says what each frame belongs to */
+        refuse_leftovers(xfer->curl, local_port, remote_ip, remote_port);
     xfer->ops->sending(xfer->self);
     return CURL_PREREQFUNC_OK;
 }
@@ -410,6 +479,10 @@ static void set_callbacks(struct sgd_curl_xfer *xfer)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, xfer);
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
     curl_easy_setopt(easy, CURLOPT_READDATA, xfer);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, xfer->curl);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, xfer->curl); /* outlives all sockets */
 }
 
 static bool set_request(struct sgd_curl_xfer *xfer, const struct sgd_curl_request *req)
@@ -442,6 +515,7 @@ enum sg_err sgd_curl_start(struct sgd_curl *curl, const struct sgd_curl_request 
     xfer->curl = curl;
     xfer->ops = ops;
     xfer->self = self;
+    xfer->expect_h2 = req->expect_h2;
     xfer->easy = curl->spare_count > 0 ? curl->spare[--curl->spare_count] : curl_easy_init();
     if (xfer->easy == NULL) {
         sg_boot_free(xfer);
@@ -465,26 +539,27 @@ void sgd_curl_stop(struct sgd_curl_xfer *xfer)
     xfer_free(xfer);
 }
 
-static void xfer_resume(struct sgd_curl_xfer *xfer)
+static enum sgd_origin_error xfer_resume(struct sgd_curl_xfer *xfer)
 {
-    curl_easy_pause(xfer->easy, (xfer->body_paused ? CURLPAUSE_RECV : 0) |
-                                    (xfer->upload_paused ? CURLPAUSE_SEND : 0));
+    int held =
+        (xfer->body_paused ? CURLPAUSE_RECV : 0) | (xfer->upload_paused ? CURLPAUSE_SEND : 0);
+    return origin_error(xfer, curl_easy_pause(xfer->easy, held));
 }
 
-void sgd_curl_resume_body(struct sgd_curl_xfer *xfer)
+enum sgd_origin_error sgd_curl_resume_body(struct sgd_curl_xfer *xfer)
 {
     if (!xfer->body_paused)
-        return;
+        return SGD_ORIGIN_none;
     xfer->body_paused = false; /* before the call: body() may pause it again in there */
-    xfer_resume(xfer);
+    return xfer_resume(xfer);
 }
 
-void sgd_curl_resume_upload(struct sgd_curl_xfer *xfer)
+enum sgd_origin_error sgd_curl_resume_upload(struct sgd_curl_xfer *xfer)
 {
     if (!xfer->upload_paused)
-        return;
+        return SGD_ORIGIN_none;
     xfer->upload_paused = false;
-    xfer_resume(xfer);
+    return xfer_resume(xfer);
 }
 
 bool sgd_curl_is_h2(const struct sgd_curl_xfer *xfer)

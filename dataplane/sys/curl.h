@@ -71,9 +71,10 @@ SG_MUST_USE enum sg_err sgd_curl_start(struct sgd_curl *curl, const struct sgd_c
                                        struct sgd_curl_xfer **out);
 /* Ends it at once; done() does not follow. Not from inside an op. */
 void sgd_curl_stop(struct sgd_curl_xfer *xfer);
-/* After LATER or PAUSE. May call body() before it returns. Not from inside an op. */
-void sgd_curl_resume_body(struct sgd_curl_xfer *xfer);
-void sgd_curl_resume_upload(struct sgd_curl_xfer *xfer);
+/* After LATER or PAUSE. May call body() before it returns. Not from inside an op. Anything but
+ * SGD_ORIGIN_none: it cannot go on; stop it. SGD_ORIGIN_aborted: as in done(). */
+SG_MUST_USE enum sgd_origin_error sgd_curl_resume_body(struct sgd_curl_xfer *xfer);
+SG_MUST_USE enum sgd_origin_error sgd_curl_resume_upload(struct sgd_curl_xfer *xfer);
 /* The final response came by HTTP/2. */
 bool sgd_curl_is_h2(const struct sgd_curl_xfer *xfer);
 
