@@ -218,19 +218,20 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
     return 1;
 }
 
-static bool loaded;
+static OSSL_PROVIDER *others, *ours; /* loaded for as long as the process lives */
 
 /* The default one by name too: it comes by itself only where no other is loaded. */
 static void load(void)
 {
-    loaded = OSSL_PROVIDER_add_builtin(NULL, "streamgate", provider_init) == 1 &&
-             OSSL_PROVIDER_load(NULL, "default") != NULL &&
-             OSSL_PROVIDER_load(NULL, "streamgate") != NULL;
+    if (OSSL_PROVIDER_add_builtin(NULL, "streamgate", provider_init) != 1)
+        return;
+    others = OSSL_PROVIDER_load(NULL, "default");
+    ours = OSSL_PROVIDER_load(NULL, "streamgate");
 }
 
 enum sg_err sgd_okdf_load(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, load);
-    return loaded ? SG_OK : SG_ETLS;
+    return others != NULL && ours != NULL ? SG_OK : SG_ETLS;
 }
