@@ -4,13 +4,10 @@
 
 enum major { UINT, NINT, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE };
 
-/* The argument of a head (RFC 8949 section 3), in its shortest form only. */
+/* The argument of a head that follows it in 1, 2, 4 or 8 bytes (RFC 8949 section 3), in its
+ * shortest form only. */
 static bool argument_read(struct sg_cbor *cbor, uint8_t info, uint64_t *out)
 {
-    if (info < 24) {
-        *out = info;
-        return true;
-    }
     if (info > 27) /* 28 to 30 are nobody's, 31 is an indefinite length */
         return false;
     size_t width = (size_t)1 << (info - 24);
@@ -36,26 +33,24 @@ static bool simple_type(uint8_t info, enum sg_cbor_type *type)
 
 bool sg_cbor_next(struct sg_cbor *cbor, struct sg_cbor_item *out)
 {
-    struct sg_cbor_item item = {0};
     if (cbor->at == cbor->end)
         return false;
-    uint8_t head = *cbor->at++;
+    uint8_t head = *cbor->at++, info = head & 31;
+    out->type = (enum sg_cbor_type)(head >> 5); /* the two enums agree up to here */
+    out->value = info;
+    out->bytes = SG_STR_NONE;
     if (head >> 5 == SIMPLE) {
-        if (!simple_type(head & 31, &item.type))
-            return false;
-        *out = item;
-        return true;
+        out->value = 0;
+        return simple_type(info, &out->type);
     }
-    item.type = (enum sg_cbor_type)(head >> 5); /* the two enums agree up to here */
-    if (!argument_read(cbor, head & 31, &item.value))
+    if (info >= 24 && !argument_read(cbor, info, &out->value))
         return false;
-    if (item.type == SG_CBOR_BYTES || item.type == SG_CBOR_TEXT) {
-        if (item.value > (uint64_t)(cbor->end - cbor->at))
+    if (out->type == SG_CBOR_BYTES || out->type == SG_CBOR_TEXT) {
+        if (out->value > (uint64_t)(cbor->end - cbor->at))
             return false;
-        item.bytes = (struct sg_str){(const char *)cbor->at, item.value};
-        cbor->at += item.value;
+        out->bytes = (struct sg_str){(const char *)cbor->at, out->value};
+        cbor->at += out->value;
     }
-    *out = item;
     return true;
 }
 

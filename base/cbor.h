@@ -46,7 +46,7 @@ static inline struct sg_cbor sg_cbor_init(struct sg_str bytes)
 bool sg_cbor_check(struct sg_str bytes);
 
 /* The next item's head; of a container, its items follow. False at the end and where bytes are not
- * as above (duplicates and depth apart); never reads past the end. */
+ * as above (duplicates and depth apart), *out then being of no use; never reads past the end. */
 bool sg_cbor_next(struct sg_cbor *cbor, struct sg_cbor_item *out);
 /* Over one whole item, whatever is in it. */
 bool sg_cbor_skip(struct sg_cbor *cbor);

@@ -272,7 +272,8 @@ static const struct sg_conf_key sg_conf_tenant_keys[] = {
     ENUM(sg_conf_tenant, on_stale, stale_choices, "refuse",
          "Past that: refuse all, shorten what tokens are good for, or serve as before."),
     UINT(sg_conf_tenant, token_lifetime_s, 1, 7 * DAY_S, "3600", "Of tokens that this node mints."),
-    UINT(sg_conf_tenant, clock_skew_s, 0, 3600, "60", "Allowed on exp, nbf and iat."),
+    UINT(sg_conf_tenant, clock_skew_s, 0, 3600, "60",
+         "How far a minter's clock may be ahead, for nbf and iat; exp is exact."),
 };
 GROUP(sg_conf_tenant, "A customer: its keys, its share, its rules for old knowledge.");
 

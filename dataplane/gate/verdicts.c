@@ -2,17 +2,26 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/pool.h"
 #include "base/siphash.h"
 #include "base/sys/crypto.h"
 
 #define WAYS       4
 #define TAIL_CHARS 43 /* the MAC is at the end: what makes one token another */
 
+/* A cache line a set: a look-up that finds nothing touches no more. */
+struct set {
+    uint64_t hash[WAYS];
+    struct sgd_verdict *entry[WAYS]; /* NULL: never used */
+};
+_Static_assert(sizeof(struct set) == SG_CACHELINE, "a set is a cache line");
+
 struct sgd_verdicts {
     uint8_t key[16];
     uint32_t sets_mask;
     uint32_t turn; /* which way of a full set goes next */
-    struct sgd_verdict *entries;
+    struct set *sets;
+    struct sg_pool entries;
 };
 
 enum sg_err sgd_verdicts_open(uint32_t entries, struct sgd_verdicts **out)
@@ -25,14 +34,17 @@ enum sg_err sgd_verdicts_open(uint32_t entries, struct sgd_verdicts **out)
     struct sgd_verdicts *verdicts = sg_boot_alloc(sizeof(*verdicts));
     if (verdicts == NULL)
         return SG_ENOMEM;
-    enum sg_err err = SG_ENOMEM;
-    verdicts->entries = sg_boot_alloc_array(count, sizeof(*verdicts->entries));
-    if (verdicts->entries == NULL)
+    enum sg_err err = sg_pool_init(&verdicts->entries, count, sizeof(struct sgd_verdict));
+    if (err != SG_OK)
         goto out;
     verdicts->sets_mask = count / WAYS - 1;
+    verdicts->sets = sg_boot_alloc_array(count / WAYS, sizeof(*verdicts->sets));
+    if (verdicts->sets == NULL) {
+        err = SG_ENOMEM;
+        goto out;
+    }
     sg_random(verdicts->key, sizeof(verdicts->key));
     *out = SG_TAKE(verdicts);
-    err = SG_OK;
 out:
     sgd_verdicts_close(verdicts);
     return err;
@@ -42,7 +54,8 @@ void sgd_verdicts_close(struct sgd_verdicts *verdicts)
 {
     if (verdicts == NULL)
         return;
-    sg_boot_free(verdicts->entries);
+    sg_pool_fini(&verdicts->entries);
+    sg_boot_free(verdicts->sets);
     sg_boot_free(verdicts);
 }
 
@@ -50,11 +63,6 @@ static uint64_t text_hash(const struct sgd_verdicts *verdicts, struct sg_str tex
 {
     size_t tail = SG_MIN(text.len, (size_t)TAIL_CHARS);
     return sg_siphash64(verdicts->key, text.ptr + text.len - tail, tail);
-}
-
-static struct sgd_verdict *set_of(struct sgd_verdicts *verdicts, uint64_t hash)
-{
-    return &verdicts->entries[(size_t)(hash & verdicts->sets_mask) * WAYS];
 }
 
 struct sgd_verdict *sgd_verdicts_find(struct sgd_verdicts *verdicts, uint64_t gate,
@@ -65,21 +73,28 @@ struct sgd_verdict *sgd_verdicts_find(struct sgd_verdicts *verdicts, uint64_t ga
     if (text.len == 0 || text.len > SGD_VERDICT_TEXT_MAX)
         return NULL;
     uint64_t hash = text_hash(verdicts, text);
-    struct sgd_verdict *set = set_of(verdicts, hash);
-    for (int i = 0; i < WAYS; i++)
-        if (set[i].hash == hash && set[i].gate == gate && set[i].text_len == text.len &&
-            memcmp(set[i].text, text.ptr, text.len) == 0)
-            return &set[i];
+    struct set *set = &verdicts->sets[hash & verdicts->sets_mask];
+    for (int i = 0; i < WAYS; i++) {
+        struct sgd_verdict *entry = set->entry[i];
+        if (set->hash[i] == hash && entry != NULL && entry->gate == gate &&
+            entry->text_len == text.len && memcmp(entry->text, text.ptr, text.len) == 0)
+            return entry;
+    }
     return NULL;
 }
 
-/* An empty way, else one in turn. */
-static struct sgd_verdict *victim_of(struct sgd_verdicts *verdicts, struct sgd_verdict *set)
+/* A way never used or no longer findable, else one in turn. As many entries as ways: one is there.
+ */
+static int way_for(struct sgd_verdicts *verdicts, struct set *set)
 {
+    int way = (int)(verdicts->turn++ % WAYS);
     for (int i = 0; i < WAYS; i++)
-        if (set[i].gate == 0)
-            return &set[i];
-    return &set[verdicts->turn++ % WAYS];
+        if (set->entry[i] == NULL || set->entry[i]->gate == 0)
+            way = i;
+    if (set->entry[way] == NULL)
+        set->entry[way] = sg_pool_take(&verdicts->entries);
+    SG_ASSERT(set->entry[way] != NULL);
+    return way;
 }
 
 struct sgd_verdict *sgd_verdicts_place(struct sgd_verdicts *verdicts, struct sg_str text,
@@ -89,9 +104,11 @@ struct sgd_verdict *sgd_verdicts_place(struct sgd_verdicts *verdicts, struct sg_
     if (text.len == 0 || text.len > SGD_VERDICT_TEXT_MAX || payload.len > SGD_VERDICT_PAYLOAD_MAX)
         return NULL;
     uint64_t hash = text_hash(verdicts, text);
-    struct sgd_verdict *entry = victim_of(verdicts, set_of(verdicts, hash));
+    struct set *set = &verdicts->sets[hash & verdicts->sets_mask];
+    int way = way_for(verdicts, set);
+    struct sgd_verdict *entry = set->entry[way];
+    set->hash[way] = hash;
     entry->gate = 0;
-    entry->hash = hash;
     entry->state_version = 0;
     entry->text_len = (uint16_t)text.len;
     memcpy(entry->text, text.ptr, text.len);

@@ -11,8 +11,7 @@
 #define SGD_VERDICT_PAYLOAD_MAX 576
 
 struct sgd_verdict {
-    uint64_t gate; /* serial of the gate whose key it was; 0: empty */
-    uint64_t hash;
+    uint64_t gate;          /* serial of the gate whose key it was; 0: not findable */
     uint64_t state_version; /* the state's version that found nothing against it; 0: none yet */
     uint32_t tenant, epoch;
     uint32_t epoch_min; /* in that version of the state */
@@ -23,7 +22,7 @@ struct sgd_verdict {
 };
 
 struct sgd_verdicts;
-/* `entries` is rounded up to a power of two, 16 at least. */
+/* `entries` is rounded up to a power of two, 16 at least. Memory is touched as entries are used. */
 SG_MUST_USE enum sg_err sgd_verdicts_open(uint32_t entries, struct sgd_verdicts **out);
 void sgd_verdicts_close(struct sgd_verdicts *verdicts);
 /* NULL: not there. */
