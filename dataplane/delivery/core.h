@@ -18,6 +18,7 @@ struct sgd_delivery {
     struct sg_list waiting[SGD_WAIT_BUCKETS];      /* exchanges, by the body they wait for */
     struct sg_list outbox;                         /* wants that mail had no room for */
     struct sg_list stuck;                          /* fills that go on next turn */
+    struct sg_list alive;                          /* every fill */
     struct sg_list patient; /* exchanges that wait for a want, oldest first */
     uint64_t request_serial;
     uint64_t fill_serial;

@@ -40,6 +40,7 @@ enum sg_err sgd_delivery_open(struct sgd_worker *worker, uint32_t exchanges_max,
         sg_list_init(&d->waiting[i]);
     sg_list_init(&d->outbox);
     sg_list_init(&d->stuck);
+    sg_list_init(&d->alive);
     sg_list_init(&d->patient);
     d->salt = sg_clock_wall_ns() ^ (uint64_t)worker->id << 56;
     d->request_serial = (uint64_t)worker->id << 56 | sg_clock_wall_ns() / SG_NS_PER_MS << 14;
@@ -108,5 +109,10 @@ uint64_t sgd_delivery_turn(struct sgd_delivery *d, uint64_t now_ns)
 
 uint32_t sgd_delivery_busy(const struct sgd_delivery *d)
 {
-    return sg_pool_in_use(&d->exchanges) + sg_pool_in_use(&d->fills);
+    return sg_pool_in_use(&d->exchanges) + sg_pool_in_use(&d->wants) + sg_pool_in_use(&d->fills);
+}
+
+void sgd_delivery_abort(struct sgd_delivery *d)
+{
+    sgd_fill_abandon_all(d);
 }

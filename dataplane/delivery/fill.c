@@ -111,6 +111,7 @@ static void fill_free(struct sgd_fill *fill)
     SG_ASSERT(fill->windows == 0);
     sg_list_remove(&fill->by_key);
     sg_list_remove(&fill->stuck);
+    sg_list_remove(&fill->alive);
     if (fill->body != NULL)
         sg_hold_unref(sge_body_hold(fill->body));
     if (fill->object != NULL)
@@ -149,6 +150,8 @@ static struct sgd_fill *fill_make(struct sgd_delivery *d, struct sgd_want *want,
     sg_list_init(&fill->by_key);
     sg_list_init(&fill->stuck);
     sg_list_init(&fill->wants);
+    sg_list_init(&fill->alive);
+    sg_list_push_back(&d->alive, &fill->alive);
     join(fill, want);
     return fill;
 }
@@ -274,6 +277,16 @@ void sgd_fill_abandon(struct sgd_fill *fill)
     fill->abort_due = !sgd_fetch_abort(fill->d->worker->fetchers, &fill->fetch);
     if (fill->abort_due)
         sgd_fill_set_stuck(fill);
+}
+
+void sgd_fill_abandon_all(struct sgd_delivery *d)
+{
+    sg_list_for_each_safe(it, &d->alive)
+    {
+        struct sgd_fill *fill = sg_list_entry(it, struct sgd_fill, alive);
+        if (fill->state != SGD_FILL_LOOKUP && !fill->abandoned)
+            sgd_fill_abandon(fill);
+    }
 }
 
 void sgd_fill_release(struct sgd_delivery *d, struct sgd_fill *fill, uint64_t serial)

@@ -18,6 +18,10 @@ void sgd_fill_solo(struct sgd_delivery *d, struct sgd_want *want);
 /* The viewer of a leased fill is done: ends it if it still runs. */
 void sgd_fill_release(struct sgd_delivery *d, struct sgd_fill *fill, uint64_t serial);
 
+/* Ends every fetch that runs, whoever waits for it; those that still look into the volume come
+ * later. */
+void sgd_fill_abandon_all(struct sgd_delivery *d);
+
 /* The request's body, for a solo fill. Returns how many bytes were taken; when fewer than given,
  * the exchange's reply is told (body_wanted) once there is room. */
 size_t sgd_fill_upload(struct sgd_fill *fill, const uint8_t *bytes, size_t len);

@@ -31,8 +31,8 @@ struct sgd_fill {
     enum sgd_fill_state state;
     struct sgd_delivery *d;
     uint64_t serial;
-    struct sg_list by_key, stuck; /* nodes */
-    struct sg_list wants;         /* struct sgd_want, in the order they came */
+    struct sg_list by_key, stuck, alive; /* nodes */
+    struct sg_list wants;                /* struct sgd_want, in the order they came */
     uint32_t wants_count;
     struct sge_key key;
     uint32_t primary_len;

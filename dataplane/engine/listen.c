@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "dataplane/engine/portowner.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -177,14 +178,16 @@ static enum sg_err socket_bind(int fd, const struct sockaddr_in6 *address)
     return res != 0 ? sg_err_from_errno(errno) : SG_OK;
 }
 
-static enum sg_err socket_make(const struct sockaddr_in6 *address, uint32_t backlog, int *out)
+/* `shared`: others may listen on the same port, as our workers do. */
+static enum sg_err socket_make(const struct sockaddr_in6 *address, uint32_t backlog, bool shared,
+                               int *out)
 {
     bool v4 = IN6_IS_ADDR_V4MAPPED(&address->sin6_addr);
     int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return sg_err_from_errno(errno);
     enum sg_err err = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (err == SG_OK)
+    if (err == SG_OK && shared)
         err = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (err == SG_OK && !v4)
         err = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
@@ -195,6 +198,17 @@ static enum sg_err socket_make(const struct sockaddr_in6 *address, uint32_t back
     if (err == SG_OK)
         *out = fd;
     else
+        close(fd);
+    return err;
+}
+
+/* A shared socket would silently take its part of another process's connections where that one
+ * shares too, such as a second node: one that is not shared finds out. */
+static enum sg_err socket_probe(const struct sockaddr_in6 *address)
+{
+    int fd = -1;
+    enum sg_err err = socket_make(address, 1, false, &fd);
+    if (err == SG_OK)
         close(fd);
     return err;
 }
@@ -217,8 +231,10 @@ static enum sg_err socket_for(struct passed *passed, const struct sockaddr_in6 *
         if (fd < 0)
             return sg_err_from_errno(errno);
     }
-    if (fd < 0)
-        return socket_make(address, backlog, out);
+    if (fd < 0) {
+        enum sg_err err = earlier < 0 ? socket_probe(address) : SG_OK;
+        return err == SG_OK ? socket_make(address, backlog, true, out) : err;
+    }
     *out = fd;
     return SG_OK;
 }
@@ -244,6 +260,19 @@ static enum sg_err plan_add(struct plan *plan, uint32_t listener, int fd)
     return SG_OK;
 }
 
+static void report_refusal(uint32_t listener, const char *address, enum sg_err err,
+                           struct sg_out *report)
+{
+    char owner[128];
+    sg_out_fmt(report, "listeners[%u].address: %s: ", listener, address);
+    if (err == SG_EADDRINUSE && sgd_portowner_find(strrchr(address, ':') + 1, owner, sizeof(owner)))
+        sg_out_fmt(report, "in use by %s\n", owner);
+    else if (err == SG_EACCES)
+        sg_out_lit(report, "ports below 1024 need root or CAP_NET_BIND_SERVICE\n");
+    else
+        sg_out_fmt(report, "%s\n", sg_err_text(err));
+}
+
 static enum sg_err plan_worker(struct plan *plan, uint32_t worker, struct sg_out *report)
 {
     struct sgd_listen *set = plan->set;
@@ -255,8 +284,7 @@ static enum sg_err plan_worker(struct plan *plan, uint32_t worker, struct sg_out
         if (err == SG_OK)
             err = plan_add(plan, i, fd);
         if (err != SG_OK) {
-            sg_out_fmt(report, "listeners[%u].address: %s: %s\n", i,
-                       plan->config->listeners[i].address, sg_err_text(err));
+            report_refusal(i, plan->config->listeners[i].address, err, report);
             return err;
         }
     }

@@ -17,7 +17,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -26,7 +25,8 @@
 #define MAIL_MESSAGES    1024u
 #define SEND_TRIES       5000 /* of a millisecond: a worker that took no mail so long is stuck */
 #define TRY_PAUSE_NS     1000000l
-#define WORKERS_MAIL_LOW 256u /* rings grow with the square of the threads */
+#define DRAIN_SLACK_NS   (3 * SG_NS_PER_SEC) /* for what was cut to end in order */
+#define WORKERS_MAIL_LOW 256u                /* rings grow with the square of the threads */
 
 struct sgd_node {
     char file[PATH_MAX];
@@ -35,8 +35,9 @@ struct sgd_node {
     uint32_t retired_count;
     uint32_t workers;
     uint16_t volume_mail_id, fetch_mail_id, control_mail_id;
-    int lock_fd, ended_fd;
+    int lock_fd;
     bool draining;
+    uint64_t drain_end_ns; /* monotonic: nothing is waited for after it */
     uint64_t started_ns, loaded_ns;
     struct sgd_listen *listen;
     struct sgd_limits *limits;
@@ -196,7 +197,6 @@ static void thread_prepare(struct sgd_node *node, uint16_t i, sem_t *ready, int 
     thread->arena = (struct sgd_region){arena.base, arena.bytes, arena.fd};
     thread->core = core;
     thread->ready = ready;
-    thread->ended_fd = node->ended_fd;
     thread->listeners = sgd_listen_worker(node->listen, i, &thread->listeners_count);
     thread->worker = (struct sgd_worker){
         .id = i,
@@ -318,9 +318,8 @@ static struct sgd_node *node_make(const char *file)
         return NULL;
     node->lock_fd = -1;
     node->started_ns = node->loaded_ns = sg_clock_wall_ns();
-    node->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     node->threads = sg_boot_alloc_array(SGE_WORKERS_MAX, sizeof(*node->threads));
-    bool ok = node->ended_fd >= 0 && node->threads != NULL && realpath(file, node->file) != NULL;
+    bool ok = node->threads != NULL && realpath(file, node->file) != NULL;
     if (ok)
         return node;
     sgd_node_close(node);
@@ -388,10 +387,9 @@ void sgd_node_drain(struct sgd_node *node)
     if (node->draining)
         return;
     node->draining = true;
-    const struct sg_msg msg = {
-        .type = SGD_MSG_DRAIN,
-        .arg64 = sg_clock_mono_ns() + node->snapshot->config->node.drain_s * SG_NS_PER_SEC,
-    };
+    uint64_t cut_ns = sg_clock_mono_ns() + node->snapshot->config->node.drain_s * SG_NS_PER_SEC;
+    node->drain_end_ns = cut_ns + DRAIN_SLACK_NS;
+    const struct sg_msg msg = {.type = SGD_MSG_DRAIN, .arg64 = cut_ns};
     node_tell(node, &msg);
 }
 
@@ -410,12 +408,12 @@ static uint32_t node_running(const struct sgd_node *node)
 
 bool sgd_node_drained(const struct sgd_node *node)
 {
-    return node_running(node) == 0;
-}
-
-int sgd_node_ended_fd(const struct sgd_node *node)
-{
-    return node->ended_fd;
+    if (!node->draining)
+        return false;
+    for (uint32_t i = 0; i < node->workers; i++)
+        if (!atomic_load_explicit(&node->threads[i].worker.quiet, memory_order_acquire))
+            return sg_clock_mono_ns() >= node->drain_end_ns;
+    return true;
 }
 
 /* Frees those that only we still hold, so that no worker ever frees one. */
@@ -525,16 +523,26 @@ static void node_stop_workers(struct sgd_node *node)
         sgd_thread_join(&node->threads[i]);
 }
 
+/* No worker runs: a reference that is left is that of something that was cut. */
+static void node_end_snapshot(struct sgd_snapshot *snapshot)
+{
+    while (atomic_load(&snapshot->refs) > 1)
+        sgd_snapshot_unref(snapshot);
+    sgd_snapshot_unref(snapshot);
+}
+
 void sgd_node_close(struct sgd_node *node)
 {
     if (node == NULL)
         return;
     node_stop_workers(node);
-    node_sweep(node);
-    SG_ASSERT(node->retired_count == 0); /* exchanges held them, and all are closed */
+    for (uint32_t i = 0; i < node->retired_count; i++)
+        node_end_snapshot(node->retired[i]);
     if (node->snapshot != NULL)
-        sgd_snapshot_unref(node->snapshot);
+        node_end_snapshot(node->snapshot);
     sgd_fetchers_close(node->fetchers);
+    for (uint32_t i = 0; node->threads != NULL && i < node->workers; i++)
+        sgd_thread_fini(&node->threads[i]);
     sge_content_close(node->content);
     sge_purges_close(node->purges);
     sge_state_close(node->state);
@@ -545,8 +553,6 @@ void sgd_node_close(struct sgd_node *node)
     sgd_listen_close(node->listen);
     if (node->lock_fd >= 0)
         close(node->lock_fd);
-    if (node->ended_fd >= 0)
-        close(node->ended_fd);
     sg_boot_free(node->threads);
     sg_boot_free(node);
 }

@@ -9,7 +9,6 @@
 
 #include <sched.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #define HANDSHAKES_MAX 2048u /* under way at once, a worker */
 #define PARTIALS_MAX   4096u
@@ -74,7 +73,6 @@ static void thread_close(struct sgd_thread *thread)
     sgd_http1s_close(w->http1s);
     sgd_handshakes_close(w->handshakes);
     sgd_tlscrypto_close(w->tls_crypto);
-    sgd_delivery_close(w->delivery);
     sgd_gate_core_close(w->gate_core);
     sge_state_reader_close(w->state_reader);
     sgd_snapshot_unref(w->snapshot);
@@ -83,7 +81,6 @@ static void thread_close(struct sgd_thread *thread)
 static void *thread_main(void *arg)
 {
     struct sgd_thread *thread = arg;
-    uint64_t one = 1;
     char name[16];
     snprintf(name, sizeof(name), "sg-worker-%u", thread->worker.id);
     (void)pthread_setname_np(pthread_self(), name);
@@ -96,8 +93,6 @@ static void *thread_main(void *arg)
         sgd_worker_run(&thread->worker);
     thread_close(thread);
     atomic_store(&thread->ended, true);
-    if (write(thread->ended_fd, &one, sizeof(one)) < 0)
-        sg_warn("worker %u: its end was not noticed at once", thread->worker.id);
     return NULL;
 }
 
@@ -120,4 +115,11 @@ void sgd_thread_join(struct sgd_thread *thread)
     if (thread->started)
         pthread_join(thread->id, NULL);
     thread->started = false;
+}
+
+void sgd_thread_fini(struct sgd_thread *thread)
+{
+    SG_ASSERT(!thread->started);
+    sgd_delivery_close(thread->worker.delivery);
+    thread->worker.delivery = NULL;
 }

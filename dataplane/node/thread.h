@@ -15,7 +15,6 @@ struct sgd_thread {
     struct sgd_region arena;
     int core;     /* to run on, or -1 */
     sem_t *ready; /* posted once, when it is open or was not to be opened */
-    int ended_fd; /* an eventfd, written when the thread is over */
     pthread_t id;
     bool started;
     enum sg_err opened;    /* good after ready */
@@ -26,7 +25,10 @@ struct sgd_thread {
 
 /* Starts it; wait on `ready`, then read `opened`. */
 SG_MUST_USE enum sg_err sgd_thread_start(struct sgd_thread *thread);
-/* Waits for the end. Harmless when it was never started. */
+/* Waits for the end of its loop. Harmless when it was never started. */
 void sgd_thread_join(struct sgd_thread *thread);
+/* Frees what fetches and other workers may have been using: after all were joined and the fetchers
+ * were closed. */
+void sgd_thread_fini(struct sgd_thread *thread);
 
 #endif

@@ -6,6 +6,10 @@
 #include "dataplane/tls/handshake.h"
 
 #define MESSAGES_A_TURN 256u
+#define DRAIN_TURN_NS                                                                              \
+    (10 * SG_NS_PER_MS)              /* how often a draining worker looks whether it is done       \
+                                      */
+#define STOP_NS (500 * SG_NS_PER_MS) /* for what is cut to end in order */
 
 void sgd_worker_offline(struct sgd_worker *worker)
 {
@@ -60,20 +64,48 @@ static void worker_drain(struct sgd_worker *worker, uint64_t deadline_ns)
     worker->engine_ops->each_conn(worker->engine, worker_drain_conn, worker);
 }
 
-static bool worker_drained(struct sgd_worker *worker)
+/* Nothing of its own is under way. It may still have to work for another worker's exchanges. */
+static bool worker_is_quiet(const struct sgd_worker *worker)
+{
+    return worker->engine_ops->conn_count(worker->engine) == 0 &&
+           sgd_delivery_busy(worker->delivery) == 0;
+}
+
+/* Ends what is left: connections by a reset, fetches by an abort, which takes some turns. */
+static void worker_cut(struct sgd_worker *worker)
+{
+    uint32_t conns = worker->engine_ops->conn_count(worker->engine);
+    if (conns != 0 && !worker->cut)
+        sg_info("worker %u: %u connections are cut at the end of the drain", worker->id, conns);
+    worker->cut = true;
+    worker->engine_ops->each_conn(worker->engine, worker_cut_conn, worker);
+    sgd_delivery_abort(worker->delivery);
+}
+
+static void worker_stop(struct sgd_worker *worker)
+{
+    if (worker->stopping)
+        return;
+    worker_drain(worker, worker->now_ns);
+    worker->stopping = true;
+    worker->stop_deadline_ns = worker->now_ns + STOP_NS;
+}
+
+/* While draining: cuts when it is time, says when all is done, asks for a turn soon. */
+static uint64_t worker_drain_turn(struct sgd_worker *worker, uint64_t wake_at_ns)
 {
     if (!worker->draining)
-        return false;
-    if (worker->engine_ops->conn_count(worker->engine) == 0 &&
-        sgd_delivery_busy(worker->delivery) == 0)
-        return true;
-    if (worker->now_ns < worker->drain_deadline_ns)
-        return false;
-    sg_info("worker %u: %u connections are cut at the end of the drain", worker->id,
-            worker->engine_ops->conn_count(worker->engine));
-    worker->engine_ops->each_conn(worker->engine, worker_cut_conn, worker);
-    worker->engine_ops->turn(worker->engine, 0);
-    return true;
+        return wake_at_ns;
+    if (worker->stopping || worker->now_ns >= worker->drain_deadline_ns)
+        worker_cut(worker);
+    atomic_store_explicit(&worker->quiet, worker_is_quiet(worker), memory_order_release);
+    return SG_MIN(wake_at_ns, worker->now_ns + DRAIN_TURN_NS);
+}
+
+static bool worker_may_leave(const struct sgd_worker *worker)
+{
+    return worker->stopping && (atomic_load_explicit(&worker->quiet, memory_order_relaxed) ||
+                                worker->now_ns >= worker->stop_deadline_ns);
 }
 
 /* ---- the loop ---- */
@@ -98,7 +130,7 @@ static void worker_message(struct sgd_worker *worker, const struct sg_msg *msg)
         worker_drain(worker, msg->arg64);
         break;
     case SGD_MSG_STOP:
-        worker->stopping = true;
+        worker_stop(worker);
         break;
     default:
         sgd_delivery_message(worker->delivery, msg);
@@ -126,11 +158,12 @@ void sgd_worker_run(struct sgd_worker *worker)
     worker->drain_deadline_ns = SG_NEVER;
     sg_rcu_register();
     sgd_snapshot_hold(worker->snapshot, worker->id); /* so that no request's is the first */
-    while (!worker->stopping && !worker_drained(worker)) {
-        worker->engine_ops->turn(worker->engine, SG_MIN(wake_at_ns, worker->drain_deadline_ns));
+    while (!worker_may_leave(worker)) {
+        worker->engine_ops->turn(worker->engine, wake_at_ns);
         worker_mail(worker);
         sge_shard_turn(worker->shard, worker->now_ns);
         wake_at_ns = sgd_delivery_turn(worker->delivery, worker->now_ns);
+        wake_at_ns = worker_drain_turn(worker, wake_at_ns);
         sge_stat_add(worker->stats, SGE_STAT_loop_turns, 1);
         sg_rcu_quiescent();
     }

@@ -86,20 +86,24 @@ struct sgd_worker {
     uint64_t now_ns;                            /* monotonic, once a turn */
     uint64_t wall_ns;                           /* Unix, once a turn */
     uint64_t drain_deadline_ns;                 /* SG_NEVER until SGD_MSG_DRAIN */
+    uint64_t stop_deadline_ns;                  /* of SGD_MSG_STOP */
     bool draining; /* take no new requests; what is idle closes (sgd_proto.drain) */
     bool stopping;
+    bool cut;           /* what was left has been aborted */
+    _Atomic bool quiet; /* draining, and nothing of its own is under way; control reads it */
 };
 
 /* What control threads tell a worker, beside what dataplane/delivery takes. */
 enum sgd_worker_msg {
     SGD_MSG_SNAPSHOT = 0x400, /* ptr[0] snapshot: a reference that is the worker's from now on */
     SGD_MSG_DRAIN,            /* arg64: monotonic ns after which what is left is cut */
-    SGD_MSG_STOP,             /* leave the loop now */
+    SGD_MSG_STOP,             /* cut what is left and leave the loop */
 };
 
-/* The thread's life: turns until stopped, or until a drain is over. The caller filled in the fields
- * above and owns them; the engine must have been opened, and is closed by the caller on the same
- * thread afterwards. */
+/* The thread's life: turns until stopped. A worker that has drained stays, since others' requests
+ * may want objects of its shard: control stops all once all are quiet. The caller filled in the
+ * fields above and owns them; the engine must have been opened, and is closed by the caller on the
+ * same thread afterwards. */
 void sgd_worker_run(struct sgd_worker *worker);
 
 /* For engines, around the wait for events: no RCU reference is held across. */

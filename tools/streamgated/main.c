@@ -1,5 +1,5 @@
-/* streamgated - the node's process: opens it, then its first thread waits for signals, for sgctl
- * and for the workers' end. */
+/* streamgated - the node's process: opens it, then its first thread waits for signals, and for
+ * sgctl. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "controlplane/admin/admin.h"
@@ -18,6 +18,7 @@
 
 #define REPORT_BYTES 65536
 #define TICK_MS      1000
+#define DRAIN_MS     20                   /* how often a drain is looked after */
 #define FOLLOWS      "STREAMGATE_FOLLOWS" /* the process whose listeners this one takes over */
 
 struct process {
@@ -160,16 +161,15 @@ static void tick(struct process *process)
         sd_notify(0, "WATCHDOG=1");
 }
 
-static int run(struct process *process)
+static void run(struct process *process)
 {
     uint64_t tick_at_ns = 0;
     while (!process->stop && !sgd_node_drained(process->node)) {
         struct pollfd fds[] = {
             {process->signal_fd, POLLIN, 0},
             {sgc_admin_fd(process->admin), POLLIN, 0},
-            {sgd_node_ended_fd(process->node), POLLIN, 0},
         };
-        int n = poll(fds, SG_COUNT(fds), TICK_MS);
+        int n = poll(fds, SG_COUNT(fds), sgd_node_draining(process->node) ? DRAIN_MS : TICK_MS);
         if (n > 0 && fds[0].revents != 0)
             on_signal(process);
         if (n > 0 && fds[1].revents != 0)
@@ -180,11 +180,7 @@ static int run(struct process *process)
             tick_at_ns = now_ns + TICK_MS * SG_NS_PER_MS;
         }
     }
-    bool asked = process->stop || sgd_node_draining(process->node);
-    if (!asked)
-        sg_error("a worker ended unasked");
     sg_info("ending");
-    return asked ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* The one whose listeners we share may stop accepting. */
@@ -216,7 +212,8 @@ static int serve(struct process *process, const struct sgt_options *options)
         sg_info("serving: version %s, process %d", SG_VERSION, (int)getpid());
         sd_notifyf(0, "READY=1\nSTATUS=serving\nMAINPID=%d", (int)getpid());
         take_over();
-        status = run(process);
+        run(process);
+        status = EXIT_SUCCESS;
     } else {
         sg_error("not started: %s", sg_err_text(err));
     }

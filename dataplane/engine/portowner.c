@@ -1,4 +1,4 @@
-#include "dataplane/node/portowner.h"
+#include "dataplane/engine/portowner.h"
 
 #include "base/assert.h"
 

@@ -1,7 +1,7 @@
 /* portowner - which process listens on a port, for the message that says why we can't. Reads /proc;
  * sees other users' processes only as root. */
-#ifndef SGD_NODE_PORTOWNER_H
-#define SGD_NODE_PORTOWNER_H
+#ifndef SGD_PORTOWNER_H
+#define SGD_PORTOWNER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""A new configuration reaches running requests' successors, and nobody is dropped for it."""
+import signal
+
+import sg
+
+
+class Reload(sg.Scenario):
+    def test_a_reload_is_followed_by_the_next_request_on_the_same_connection(self):
+        origin = self.origin({"/a": "hello"})
+        node = self.node(origin)
+        viewer = node.connect()
+        viewer.request("GET", "/a")
+        self.assertNotIn("x-edge", sg.Answer(viewer.getresponse()).fields)
+        config = node.file.read_text()
+        node.file.write_text(config.replace(
+            "access: public", 'access: public, add_response_headers: ["X-Edge: new"]'))
+        self.assertEqual(node.command("/v1/reload", "POST").json()["config_serial"], 2)
+        viewer.request("GET", "/a")
+        self.assertEqual(sg.Answer(viewer.getresponse()).fields["x-edge"], "new")
+        self.assertEqual(node.counter("connections_accepted"), 1)
+
+    def test_a_bad_file_changes_nothing_and_says_why(self):
+        node = self.node(self.origin({"/a": "hello"}))
+        good = node.file.read_text()
+        node.file.write_text(good.replace("origin: studio", "origin: studia"))
+        told = node.command("/v1/reload", "POST")
+        self.assertEqual(told.status, 409)
+        self.assertEqual(told.json()["report"], [
+            f'{node.file}:8: sites[0].origin: "studia" is not in origins; known are: studio'])
+        self.assertEqual(node.status()["config_serial"], 1)
+        self.assertEqual(node.get("/a").status, 200)
+
+    def test_listeners_cannot_be_moved_by_a_reload(self):
+        node = self.node(self.origin({}))
+        node.file.write_text(node.file.read_text().replace(
+            f"127.0.0.1:{node.port}", f"127.0.0.1:{sg.free_port()}"))
+        told = node.command("/v1/reload", "POST").json()
+        self.assertFalse(told["ok"])
+        self.assertIn("listeners", told["report"][0])
+
+    def test_keys_that_wait_for_the_next_start_are_named(self):
+        node = self.node(self.origin({}))
+        node.file.write_text(node.file.read_text().replace("64MiB", "128MiB"))
+        told = node.command("/v1/reload", "POST").json()
+        self.assertEqual(told["report"], ["cache.ram_bytes: counts from the next start"])
+        self.assertTrue(told["ok"])
+
+    def test_sighup_reloads_too(self):
+        node = self.node(self.origin({}))
+        node.signal(signal.SIGHUP)
+        sg.until(lambda: node.status()["config_serial"] == 2, "the second configuration")
+
+    def test_a_download_under_way_survives_reloads(self):
+        body = bytes(range(256)) * 4096 * 8
+        node = self.node(self.origin({"/big": body}))
+        viewer = node.connect()
+        viewer.request("GET", "/big")
+        answer = viewer.getresponse()
+        first = answer.read(100000)
+        for _ in range(5):
+            self.assertTrue(node.command("/v1/reload", "POST").json()["ok"])
+        self.assertEqual(first + answer.read(), body)
+
+
+if __name__ == "__main__":
+    sg.main()

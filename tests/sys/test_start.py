@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""What a node says when it starts, or why it does not."""
+import os
+import pwd
+import socket
+import subprocess
+
+import sg
+
+
+class Start(sg.Scenario):
+    def refused(self, node):
+        """Starts a node that must not start; returns what it said."""
+        node.start(wait=False)
+        self.assertEqual(node.process.wait(sg.PATIENCE_S), 1)
+        return node.said()
+
+    def test_check_says_file_line_key_and_what_would_be_right(self):
+        node = self.node(start=False)
+        node.file.write_text(node.file.read_text().replace("64MiB", "64MB"))
+        done = subprocess.run([sg.STREAMGATED, "--check", "-c", node.file], capture_output=True,
+                              text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, f'{node.file}:5: cache.ram_bytes: "64MB" is no size; right '
+                                      'would be 16MiB to 4TiB, such as "512MiB"\n')
+
+    def test_check_of_a_right_file_changes_nothing(self):
+        node = self.node(start=False)
+        done = subprocess.run([sg.STREAMGATED, "--check", "-c", node.file], capture_output=True,
+                              text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(os.listdir(node.folder), ["streamgate.yaml"])
+
+    def test_a_port_in_use_is_told_with_who_has_it(self):
+        node = self.node(start=False)
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", node.port))
+            other.listen()
+            said = self.refused(node)
+        self.assertIn(f"127.0.0.1:{node.port}", said)
+        self.assertIn(f"(process {os.getpid()})", said)
+
+    def test_a_second_node_on_the_same_run_dir_is_refused(self):
+        first = self.node(self.origin({}))
+        second = self.node(config=sg.CONFIG.replace("{folder}/run", str(first.folder / "run")),
+                           start=False, name="second")
+        self.assertIn("another node runs on", self.refused(second))
+
+    def test_fallbacks_are_told_at_start_in_status_and_in_a_metric(self):
+        node = self.node(self.origin({}))
+        paths = {path["what"]: path for path in node.status()["paths"]}
+        self.assertEqual(set(paths), {"engine", "arena", "ktls", "record_crypto"})
+        metrics = node.command("/metrics").text
+        for what, path in paths.items():
+            self.assertIn(f"{what}: {path['used']}", node.said())
+            self.assertIn(f'streamgate_path_info{{what="{what}",used="{path["used"]}",', metrics)
+            self.assertEqual(path["fallback"], path["why"] != "")
+
+    def test_root_is_dropped_and_nothing_is_kept(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        os.chmod(self.folder, 0o755)
+        origin = self.origin({"/a": "hello"})
+        node = self.node(origin, config=sg.CONFIG.replace("node: {", "node: {user: nobody, "))
+        self.assertEqual(node.get("/a").body, b"hello")
+        nobody = pwd.getpwnam("nobody").pw_uid
+        for task in os.listdir(f"/proc/{node.process.pid}/task"):
+            with open(f"/proc/{node.process.pid}/task/{task}/status", encoding="utf-8") as file:
+                fields = dict(line.split(":\t", 1) for line in file if ":\t" in line)
+            self.assertEqual(set(fields["Uid"].split()), {str(nobody)})
+            self.assertEqual(int(fields["CapEff"], 16), 0)
+            self.assertEqual(int(fields["CapBnd"], 16), 0)
+            self.assertEqual(fields["NoNewPrivs"].strip(), "1")
+        self.assertTrue(node.command("/v1/reload", "POST").json()["ok"])
+
+
+if __name__ == "__main__":
+    sg.main()
