@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -73,6 +74,7 @@ class Install(unittest.TestCase):
         return self.bin.name
 
 
+@unittest.skipUnless(shutil.which("git"), "no git on this machine")
 class Lint(unittest.TestCase):
     """Each rule, held against a tree with one fault."""
 
