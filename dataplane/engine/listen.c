@@ -159,15 +159,6 @@ static enum sg_err set_int(int fd, int level, int option, int value)
     return SG_OK;
 }
 
-/* What accepted sockets inherit. */
-static enum sg_err socket_tune(int fd, const struct sg_config *config)
-{
-    enum sg_err err = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (err == SG_OK)
-        err = set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)config->limits.send_timeout_ms);
-    return err;
-}
-
 static enum sg_err socket_bind(int fd, const struct sockaddr_in6 *address)
 {
     struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = address->sin6_port};
@@ -251,7 +242,7 @@ struct plan {
 
 static enum sg_err plan_add(struct plan *plan, uint32_t listener, int fd)
 {
-    enum sg_err err = socket_tune(fd, plan->config);
+    enum sg_err err = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted ones inherit it */
     if (err != SG_OK) {
         close(fd);
         return err;

@@ -5,7 +5,9 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -127,6 +129,7 @@ static void engine_init(struct sgd_engine *engine, struct sgd_worker *worker)
     sg_list_init(&engine->ready);
     sg_list_init(&engine->starved_recv);
     sg_list_init(&engine->starved_send);
+    sg_list_init(&engine->sending);
     sgd_wheel_init(&engine->wheel, engine->now_ns);
     sgd_timer_init(&engine->accept_again);
 }
@@ -274,8 +277,22 @@ static void engine_wait(struct sgd_engine *engine, uint64_t wake_at_ns)
     sg_mail_sleep_end(worker->mail, worker->id);
 }
 
+/* Accepted sockets inherit it from the listener; a reload may have changed it. */
+static void engine_follow_config(struct sgd_engine *engine)
+{
+    uint32_t ms = engine->worker->snapshot->config->limits.send_timeout_ms;
+    if (ms == engine->send_timeout_ms)
+        return;
+    engine->send_timeout_ms = ms;
+    for (size_t i = 0; i < engine->listeners_count && engine->accepting; i++)
+        if (setsockopt(engine->listeners[i].listener.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
+                       sizeof(ms)) != 0)
+            sg_warn("engine: send_timeout_ms: %s", strerror(errno));
+}
+
 static uint32_t engine_turn(struct sgd_engine *engine, uint64_t wake_at_ns)
 {
+    engine_follow_config(engine);
     engine_arm(engine);
     engine_run_ready(engine);
     engine_wait(engine, wake_at_ns);
@@ -283,6 +300,8 @@ static uint32_t engine_turn(struct sgd_engine *engine, uint64_t wake_at_ns)
     engine->now_ns = engine->worker->now_ns;
     uint32_t events = engine_completions(engine);
     events += engine_timers(engine);
+    sgd_ue_recv_upkeep(engine);
+    sgd_ue_send_upkeep(engine);
     engine_run_ready(engine);
     return events;
 }

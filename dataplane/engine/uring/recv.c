@@ -45,19 +45,24 @@ void sgd_ue_recv_cancel(struct sgd_conn *conn)
     sgd_ring_cancel_tag(conn->engine->ring, sgd_ue_tag_of(conn, SGD_UE_TAG_RECV));
 }
 
-/* A buffer came back: those who found none left may try again. */
 static void recv_give_back(struct sgd_engine *engine, uint16_t id)
 {
     SG_ASSERT(engine->recv_held > 0);
     engine->recv_held--;
     sgd_ring_give_back(engine->ring, id);
-    struct sg_list *node = sg_list_pop_front(&engine->starved_recv);
-    if (node == NULL)
-        return;
-    struct sgd_conn *conn = sg_list_entry(node, struct sgd_conn, starved_recv);
-    SG_ASSERT(conn->recv == SGD_UE_RECV_STARVED);
-    conn->recv = SGD_UE_RECV_OFF;
-    sgd_ue_conn_ready(conn);
+}
+
+void sgd_ue_recv_upkeep(struct sgd_engine *engine)
+{
+    struct sg_list *node;
+    for (uint32_t room = SGD_UE_RECV_COUNT - engine->recv_held; room > 0; room--) {
+        if ((node = sg_list_pop_front(&engine->starved_recv)) == NULL)
+            return;
+        struct sgd_conn *conn = sg_list_entry(node, struct sgd_conn, starved_recv);
+        SG_ASSERT(conn->recv == SGD_UE_RECV_STARVED);
+        conn->recv = SGD_UE_RECV_OFF;
+        sgd_ue_conn_ready(conn);
+    }
 }
 
 static void recv_hold(struct sgd_conn *conn, uint16_t id, uint16_t len)
@@ -175,14 +180,11 @@ static bool recv_hoards(const struct sgd_conn *conn)
            conn->engine->recv_held > SGD_UE_RECV_COUNT / 2;
 }
 
+/* sgd_ue_recv_upkeep() tries again when some came back. */
 static void recv_starved(struct sgd_conn *conn)
 {
     struct sgd_engine *engine = conn->engine;
     sge_stat_add(engine->worker->stats, SGE_STAT_pool_empty, 1);
-    if (engine->recv_held == 0) { /* all came back meanwhile */
-        sgd_ue_conn_ready(conn);
-        return;
-    }
     conn->recv = SGD_UE_RECV_STARVED;
     sg_list_push_back(&engine->starved_recv, &conn->starved_recv);
 }

@@ -20,11 +20,29 @@ static void batch_give_memory(struct sgd_engine *engine, struct sgd_ue_batch *ba
     batch->memory_len = batch->memory_sent = 0;
 }
 
-static void send_unstarve(struct sgd_engine *engine)
+/* What is missing is in the hands of peers that don't read: the one that is stuck for longest makes
+ * room, once it had its second. */
+static void send_make_room(struct sgd_engine *engine)
 {
-    struct sg_list *node = sg_list_pop_front(&engine->starved_send);
-    if (node != NULL)
+    if (sg_list_empty(&engine->sending))
+        return;
+    struct sgd_ue_batch *batch = sg_list_entry(engine->sending.next, struct sgd_ue_batch, sending);
+    if (engine->now_ns - batch->op_begin_ns >= SGD_UE_BLOCKED_NS)
+        sgd_ue_conn_die(batch->conn, SGD_CLOSE_slow_reader, true);
+}
+
+void sgd_ue_send_upkeep(struct sgd_engine *engine)
+{
+    uint32_t room = SG_MIN(engine->small.free_count, engine->batches.free_count);
+    if (sg_list_empty(&engine->starved_send))
+        return;
+    if (room == 0)
+        send_make_room(engine);
+    for (struct sg_list *node; room > 0; room--) {
+        if ((node = sg_list_pop_front(&engine->starved_send)) == NULL)
+            return;
         sgd_ue_conn_ready(sg_list_entry(node, struct sgd_conn, starved_send));
+    }
 }
 
 static void send_starve(struct sgd_conn *conn)
@@ -59,7 +77,6 @@ static void batch_settle(struct sgd_ue_batch *batch)
     conn->batches--;
     batch->magic = 0;
     sg_pool_give(&engine->batches, batch);
-    send_unstarve(engine);
     sgd_ue_conn_ready(conn);
 }
 
@@ -137,6 +154,8 @@ static void batch_count_op(struct sgd_ue_batch *batch, enum sge_stat stat, uint3
 {
     batch->op = true;
     batch->op_len = len;
+    batch->op_begin_ns = batch->conn->engine->now_ns;
+    sg_list_push_back(&batch->conn->engine->sending, &batch->sending);
     batch->conn->ops++;
     sge_stat_add(batch->conn->engine->worker->stats, stat, 1);
 }
@@ -213,6 +232,7 @@ static struct sgd_ue_batch *batch_take(struct sgd_conn *conn)
     if (batch == NULL)
         return NULL;
     *batch = (struct sgd_ue_batch){.magic = sgd_ue_batch_MAGIC, .conn = conn};
+    sg_list_init(&batch->sending);
     return batch;
 }
 
@@ -385,6 +405,7 @@ static void send_result(struct sgd_ue_batch *batch, const struct sgd_cqe *cqe)
     struct sgd_conn *conn = batch->conn;
     SG_ASSERT(batch->op && conn->ops > 0);
     batch->op = false;
+    sg_list_remove(&batch->sending);
     conn->ops--;
     if (cqe->more)
         batch->notifs++;

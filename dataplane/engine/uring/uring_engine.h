@@ -41,6 +41,7 @@
 #define SGD_UE_LINGER_BYTES      (1024u * 1024)
 #define SGD_UE_ACCEPT_BACKOFF_NS (100 * SG_NS_PER_MS)
 #define SGD_UE_RATE_CHECK_NS     (30 * SG_NS_PER_SEC)
+#define SGD_UE_BLOCKED_NS        SG_NS_PER_SEC /* others starve: who is stuck that long goes */
 
 #define SGD_UE_LISTENERS_MAX 64u
 #define SGD_UE_BUFFERS_MAX   1024u /* registered ones: a region takes one a GiB */
@@ -79,6 +80,8 @@ struct sgd_ue_batch {
     uint32_t op_len;
     uint8_t *memory; /* gathered or sealed bytes; NULL: the slices themselves are sent */
     struct sgd_conn *conn;
+    struct sg_list sending; /* engine->sending, while op */
+    uint64_t op_begin_ns;
     struct sg_slice slices[SGD_UE_BATCH_SLICES];
     struct iovec parts[SGD_UE_BATCH_SLICES]; /* of slices; good until the ring was entered */
     struct msghdr message;
@@ -158,7 +161,8 @@ struct sgd_engine {
     struct sgd_worker *worker;
     struct sgd_ring *ring;
     bool accepting, waking;
-    bool zc_reports; /* zero-copy sends tell whether they were */
+    uint32_t send_timeout_ms; /* what the listeners were told */
+    bool zc_reports;          /* zero-copy sends tell whether they were */
     uint64_t now_ns;
     /* memory */
     struct sg_pool conns, tls, batches, small, records;
@@ -175,6 +179,7 @@ struct sgd_engine {
     struct sg_list ready;        /* to be run this turn */
     struct sg_list starved_recv; /* no provided buffer was left */
     struct sg_list starved_send; /* no batch or send memory was left */
+    struct sg_list sending;      /* batches in the kernel's hands, the longest first */
     struct sgd_wheel wheel;
     struct sgd_timer accept_again;
     struct sgd_ue_listener *listeners;
@@ -220,12 +225,14 @@ void sgd_ue_recv_feed(struct sgd_conn *conn);
 void sgd_ue_recv_skip(struct sgd_conn *conn, size_t bytes);
 /* Copies up to `max` bytes of what is held, without taking them. */
 size_t sgd_ue_recv_peek(const struct sgd_conn *conn, uint8_t *out, size_t max);
-void sgd_ue_recv_drop(struct sgd_conn *conn); /* gives back every buffer it holds */
+void sgd_ue_recv_upkeep(struct sgd_engine *engine); /* lets those try again who found none */
+void sgd_ue_recv_drop(struct sgd_conn *conn);       /* gives back every buffer it holds */
 
 /* send.c */
 void sgd_ue_send_more(struct sgd_conn *conn);
 void sgd_ue_send_done(struct sgd_ue_batch *batch, const struct sgd_cqe *cqe);
-void sgd_ue_send_abandon(struct sgd_conn *conn);       /* dead: what no operation uses goes */
+void sgd_ue_send_upkeep(struct sgd_engine *engine); /* lets those try again who found no memory */
+void sgd_ue_send_abandon(struct sgd_conn *conn);    /* dead: what no operation uses goes */
 bool sgd_ue_send_drained(const struct sgd_conn *conn); /* all that was pulled was taken */
 
 /* tls.c */
