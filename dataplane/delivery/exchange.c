@@ -599,7 +599,6 @@ struct sgd_exchange *sgd_exchange_open(struct sgd_worker *worker, const struct s
     x->site_index = SGD_SITE_NONE;
     sg_list_init(&x->waiting);
     sg_list_init(&x->patient);
-    sge_stat_add(worker->stats, SGE_STAT_requests, 1);
     sgd_cc_of_request(request, &x->cc);
     route(x);
     return x;

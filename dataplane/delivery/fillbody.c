@@ -15,11 +15,37 @@ static bool may_grant(const struct sgd_fill *fill)
            sge_body_unread(fill->body) < (uint64_t)UNREAD_SLICES * sge_body_slice_bytes(fill->body);
 }
 
+/* The origin knows no ranges: what comes before the part is read past. */
+static void pump_skip(struct sgd_fill *fill)
+{
+    uint32_t bytes = (uint32_t)SG_MIN(fill->skip_bytes, (uint64_t)SGD_UPLOAD_BYTES);
+    if (fill->skip_window != 0)
+        return;
+    if (!sgd_fetch_window(fill->d->worker->fetchers, &fill->fetch, fill->upload->bytes, bytes)) {
+        sgd_fill_set_stuck(fill);
+        return;
+    }
+    fill->skip_window = bytes;
+    fill->windows++;
+}
+
+static void on_skipped(struct sgd_fill *fill)
+{
+    fill->skip_bytes -= fill->skip_window;
+    fill->skip_window = 0;
+    fill->windows--;
+    sgd_fill_pump(fill);
+}
+
 void sgd_fill_pump(struct sgd_fill *fill)
 {
     struct sgd_worker *w = fill->d->worker;
     if (fill->state != SGD_FILL_BODY || fill->body == NULL)
         return;
+    if (fill->skip_bytes > 0) {
+        pump_skip(fill);
+        return;
+    }
     while (may_grant(fill)) {
         uint8_t *memory;
         uint32_t bytes;
@@ -39,13 +65,21 @@ void sgd_fill_on_data(struct sgd_fill *fill, uint32_t bytes, bool window_full)
 {
     SG_ASSERT(fill->state == SGD_FILL_BODY);
     SG_ASSERT(fill->windows > 0);
+    if (fill->skip_bytes > 0) {
+        if (window_full)
+            on_skipped(fill);
+        return;
+    }
     if (bytes > 0)
         sge_body_filled(fill->d->worker->shard, fill->body, fill->fill_slice, bytes);
     if (!window_full)
         return;
     fill->windows--;
     fill->fill_slice++;
-    sgd_fill_pump(fill);
+    if (fill->slice_fill && fill->fetch.status == 200 && fill->fill_slice == fill->end_slice)
+        sgd_fill_abandon(fill); /* the rest is there, or nobody asked for it */
+    else
+        sgd_fill_pump(fill);
 }
 
 /* ---- the request's body ---- */
@@ -54,7 +88,8 @@ void sgd_fill_pump_upload(struct sgd_fill *fill)
 {
     struct sgd_upload *up = fill->upload;
     struct sgd_fetchers *fetchers = fill->d->worker->fetchers;
-    if (up == NULL || fill->abandoned || fill->start_due || fill->state == SGD_FILL_ENDING)
+    if (up == NULL || fill->slice_fill || fill->abandoned || fill->start_due ||
+        fill->state == SGD_FILL_ENDING)
         return;
     while (up->given < up->in) {
         size_t at = up->given % SGD_UPLOAD_BYTES;

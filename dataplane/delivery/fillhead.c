@@ -422,11 +422,23 @@ static bool is_same(const struct sgd_fill *fill, uint64_t total)
            sg_str_eq(etag, sgd_lines_field(fill->base->head, SG_STR("etag"), NULL));
 }
 
+/* An origin that knows no ranges gives the whole: its front is read past. */
+static bool open_skip(struct sgd_fill *fill)
+{
+    const struct sgd_fetch *fetch = &fill->fetch;
+    if (fetch->status != 200 || !fetch->length_known || !is_same(fill, fetch->length) ||
+        !sgd_stored_strong(fill->base->head))
+        return false;
+    fill->upload = sg_pool_take(&fill->d->uploads);
+    fill->skip_bytes = (uint64_t)fill->fill_slice * sge_body_slice_bytes(fill->body);
+    return fill->upload != NULL;
+}
+
 static void head_slice(struct sgd_fill *fill)
 {
     uint64_t last, total;
-    if (!is_our_range(fill, &last, &total) ||
-        !is_same(fill, total)) { /* it changed: what we have is no longer whole */
+    bool part = is_our_range(fill, &last, &total) && is_same(fill, total);
+    if (!part && !open_skip(fill)) { /* it changed: what we have is no longer whole */
         sge_object_withdraw(fill->d->worker->shard, fill->base);
         sgd_fill_answer_all(fill, SGD_GOT_ERROR);
         sgd_fill_enter(fill, SGD_FILL_BODY);

@@ -50,9 +50,11 @@ struct sgd_fill {
     bool start_due;            /* the start had no room in the ring yet */
     bool published;
     uint32_t next_slice, fill_slice, end_slice; /* next to grant; being filled; one past the last */
-    uint32_t windows;                           /* granted and not given back */
-    struct sgd_upload *upload;                  /* NULL: no request body */
-    struct sgd_exchange *upload_x;              /* whose it is */
+    uint64_t skip_bytes;  /* of a whole answer to a question for a part: what comes before it */
+    uint32_t skip_window; /* the part of them that upload->bytes takes now; 0: none */
+    uint32_t windows;     /* granted and not given back */
+    struct sgd_upload *upload;     /* NULL: no request body */
+    struct sgd_exchange *upload_x; /* whose it is */
     struct sgd_fetch fetch;
     size_t used;
     char memory[SGD_FILL_BYTES];

@@ -1,6 +1,20 @@
 #include "dataplane/delivery/lookup.h"
 
 #include "dataplane/delivery/cachekey.h"
+#include "dataplane/delivery/stored.h"
+
+/* What is missing of it could not be fetched without the risk of mixing two representations. */
+static bool is_torn(const struct sge_object *object)
+{
+    return object->body != NULL && sge_body_lossy(object->body) && !sgd_stored_strong(object->head);
+}
+
+static void let_go(struct sgd_worker *worker, struct sge_object *object)
+{
+    if (object->shard == worker->id)
+        sge_object_withdraw(worker->shard, object);
+    sg_hold_unref(&object->hold);
+}
 
 /* The object at `key`, unless a purge ended it. *soft: it may be used, but as stale. */
 static struct sge_object *find(struct sgd_worker *worker, const struct sge_key *key, bool *soft)
@@ -8,6 +22,10 @@ static struct sge_object *find(struct sgd_worker *worker, const struct sge_key *
     struct sge_object *object = sge_content_find(worker->content, key);
     if (object == NULL)
         return NULL;
+    if (is_torn(object)) {
+        let_go(worker, object);
+        return NULL;
+    }
     *soft = atomic_load_explicit(&object->stale_forced, memory_order_relaxed);
     switch (sge_purges_check(worker->purges, worker->id, object)) {
     case SGE_PURGED_NOT:
@@ -19,9 +37,7 @@ static struct sge_object *find(struct sgd_worker *worker, const struct sge_key *
         break;
     }
     sge_stat_add(worker->stats, SGE_STAT_purge_refused, 1);
-    if (object->shard == worker->id)
-        sge_object_withdraw(worker->shard, object);
-    sg_hold_unref(&object->hold);
+    let_go(worker, object);
     return NULL;
 }
 

@@ -2,6 +2,12 @@
 
 #include "dataplane/http/cond.h"
 
+bool sgd_stored_strong(struct sg_str head)
+{
+    struct sg_str etag = sgd_lines_field(head, SG_STR("etag"), NULL);
+    return etag.ptr != NULL && !sg_str_starts(etag, SG_STR("W/"));
+}
+
 static bool in_list(struct sg_str name, const struct sg_str *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -7,6 +7,9 @@
 #include "base/out.h"
 #include "dataplane/http/fresh.h"
 
+/* The head has a validator that tells two representations apart byte by byte (RFC 9110 8.8.1). */
+bool sgd_stored_strong(struct sg_str head);
+
 /* Writes what of `lines` is kept; a Date is added when the origin sent none (RFC 9110 6.6.1). */
 void sgd_stored_head(const struct sg_conf_site *site, struct sg_str lines, uint64_t response_ns,
                      struct sg_out *out);

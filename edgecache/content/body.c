@@ -78,6 +78,11 @@ uint64_t sge_body_bytes(const struct sge_body *body)
     return atomic_load_explicit(&body->bytes, memory_order_acquire);
 }
 
+bool sge_body_lossy(const struct sge_body *body)
+{
+    return atomic_load_explicit(&body->lossy, memory_order_relaxed);
+}
+
 struct sg_hold *sge_body_hold(struct sge_body *body)
 {
     return &body->hold;
@@ -278,6 +283,8 @@ void sge_slot_evict(struct sge_slot *slot)
 {
     sge_policy_ghost(slot->body->shard->policy, slot_name(slot));
     slot->body->shard->counts.evicted_slices++;
+    if (!atomic_load_explicit(&slot->body->on_disk, memory_order_acquire))
+        atomic_store_explicit(&slot->body->lossy, true, memory_order_relaxed);
     slot_drop(slot);
 }
 

@@ -32,6 +32,7 @@ struct sge_body {
     _Atomic uint64_t read_to;  /* once: readers are done with all before */
     _Atomic uint8_t state;     /* enum sge_body_state */
     _Atomic bool filling_all;  /* the fill of everything is under way */
+    _Atomic bool lossy;        /* a slice left RAM and is on no disk */
     bool once;
     uint8_t group;
     uint32_t slice_bytes;

@@ -135,6 +135,9 @@ enum sge_read sge_body_read(struct sge_body *body, uint64_t offset, uint64_t bud
 SG_MUST_USE bool sge_body_watch(struct sge_body *body, uint16_t worker);
 /* Length, or SGE_LENGTH_UNKNOWN while it is not known. */
 uint64_t sge_body_bytes(const struct sge_body *body);
+/* Some of it was evicted and is on no disk: only the origin can give it back, and only if what it
+ * has can be told to be the same. */
+bool sge_body_lossy(const struct sge_body *body);
 struct sg_hold *sge_body_hold(struct sge_body *body);
 
 /* ---- the owner's thread only ---- */
