@@ -82,6 +82,18 @@ void sgd_delivery_message(struct sgd_delivery *d, const struct sg_msg *msg)
     }
 }
 
+/* The volume is one for all workers: the first one's counters show it. */
+static void set_volume_gauges(struct sgd_delivery *d)
+{
+    struct sge_stats *stats = d->worker->stats;
+    struct sge_volume_counts counts;
+    if (!sge_content_volume_counts(d->worker->content, &counts))
+        return;
+    sge_stat_set(stats, SGE_STAT_disk_reads, counts.reads);
+    sge_stat_set(stats, SGE_STAT_disk_writes, counts.writes);
+    sge_stat_set(stats, SGE_STAT_disk_errors, counts.errors);
+}
+
 static void set_gauges(struct sgd_delivery *d, uint64_t now_ns)
 {
     struct sge_stats *stats = d->worker->stats;
@@ -92,6 +104,8 @@ static void set_gauges(struct sgd_delivery *d, uint64_t now_ns)
     sge_shard_counts(d->worker->shard, &counts);
     sge_stat_set(stats, SGE_STAT_arena_used_bytes, counts.used_bytes);
     sge_stat_set(stats, SGE_STAT_evicted_slices, counts.evicted_slices);
+    if (d->worker->id == 0)
+        set_volume_gauges(d);
 }
 
 uint64_t sgd_delivery_turn(struct sgd_delivery *d, uint64_t now_ns)

@@ -13,6 +13,7 @@
 
 /* A viewer who waits for another's fetch waits no longer than this. */
 #define WANT_PATIENCE_NS (120 * SG_NS_PER_SEC)
+#define MISSING_ASKS_MAX 4
 
 static const uint8_t exchange_edges[] = {
     [SGD_X_HEAD] = SG_BIT(SGD_X_WAIT) | SG_BIT(SGD_X_SEND) | SG_BIT(SGD_X_DONE),
@@ -475,13 +476,25 @@ static bool wait_for_body(struct sgd_exchange *x)
     return true;
 }
 
+/* An origin whose answers never bring what is missing is not asked for ever. */
+static bool may_ask(struct sgd_exchange *x, uint64_t first)
+{
+    x->missing_asks = x->missing_asks > 0 && x->missing_at == first ? x->missing_asks + 1 : 1;
+    x->missing_at = first;
+    return x->missing_asks <= MISSING_ASKS_MAX;
+}
+
 static void ask_slice(struct sgd_exchange *x)
 {
     uint64_t slice_bytes = sge_body_slice_bytes(x->plan.body), first, end;
     sgd_plan_body_rest(&x->plan, &first, &end);
-    struct sgd_want *want = x->want == NULL ? make_want(x) : NULL;
     if (x->want != NULL)
         return; /* on its way */
+    if (!may_ask(x, first)) {
+        x->reply->ops->fail(x->reply, SGD_CLOSE_answer_cut);
+        return;
+    }
+    struct sgd_want *want = make_want(x);
     if (want == NULL) {
         x->reply->ops->fail(x->reply, SGD_CLOSE_no_memory);
         return;

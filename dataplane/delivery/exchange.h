@@ -43,6 +43,8 @@ struct sgd_exchange {
     struct sge_object *object; /* a reference */
     struct sgd_want *want;     /* asked and not answered */
     uint64_t want_since_ns;
+    uint64_t missing_at; /* where the body was last asked for, and how often in a row */
+    uint8_t missing_asks;
     struct sgd_fill *lease; /* the fill that feeds this exchange alone: for ending it */
     uint64_t lease_serial;
     struct sg_list waiting; /* in delivery's waiting[], for its body to move */

@@ -418,7 +418,7 @@ static bool is_our_range(const struct sgd_fill *fill, uint64_t *last, uint64_t *
 static bool is_same(const struct sgd_fill *fill, uint64_t total)
 {
     struct sg_str etag = sgd_lines_field(fetched_lines(fill), SG_STR("etag"), NULL);
-    return total == fill->base->meta.body_bytes &&
+    return total == sge_body_bytes(fill->body) &&
            sg_str_eq(etag, sgd_lines_field(fill->base->head, SG_STR("etag"), NULL));
 }
 
@@ -426,8 +426,8 @@ static bool is_same(const struct sgd_fill *fill, uint64_t total)
 static bool open_skip(struct sgd_fill *fill)
 {
     const struct sgd_fetch *fetch = &fill->fetch;
-    if (fetch->status != 200 || !fetch->length_known || !is_same(fill, fetch->length) ||
-        !sgd_stored_strong(fill->base->head))
+    uint64_t total = fetch->length_known ? fetch->length : sge_body_bytes(fill->body);
+    if (fetch->status != 200 || !is_same(fill, total) || !sgd_stored_strong(fill->base->head))
         return false;
     fill->upload = sg_pool_take(&fill->d->uploads);
     fill->skip_bytes = (uint64_t)fill->fill_slice * sge_body_slice_bytes(fill->body);

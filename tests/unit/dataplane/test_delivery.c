@@ -397,6 +397,23 @@ static void an_origin_without_ranges_gives_a_missing_part_all_the_same(void **fi
     assert_body(v, RIG_SLICE, RIG_SLICE);
 }
 
+static void an_origin_that_never_brings_what_is_missing_is_not_asked_for_ever(void **fixture)
+{
+    (void)fixture;
+    fetch_part("/op.ts", MAX_AGE "content-range: bytes 131072-196607/262144\r\n");
+    struct rig_viewer *v = rig_get(1, "/op.ts", NULL);
+    rig_read(v);
+    while (rig_fetch() != NULL && rig_fetches < 20) {
+        struct sgd_fetch *fetch = rig_fetch();
+        rig_head(fetch, 200, MAX_AGE, SGD_LENGTH_UNKNOWN);
+        rig_data(fetch, 100);
+        rig_done(fetch, SGD_ORIGIN_none);
+        rig_read(v);
+    }
+    assert_true(v->failed);
+    assert_in_range(rig_fetches, 2, 6);
+}
+
 static void a_missing_part_of_something_else_cuts_the_answer(void **fixture)
 {
     (void)fixture;
@@ -529,6 +546,7 @@ static const struct CMUnitTest tests[] = {
     T(only_if_cached_never_goes_to_the_origin),
     T(whoever_waits_too_long_is_told),
     T(an_origin_without_ranges_gives_a_missing_part_all_the_same),
+    T(an_origin_that_never_brings_what_is_missing_is_not_asked_for_ever),
     T(a_missing_part_of_something_else_cuts_the_answer),
     T(what_was_evicted_and_has_no_validator_is_fetched_whole),
     T(a_range_brings_only_its_slices_and_the_rest_when_asked),
