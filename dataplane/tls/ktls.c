@@ -112,21 +112,14 @@ enum sg_err sgd_ktls_probe(void)
     return err;
 }
 
-enum sg_err sgd_ktls_send_control(int fd, uint8_t type, const uint8_t *bytes, uint32_t len)
+_Static_assert(SGD_KTLS_TYPE_BYTES == CMSG_SPACE(sizeof(uint8_t)), "room for the type");
+
+void sgd_ktls_put_type(uint8_t type, uint8_t out[SGD_KTLS_TYPE_BYTES])
 {
-    SG_ASSERT(bytes != NULL && len <= 2);
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(uint8_t))];
-    } control = {.header = {.cmsg_len = CMSG_LEN(sizeof(uint8_t)),
-                            .cmsg_level = SOL_TLS,
-                            .cmsg_type = TLS_SET_RECORD_TYPE}};
-    struct iovec iov = {(void *)(uintptr_t)bytes, len};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = sizeof(control)};
-    memcpy(CMSG_DATA(&control.header), &type, sizeof(type));
-    ssize_t n = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return n < 0 ? sg_err_from_errno(errno) : SG_OK;
+    struct cmsghdr *header = (struct cmsghdr *)(void *)out;
+    memset(out, 0, SGD_KTLS_TYPE_BYTES);
+    header->cmsg_len = CMSG_LEN(sizeof(uint8_t));
+    header->cmsg_level = SOL_TLS;
+    header->cmsg_type = TLS_SET_RECORD_TYPE;
+    *CMSG_DATA(header) = type;
 }

@@ -18,8 +18,9 @@ SG_MUST_USE enum sg_err sgd_ktls_probe(void);
  * as it was and our own records go on. */
 SG_MUST_USE enum sg_err sgd_ktls_install(int fd, const struct sgd_tls_keys *keys);
 
-/* Sends one control record (alert) of `len` <= 2 bytes. SG_EAGAIN: the socket is full, again. */
-SG_MUST_USE enum sg_err sgd_ktls_send_control(int fd, uint8_t type, const uint8_t *bytes,
-                                              uint32_t len);
+/* Ancillary data by which a sendmsg() sends one record of type `type` that is not data (an alert).
+ * Written to `out`, which is aligned to 8. */
+#define SGD_KTLS_TYPE_BYTES 24u
+void sgd_ktls_put_type(uint8_t type, uint8_t out[SGD_KTLS_TYPE_BYTES]);
 
 #endif

@@ -345,9 +345,15 @@ enum sgd_close sgd_tlsrec_end_soon(const struct sgd_tlsrec *rec)
     return !can_rekey && key_spent(rec, 0) ? SGD_CLOSE_tls_aead_limit : SGD_CLOSE_none;
 }
 
+void sgd_tlsrec_tx_keys(const struct sgd_tlsrec *rec, struct sgd_tls_keys *out)
+{
+    *out = (struct sgd_tls_keys){.version = rec->version, .aead = rec->aead, .tx = rec->tx};
+}
+
 void sgd_tlsrec_ktls_on(struct sgd_tlsrec *rec)
 {
-    SG_ASSERT((rec->state & (UPDATE_OWED | TX_ENDED)) == 0);
+    SG_ASSERT((rec->state & (KTLS | UPDATE_OWED | TX_ENDED)) == 0);
+    sgd_aead_forget(rec->crypto->aead, &rec->tx, rec->tx_slot);
     rec->state |= KTLS;
 }
 

@@ -106,8 +106,10 @@ void sgd_tlsrec_end(struct sgd_tlsrec *rec);
  * near its limit and can't be replaced (TLS 1.2, kTLS), or the peer wants a new one (kTLS). */
 enum sgd_close sgd_tlsrec_end_soon(const struct sgd_tlsrec *rec);
 
-/* Sending was handed to the kernel (dataplane/tls/ktls.h): sgd_tlsrec_seal() may no longer be
- * called. Control records are fetched in the clear and sent with their type by the engine. */
+/* What the kernel needs to seal from here on (dataplane/tls/ktls.h); to be wiped. */
+void sgd_tlsrec_tx_keys(const struct sgd_tlsrec *rec, struct sgd_tls_keys *out);
+/* The kernel has them: sgd_tlsrec_seal() may no longer be called. Control records are fetched in
+ * the clear and sent with their type by the engine. Nothing may be pending. */
 void sgd_tlsrec_ktls_on(struct sgd_tlsrec *rec);
 /* Bytes given to the kernel, for the key's limit. */
 void sgd_tlsrec_ktls_sent(struct sgd_tlsrec *rec, size_t bytes);

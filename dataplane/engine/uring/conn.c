@@ -394,7 +394,9 @@ void sgd_conn_info(const struct sgd_conn *conn, struct sgd_conn_info *out)
 {
     struct sgd_tcpinfo info;
     *out = (struct sgd_conn_info){.sent_bytes = conn->sent_bytes,
-                                  .path = conn->tls != NULL ? "uring own-records" : "uring plain"};
+                                  .path = conn->tls == NULL ? "uring plain"
+                                          : conn->tls->ktls ? "uring ktls"
+                                                            : "uring own-records"};
     if (!sgd_tcpinfo_read(conn->fd, &info))
         return;
     out->rtt_us = info.rtt_us;

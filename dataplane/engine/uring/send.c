@@ -4,6 +4,7 @@
 #include "dataplane/engine/uring/uring_engine.h"
 
 #include "dataplane/sys/tcpinfo.h"
+#include "dataplane/tls/ktls.h"
 
 #include <sys/socket.h>
 
@@ -145,9 +146,11 @@ static bool batch_gather(struct sgd_ue_batch *batch, uint32_t parts)
     return true;
 }
 
-static int send_flags(bool last)
+/* The kernel's TLS knows no MSG_WAITALL; what it took less is sent again. */
+static int send_flags(const struct sgd_conn *conn, bool last)
 {
-    return MSG_NOSIGNAL | MSG_WAITALL | (last ? 0 : MSG_MORE);
+    bool ktls = conn->tls != NULL && conn->tls->ktls;
+    return MSG_NOSIGNAL | (ktls ? 0 : MSG_WAITALL) | (last ? 0 : MSG_MORE);
 }
 
 static void batch_count_op(struct sgd_ue_batch *batch, enum sge_stat stat, uint32_t len)
@@ -160,6 +163,22 @@ static void batch_count_op(struct sgd_ue_batch *batch, enum sge_stat stat, uint3
     sge_stat_add(batch->conn->engine->worker->stats, stat, 1);
 }
 
+/* kTLS: a record that is no data has its type beside its bytes, which were put at the front of the
+ * batch's memory. */
+static void batch_send_record(struct sgd_ue_batch *batch)
+{
+    uint8_t *beside = batch->memory + SGD_KTLS_TYPE_BYTES;
+    sgd_ktls_put_type(batch->record_type, beside);
+    batch->parts[0] = (struct iovec){batch->memory, batch->memory_len};
+    batch->message = (struct msghdr){.msg_iov = batch->parts,
+                                     .msg_iovlen = 1,
+                                     .msg_control = beside,
+                                     .msg_controllen = SGD_KTLS_TYPE_BYTES};
+    sgd_ring_sendmsg(batch->conn->engine->ring, batch->conn->fd, &batch->message, MSG_NOSIGNAL,
+                     sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
+    batch_count_op(batch, SGE_STAT_send_copy, batch->memory_len);
+}
+
 /* Sends from memory of the batch's own: gathered, or sealed records. */
 static void batch_send_memory(struct sgd_ue_batch *batch)
 {
@@ -167,7 +186,7 @@ static void batch_send_memory(struct sgd_ue_batch *batch)
     struct sgd_engine *engine = conn->engine;
     const uint8_t *bytes = batch->memory + batch->memory_sent;
     uint32_t len = batch->memory_len - batch->memory_sent;
-    int flags = send_flags(batch->next == batch->count);
+    int flags = send_flags(conn, batch->next == batch->count);
     uint64_t tag = sgd_ue_tag_of(batch, SGD_UE_TAG_SEND);
     if (batch->pool == SGD_UE_MEMORY_RECORD && engine->record_buffer != SGD_RING_NO_BUFFER &&
         len >= SGD_UE_ZC_MIN && !conn->zc_useless) {
@@ -184,7 +203,8 @@ static void batch_send_zc(struct sgd_ue_batch *batch, uint32_t len, uint32_t buf
     const struct sg_slice *slice = &batch->slices[batch->next];
     bool last = batch->next + 1 == batch->count && batch->next_offset + len == slice->len;
     sgd_ring_send_zc(batch->conn->engine->ring, batch->conn->fd, slice->bytes + batch->next_offset,
-                     len, send_flags(last), buffer, sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
+                     len, send_flags(batch->conn, last), buffer,
+                     sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
     batch_count_op(batch, SGE_STAT_send_zc, len);
 }
 
@@ -193,8 +213,8 @@ static void batch_send_parts(struct sgd_ue_batch *batch, uint32_t parts, uint32_
 {
     bool last = batch->next + parts == batch->count;
     batch->message = (struct msghdr){.msg_iov = batch->parts, .msg_iovlen = parts};
-    sgd_ring_sendmsg(batch->conn->engine->ring, batch->conn->fd, &batch->message, send_flags(last),
-                     sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
+    sgd_ring_sendmsg(batch->conn->engine->ring, batch->conn->fd, &batch->message,
+                     send_flags(batch->conn, last), sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
     batch_count_op(batch, SGE_STAT_send_copy, len);
 }
 
@@ -203,6 +223,10 @@ static bool batch_send(struct sgd_ue_batch *batch)
 {
     uint32_t len = 0, parts;
     SG_ASSERT(!batch->op && batch_unsent(batch));
+    if (batch->record_type != 0) {
+        batch_send_record(batch);
+        return true;
+    }
     if (batch->memory_sent < batch->memory_len) {
         batch_send_memory(batch);
         return true;
@@ -309,6 +333,8 @@ static bool send_next(struct sgd_conn *conn)
         return false;
     bool tls = conn->tls != NULL; /* as it was before pull(): what that gives goes the old way */
     struct sgd_ue_batch *batch = batch_take(conn);
+    if (tls && conn->tls->ktls_due)
+        sgd_ue_tls_try_kernel(conn);
     if (conn->want_send && !(tls && conn->tls->failed))
         batch_pull(batch, budget);
     bool last = tls && !conn->tls->ended && send_has_ended(conn);

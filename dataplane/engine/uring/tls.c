@@ -3,6 +3,9 @@
  * rules of both. */
 #include "dataplane/engine/uring/uring_engine.h"
 
+#include "base/sys/crypto.h"
+#include "dataplane/tls/ktls.h"
+
 void sgd_conn_tls_install(struct sgd_conn *conn, const struct sgd_tls_keys *keys)
 {
     SG_ASSERT(conn->magic == sgd_conn_MAGIC && conn->tls == NULL);
@@ -11,7 +14,7 @@ void sgd_conn_tls_install(struct sgd_conn *conn, const struct sgd_tls_keys *keys
         return;
     struct sgd_ue_tls *tls = sg_pool_take(&conn->engine->tls); /* as many as connections */
     SG_ASSERT(tls != NULL);
-    *tls = (struct sgd_ue_tls){0};
+    *tls = (struct sgd_ue_tls){.ktls_due = keys->ktls && !conn->engine->ktls_none};
     sgd_tlsrec_init(&tls->rec, conn->engine->worker->tls_crypto, keys);
     conn->tls = tls;
     conn->paused = false; /* what the handshake left are records */
@@ -24,6 +27,17 @@ void sgd_ue_tls_end(struct sgd_conn *conn)
         return;
     sgd_tlsrec_fini(&conn->tls->rec);
     sg_pool_give(&conn->engine->tls, SG_TAKE(conn->tls));
+}
+
+/* The protocol ends the connection after what is under way, before its key must not be used. */
+static void tls_check_limit(struct sgd_conn *conn)
+{
+    enum sgd_close why = sgd_tlsrec_end_soon(&conn->tls->rec);
+    if (why == SGD_CLOSE_none || conn->tls->told_end || conn->proto == NULL)
+        return;
+    conn->tls->told_end = true;
+    if (conn->proto->drain != NULL)
+        conn->proto->drain(conn->self, conn->engine->now_ns);
 }
 
 /* ---- receiving ---- */
@@ -50,6 +64,8 @@ static void tls_open_record(struct sgd_conn *conn, uint8_t *bytes, size_t *len)
         tls_failed(conn, why);
         break;
     }
+    if (tls->ktls)
+        tls_check_limit(conn);
     if (sgd_tlsrec_pending(&tls->rec))
         sgd_ue_conn_ready(conn);
 }
@@ -74,20 +90,53 @@ bool sgd_ue_tls_step(struct sgd_conn *conn, uint8_t *bytes, size_t *len)
 
 /* ---- sending ---- */
 
-static void tls_check_limit(struct sgd_conn *conn)
+void sgd_ue_tls_try_kernel(struct sgd_conn *conn)
 {
-    enum sgd_close why = sgd_tlsrec_end_soon(&conn->tls->rec);
-    if (why == SGD_CLOSE_none || conn->tls->told_end || conn->proto == NULL)
-        return;
-    conn->tls->told_end = true;
-    if (conn->proto->drain != NULL)
-        conn->proto->drain(conn->self, conn->engine->now_ns);
+    struct sgd_ue_tls *tls = conn->tls;
+    SG_ASSERT(conn->batch == NULL && tls->ktls_due);
+    tls->ktls_due = false;
+    if (sgd_tlsrec_pending(&tls->rec))
+        return; /* a KeyUpdate came first: ours must be sealed here, and then the rest too */
+    struct sgd_tls_keys keys;
+    sgd_tlsrec_tx_keys(&tls->rec, &keys);
+    enum sg_err err = sgd_ktls_install(conn->fd, &keys);
+    sg_wipe(&keys, sizeof(keys));
+    conn->engine->ktls_none |= err == SG_ENOENT;
+    if (err != SG_OK)
+        return; /* our own records go on */
+    sgd_tlsrec_ktls_on(&tls->rec);
+    tls->ktls = true;
+    conn->zc_useless = true; /* zero-copy sends fail on such a socket */
+}
+
+/* The kernel seals: data goes as it lies, and what TLS has to say as a record on its own. */
+static bool tls_give_kernel(struct sgd_ue_batch *batch, bool last)
+{
+    struct sgd_conn *conn = batch->conn;
+    struct sgd_ue_tls *tls = conn->tls;
+    if (batch->count > 0) {
+        sgd_tlsrec_ktls_sent(&tls->rec, batch->bytes);
+        sge_stat_add(conn->engine->worker->stats, SGE_STAT_records_ktls_bytes, batch->bytes);
+        tls_check_limit(conn);
+        return true;
+    }
+    if (last) {
+        tls->ended = true;
+        sgd_tlsrec_end(&tls->rec);
+    }
+    batch->memory = sg_pool_take(&conn->engine->small);
+    batch->pool = SGD_UE_MEMORY_SMALL;
+    batch->memory_len =
+        (uint32_t)sgd_tlsrec_ktls_control(&tls->rec, &batch->record_type, batch->memory);
+    return true;
 }
 
 bool sgd_ue_tls_seal(struct sgd_ue_batch *batch, bool last)
 {
     struct sgd_conn *conn = batch->conn;
     struct sgd_ue_tls *tls = conn->tls;
+    if (tls->ktls)
+        return tls_give_kernel(batch, last);
     bool small = sgd_tlsrec_room(batch->bytes) <= SGD_UE_SMALL_BYTES;
     struct sg_pool *pool = small ? &conn->engine->small : &conn->engine->records;
     SG_ASSERT(batch->memory == NULL && pool->free_count > 0);
@@ -121,5 +170,7 @@ size_t sgd_ue_tls_budget(const struct sgd_conn *conn)
     const struct sgd_engine *engine = conn->engine;
     if (engine->small.free_count == 0)
         return 0;
+    if (conn->tls->ktls)
+        return SIZE_MAX;
     return engine->records.free_count > 0 ? SGD_UE_RECORD_PLAIN : SGD_TLSREC_PLAIN_MAX;
 }

@@ -73,6 +73,7 @@ struct sgd_ue_batch {
     uint8_t count, next;  /* slices, and the first not wholly sent */
     bool op;              /* a send of it is in the kernel's hands */
     uint8_t pool;         /* whose `memory` is: enum sgd_ue_memory */
+    uint8_t record_type;  /* kTLS: `memory` is a record of this type; 0: data */
     uint16_t notifs;      /* zero-copy sends done, whose memory is still in use */
     uint32_t next_offset; /* within slice `next` */
     uint32_t bytes;       /* of payload, counted in conn->inflight */
@@ -98,6 +99,8 @@ struct sgd_ue_tls {
     bool failed;   /* the peer broke the rules: only the alert still goes out */
     bool ended;    /* close_notify was sealed */
     bool told_end; /* the protocol knows that the key is near its end */
+    bool ktls_due; /* as soon as all that came before is with the kernel */
+    bool ktls;     /* the kernel seals */
 };
 
 struct sgd_conn {
@@ -163,6 +166,7 @@ struct sgd_engine {
     bool accepting, waking;
     uint32_t send_timeout_ms; /* what the listeners were told */
     bool zc_reports;          /* zero-copy sends tell whether they were */
+    bool ktls_none;           /* it was tried: this kernel has no TLS */
     uint64_t now_ns;
     /* memory */
     struct sg_pool conns, tls, batches, small, records;
@@ -242,8 +246,12 @@ void sgd_ue_tls_end(struct sgd_conn *conn); /* wipes the keys; harmless without 
 bool sgd_ue_tls_step(struct sgd_conn *conn, uint8_t *bytes, size_t *len);
 /* How much sgd_ue_tls_seal() could take now; 0: there is no memory. */
 size_t sgd_ue_tls_budget(const struct sgd_conn *conn);
-/* Turns the batch's slices, and control records due, into records in memory of its own. `last`:
- * with close_notify behind them. False: the key would not take them all. */
+/* To be called when all that was sent so far is with the kernel: it seals from here on, if it can.
+ */
+void sgd_ue_tls_try_kernel(struct sgd_conn *conn);
+/* Turns the batch's slices, and control records due, into records in memory of its own; where the
+ * kernel seals the slices stay, and what is due comes in a batch without any. `last`: close_notify
+ * behind them. False: the key would not take them all. */
 SG_MUST_USE bool sgd_ue_tls_seal(struct sgd_ue_batch *batch, bool last);
 bool sgd_ue_tls_control_due(const struct sgd_conn *conn);
 
