@@ -103,7 +103,7 @@ static struct report run_and_kill(const char *dir, uint32_t round)
     close(pipe_fds[1]);
     ssize_t n = read(pipe_fds[0], &report, sizeof(report));
     close(pipe_fds[0]);
-    usleep((round * 7919u % 13) * 10000 + 1000);
+    usleep((round * 7919u % 13) * 25000 + 1000); /* on both sides of the volume's commits */
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (WIFEXITED(status))
