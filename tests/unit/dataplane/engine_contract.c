@@ -324,7 +324,7 @@ void a_timer_is_never_early_and_fires_once(void **fixture)
     sgd_conn_wake_at(echo_last->conn, due_ns);
     assert_true(bench_until(bench, echo_woke, NULL));
     assert_true(echo_last->woken_ns >= due_ns);
-    assert_true(echo_last->woken_ns < due_ns + 40 * SG_NS_PER_MS);
+    assert_true(echo_last->woken_ns < due_ns + SG_NS_PER_SEC);
     bench_for_ms(bench, 30);
     assert_int_equal(echo_last->wakes, 1);
     sgd_conn_wake_at(echo_last->conn, sg_clock_mono_ns() + 10 * SG_NS_PER_MS);
