@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "dataplane/delivery/reuse.h"
+#include "dataplane/delivery/route.h"
 
 static void count(const struct sgd_exchange *x, uint64_t sent_bytes)
 {
@@ -94,10 +95,13 @@ void sgd_record_write(const struct sgd_exchange *x, enum sgd_close why, uint64_t
     record->status = x->status;
     record->close = (uint16_t)why;
     record->site = (uint16_t)x->site_index;
+    if (x->site_index != SGD_SITE_NONE)
+        record->tenant = (uint16_t)x->snapshot->site_tenants[x->site_index];
     record->worker = w->id;
     record->method = (uint8_t)x->req->method;
     record->http = x->req->version[0] == '1' ? 11 : (uint8_t)(x->req->version[0] - '0');
     record->tls = x->req->https ? 13 : 0;
+    record->engine_path = x->req->https ? 1 : 0;
     if (x->req->peer != NULL)
         record->listener = x->req->peer->listener;
     record->sent_bytes = sent_bytes;

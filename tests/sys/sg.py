@@ -32,7 +32,7 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STREAMGATED = os.environ.get("SG_STREAMGATED", str(ROOT / "build/tools/streamgated"))
-SGCTL = os.environ.get("SG_SGCTL", str(ROOT / "build/tools/sgctl/sgctl"))
+SGCTL = os.environ.get("SG_SGCTL", str(ROOT / "build/tools/sgctl"))
 PATIENCE_S = 20  # for anything that should be quick: a loaded machine is slow, not broken
 SKIPPED = 77
 

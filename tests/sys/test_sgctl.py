@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""The operator's tool, by running it."""
+import json
+import subprocess
+
+import sg
+
+
+class Sgctl(sg.Scenario):
+    def test_status_tells_paths_listeners_and_counters(self):
+        node = self.node(self.origin({"/a": "hello"}))
+        node.get("/a")
+        said = node.sgctl("status").stdout
+        for words in ("edge1, region local", "serving, version", "2 of 2 running",
+                      f"127.0.0.1:{node.port}, plain", "record_crypto"):
+            self.assertIn(words, said)
+        self.assertEqual(json.loads(node.sgctl("--json", "status").stdout)["node"], "edge1")
+
+    def test_stat_reads_the_counters_even_of_a_node_that_is_gone(self):
+        node = self.node(self.origin({"/a": "hello"}))
+        node.get("/a")
+        node.get("/a")
+        node.kill()
+        stat = json.loads(node.sgctl("--json", "stat").stdout)
+        self.assertEqual((stat["requests"], stat["cache_hits"]), (2, 1))
+        self.assertIn("Requests whose head was read.", node.sgctl("stat").stdout)
+
+    def test_log_shows_each_request_with_its_decision(self):
+        node = self.node(self.origin({"/a": "hello"}))
+        request_id = node.get("/a?x=1", {"User-Agent": "sce\"nario"}).fields["x-request-id"]
+        node.get("/a?x=1")
+        first, second = [json.loads(l) for l in node.sgctl("--json", "log").stdout.splitlines()]
+        self.assertEqual(first["id"], request_id)
+        self.assertEqual((first["cache"], second["cache"]), ("miss", "hit"))
+        self.assertEqual((first["site"], first["tenant"]), ("films", "films"))
+        self.assertEqual((first["method"], first["path"], first["status"]), ("GET", "/a", 200))
+        self.assertEqual((first["gate"], first["sent_bytes"], first["end"]), ("public", 5, "none"))
+        self.assertEqual(first["client"], "127.0.0.0")  # addresses are cut
+        self.assertEqual(len(node.sgctl("log").stdout.splitlines()), 2)
+
+    def test_a_log_that_follows_opens_its_file_again_after_a_rotation(self):
+        node = self.node(self.origin({"/a": "hello"}))
+        log, old = self.folder / "access.log", self.folder / "access.log.1"
+        reader = subprocess.Popen([sg.SGCTL, "-c", str(node.file), "--json", "log", "--follow",
+                                   "--from-start", "--output", str(log)])
+        self.addCleanup(reader.wait)
+        self.addCleanup(reader.terminate)
+        node.get("/a")
+        sg.until(lambda: log.exists() and log.read_text(), "the first line")
+        log.rename(old)
+        sg.until(log.exists, "the new file")
+        node.get("/a")
+        sg.until(log.read_text, "a line in the new file")
+        self.assertEqual(len(old.read_text().splitlines()), 1)
+        node.kill()
+        node.start()
+        node.get("/b")
+        sg.until(lambda: "/b" in log.read_text(), "a request of the restarted node")
+
+    def test_explain_tells_the_whole_decision(self):
+        node = self.node(self.origin({"/a": "hello"}))
+        node.get("/a")
+        request_id = node.get("/a").fields["x-request-id"]
+        said = node.sgctl("explain", request_id).stdout
+        for words in (request_id, "site     films of tenant films",
+                      "rule     access public under /, origin studio", "gate     public",
+                      "cache    hit", "answer   200, 5 bytes", "path     uring plain"):
+            self.assertIn(words, said)
+        done = node.sgctl("explain", "00000000000000ff", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not in the ring", done.stderr)
+        self.assertIn("16 hexadecimal", node.sgctl("explain", "x", check=False).stderr)
+
+    def test_origins_shows_what_is_up(self):
+        node = self.node(self.origin({"/a": "hello"}))
+        node.get("/a")
+        said = node.sgctl("origins").stdout
+        self.assertIn("studio", said)
+        self.assertIn(" up ", said)
+
+    def test_reload_says_what_is_wrong_with_the_file_even_so_that_it_does_not_load(self):
+        node = self.node(self.origin({}))
+        self.assertIn("configuration 2 is in force", node.sgctl("reload").stdout)
+        node.file.write_text(node.file.read_text() + "cash: 1\n")
+        done = node.sgctl("reload", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('cash: there is no such key; did you mean "cache"?', done.stderr)
+
+    def test_top_prints_rates_and_paths_without_colours_into_a_pipe(self):
+        node = self.node(self.origin({"/a": "hello"}))
+        top = subprocess.Popen([sg.SGCTL, "-c", str(node.file), "top", "--count", "1"],
+                               stdout=subprocess.PIPE, text=True)
+        sg.until(lambda: node.get("/a") and top.poll() is not None, "one interval")
+        said = top.communicate()[0]
+        self.assertIn("requests", said)
+        self.assertIn("/a", said)
+        self.assertNotIn("\033", said)
+
+    def test_drain_ends_the_node(self):
+        node = self.node(self.origin({}))
+        node.sgctl("drain")
+        self.assertEqual(node.process.wait(sg.PATIENCE_S), 0)
+
+    def test_exit_statuses_tell_use_refusal_and_absence_apart(self):
+        node = self.node(start=False)
+        self.assertEqual(node.sgctl("status", check=False).returncode, 3)
+        self.assertEqual(node.sgctl("stat", check=False).returncode, 3)
+        self.assertEqual(node.sgctl("log", check=False).returncode, 3)
+        self.assertEqual(node.sgctl("dance", check=False).returncode, 2)
+        self.assertEqual(node.sgctl("purge", "url", check=False).returncode, 2)
+        self.assertEqual(node.sgctl("--help").returncode, 0)
+        for command in ("status", "log", "token", "own", "purge"):
+            self.assertIn(command, node.sgctl(command, "--help").stdout)
+
+
+class Purge(sg.Scenario):
+    def setUp(self):
+        super().setUp()
+        tagged = lambda handler: sg.reply(handler, 200, "t", {"Surrogate-Key": "show1 show2"})
+        self.source = self.origin({"/a/1": "one", "/a/2": "two", "/ab": "three", "/t": tagged})
+        self.edge = self.node(self.source)
+        for path in ("/a/1", "/a/2", "/ab", "/t"):
+            self.edge.get(path)
+
+    def again(self, path):
+        """How the cache answered a second request, in the words of Cache-Status."""
+        status = self.edge.get(path).fields["cache-status"]
+        return "hit" if "; hit" in status else "miss"
+
+    def purge(self, *words):
+        return self.edge.sgctl("purge", *words)
+
+    def test_a_url_is_gone_and_its_neighbours_stay(self):
+        self.assertIn("purge 1 is on disk", self.purge("url", "https://any.example/a/1").stdout)
+        self.assertEqual([self.again(p) for p in ("/a/1", "/a/2", "/ab")], ["miss", "hit", "hit"])
+
+    def test_a_prefix_ends_on_a_segments_border(self):
+        self.purge("prefix", "https://any.example/a/")
+        self.assertEqual([self.again(p) for p in ("/a/1", "/a/2", "/ab")], ["miss", "miss", "hit"])
+
+    def test_a_tag_reaches_what_carries_it(self):
+        self.purge("tag", "show2")
+        self.assertEqual([self.again(p) for p in ("/t", "/ab")], ["miss", "hit"])
+
+    def test_a_tenant_is_emptied(self):
+        self.purge("tenant", "films")
+        self.assertEqual({self.again(p) for p in ("/a/1", "/a/2", "/ab", "/t")}, {"miss"})
+
+    def test_an_acknowledged_purge_survives_a_kill(self):
+        self.purge("url", "https://any.example/ab")
+        self.edge.kill()
+        self.edge.start()
+        self.assertEqual(self.again("/ab"), "miss")
+        self.assertIn("purge 2 is", self.purge("url", "https://any.example/ab").stdout)
+
+    def test_mistakes_are_told(self):
+        for words, told in ((("url", "any.example/a"), "is no URL"),
+                            (("tag", "x", "--tenant", "nobody"), "is no tenant"),
+                            (("shelf", "x"), "scope must be")):
+            done = self.edge.sgctl("purge", *words, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(told, done.stderr)
+
+
+if __name__ == "__main__":
+    sg.main()

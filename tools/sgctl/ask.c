@@ -1,0 +1,278 @@
+#include "base/assert.h"
+#include "tools/sgctl/access.h"
+#include "tools/sgctl/commands.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#define TARGET_BYTES 8000
+
+static const char *text(const json_t *object, const char *key)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+    return value != NULL ? value : "-";
+}
+
+static long long number(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static bool is_true(const json_t *object, const char *key)
+{
+    return json_is_true(json_object_get(object, key));
+}
+
+static void dump(const json_t *answer)
+{
+    json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    putchar('\n');
+}
+
+/* Asks, complains, dumps where JSON is wanted. SGT_DONE and *out: the caller prints and ends it. */
+static int ask(const struct sgt_call *call, bool post, const char *target, json_t **out)
+{
+    json_t *answer = NULL;
+    int status = sgt_call_ask(call, post, target, &answer);
+    if (answer != NULL && call->json)
+        dump(answer);
+    else if (answer != NULL && status != SGT_DONE)
+        sgt_call_complain(answer);
+    if (status == SGT_DONE)
+        *out = answer;
+    else
+        json_decref(answer);
+    return status;
+}
+
+static int no_words(int argc, char **argv)
+{
+    if (argc == 1)
+        return SGT_DONE;
+    sgt_refuse("%s takes nothing more than its name: \"%s\"", argv[0], argv[1]);
+    return SGT_USAGE;
+}
+
+/* ---- status ---- */
+
+static void print_size(const char *name, long long bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    int unit = 0;
+    for (; value >= 1024 && unit < 4; unit++)
+        value /= 1024;
+    printf("%-14s %.*f %s\n", name, unit == 0 || value >= 100 ? 0 : 1, value, units[unit]);
+}
+
+static void print_status(const json_t *s)
+{
+    size_t i, c;
+    json_t *item, *cert;
+    const json_t *counters = json_object_get(s, "counters");
+    printf("%-14s %s, region %s, pop %s\n", "node", text(s, "node"), text(s, "region"),
+           text(s, "pop"));
+    printf("%-14s %s, version %s, process %lld, since %s\n", "state", text(s, "state"),
+           text(s, "version"), number(s, "pid"), text(s, "started"));
+    printf("%-14s %s, number %lld, since %s\n", "configuration", text(s, "config_file"),
+           number(s, "config_serial"), text(s, "config_loaded"));
+    printf("%-14s %lld of %lld running\n", "workers", number(s, "workers_running"),
+           number(s, "workers"));
+    json_array_foreach(json_object_get(s, "paths"), i, item)
+        printf("%-14s %s%s%s\n", text(item, "what"), text(item, "used"),
+               is_true(item, "fallback") ? "  <- fallback: " : "",
+               is_true(item, "fallback") ? text(item, "why") : "");
+    json_array_foreach(json_object_get(s, "listeners"), i, item)
+    {
+        printf("%-14s %s, %s\n", "listener", text(item, "address"),
+               is_true(item, "tls") ? "TLS" : "plain");
+        json_array_foreach(json_object_get(item, "certificates"), c, cert)
+            printf("%-14s   %s (%s%s) until %s\n", "", text(cert, "subject"), text(cert, "kind"),
+                   is_true(cert, "stapled") ? ", stapled" : "", text(cert, "not_after"));
+    }
+    printf("%-14s %s\n", "ownership feed", text(s, "ownership_feed"));
+    print_size("RAM tier", number(s, "ram_bytes"));
+    print_size("  in use", number(counters, "arena_used_bytes"));
+    if (number(s, "disk_bytes") != 0)
+        print_size("disk tier", number(s, "disk_bytes"));
+    printf("%-14s %lld open, %lld accepted\n", "connections", number(counters, "connections_open"),
+           number(counters, "connections_accepted"));
+    printf("%-14s %lld, %lld of them hits\n", "requests", number(counters, "requests"),
+           number(counters, "cache_hits"));
+}
+
+int sgt_status_main(const struct sgt_call *call, int argc, char **argv)
+{
+    json_t *answer = NULL;
+    int status = no_words(argc, argv);
+    if (status == SGT_DONE)
+        status = ask(call, false, "/v1/status", &answer);
+    if (status == SGT_DONE && !call->json)
+        print_status(answer);
+    json_decref(answer);
+    return status;
+}
+
+/* ---- origins ---- */
+
+int sgt_origins_main(const struct sgt_call *call, int argc, char **argv)
+{
+    json_t *answer = NULL, *origin, *url;
+    size_t i, u;
+    int status = no_words(argc, argv);
+    if (status == SGT_DONE)
+        status = ask(call, false, "/v1/origins", &answer);
+    if (status == SGT_DONE && !call->json) {
+        printf("%-16s %-5s %6s %9s %9s %9s  %s\n", "ORIGIN", "STATE", "WEIGHT", "FETCHES", "ERRORS",
+               "HEAD ms", "URL");
+        json_array_foreach(json_object_get(answer, "origins"), i, origin)
+        {
+            json_array_foreach(json_object_get(origin, "urls"), u, url) printf(
+                "%-16s %-5s %6lld %9lld %9lld %9.1f  %s %s\n", text(origin, "name"),
+                is_true(url, "up") ? "up" : "down", number(url, "weight"), number(url, "fetches"),
+                number(url, "errors"), (double)number(url, "latency_us") / 1000, text(url, "url"),
+                json_is_null(json_object_get(url, "last_error")) ? "" : text(url, "last_error"));
+        }
+    }
+    json_decref(answer);
+    return status;
+}
+
+/* ---- explain ---- */
+
+static void explain_cache(const json_t *r)
+{
+    printf("cache    %s", text(r, "cache"));
+    if (number(r, "age_s") != 0 || number(r, "ttl_s") != 0)
+        printf(", %lld s old, %lld s to go", number(r, "age_s"), number(r, "ttl_s"));
+    printf(", key %s\n", text(r, "key_hash"));
+    if (number(r, "origin_us") != 0 || number(r, "origin_status") != 0)
+        printf("origin   %lld after %.1f ms\n", number(r, "origin_status"),
+               (double)number(r, "origin_us") / 1000);
+    if (!json_is_null(json_object_get(r, "origin_error")))
+        printf("origin   failed: %s\n", text(r, "origin_error"));
+}
+
+static void explain_gate(const json_t *r)
+{
+    printf("gate     %s", text(r, "gate"));
+    if (!json_is_null(json_object_get(r, "cti")))
+        printf(", token %s in the %s", text(r, "cti"), text(r, "carrier"));
+    if (number(r, "fact_generation") != 0)
+        printf(", by fact %s at generation %lld", text(r, "fact_key"),
+               number(r, "fact_generation"));
+    if (number(r, "rule_version") != 0)
+        printf(", rule version %lld", number(r, "rule_version"));
+    putchar('\n');
+}
+
+static void print_explanation(const json_t *answer)
+{
+    const json_t *r = json_object_get(answer, "request");
+    const json_t *rule = json_object_get(answer, "rule");
+    const json_t *site = json_object_get(r, "site");
+    printf("request  %s at %s\n", text(r, "id"), text(r, "time"));
+    printf("         %s %s%s from %s, HTTP/%s%s%s\n", text(r, "method"), text(r, "host"),
+           text(r, "path"), text(r, "client"), text(r, "http"),
+           json_is_null(json_object_get(r, "tls")) ? "" : ", TLS ",
+           json_is_null(json_object_get(r, "tls")) ? "" : text(r, "tls"));
+    if (json_is_string(site))
+        printf("site     %s of tenant %s\n", text(r, "site"), text(r, "tenant"));
+    else
+        printf("site     number %lld of configuration %lld, which is not the present one\n",
+               number(r, "site"), number(r, "config_serial"));
+    if (rule != NULL)
+        printf("rule     access %s under %s, origin %s%s\n", text(rule, "access"),
+               text(rule, "path"), text(rule, "origin"),
+               is_true(rule, "cache") ? "" : ", no cache");
+    explain_gate(r);
+    explain_cache(r);
+    printf("answer   %lld, %lld bytes in %.1f ms, the first after %.1f ms\n", number(r, "status"),
+           number(r, "sent_bytes"), (double)number(r, "duration_us") / 1000,
+           (double)number(r, "first_byte_us") / 1000);
+    printf("end      %s\n", text(answer, "end_text"));
+    printf("path     %s, worker %lld, configuration %lld\n", text(r, "engine_path"),
+           number(r, "worker"), number(r, "config_serial"));
+}
+
+int sgt_explain_main(const struct sgt_call *call, int argc, char **argv)
+{
+    char target[TARGET_BYTES] = "/v1/explain";
+    json_t *answer = NULL;
+    if (argc != 2) {
+        sgt_refuse("explain needs a request's id: the X-Request-Id of its answer");
+        return SGT_USAGE;
+    }
+    sgt_call_param(target, sizeof(target), "id", argv[1]);
+    int status = ask(call, false, target, &answer);
+    if (status == SGT_DONE && !call->json)
+        print_explanation(answer);
+    json_decref(answer);
+    return status;
+}
+
+/* ---- purge ---- */
+
+static const char purge_usage[] =
+    "sgctl purge [--soft] url URL | prefix URL | tag TAG [--tenant NAME] | tenant NAME\n";
+
+int sgt_purge_main(const struct sgt_call *call, int argc, char **argv)
+{
+    static const struct option options[] = {{"soft", no_argument, NULL, 's'},
+                                            {"tenant", required_argument, NULL, 't'},
+                                            {NULL, 0, NULL, 0}};
+    const char *soft = NULL, *tenant = NULL;
+    char target[TARGET_BYTES] = "/v1/purge";
+    json_t *answer = NULL;
+    optind = 0; /* begins anew */
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == '?')
+            return SGT_USAGE;
+        soft = option == 's' ? "1" : soft;
+        tenant = option == 't' ? optarg : tenant;
+    }
+    if (argc - optind != 2) {
+        fputs(purge_usage, stderr);
+        return SGT_USAGE;
+    }
+    bool whole_tenant = strcmp(argv[optind], "tenant") == 0;
+    sgt_call_param(target, sizeof(target), "scope", argv[optind]);
+    sgt_call_param(target, sizeof(target), "text", whole_tenant ? NULL : argv[optind + 1]);
+    sgt_call_param(target, sizeof(target), "tenant", whole_tenant ? argv[optind + 1] : tenant);
+    sgt_call_param(target, sizeof(target), "soft", soft);
+    int status = ask(call, true, target, &answer);
+    if (status == SGT_DONE && !call->json)
+        printf("purge %lld is on disk and in force\n", number(answer, "seq"));
+    json_decref(answer);
+    return status;
+}
+
+/* ---- reload, drain ---- */
+
+int sgt_reload_main(const struct sgt_call *call, int argc, char **argv)
+{
+    json_t *answer = NULL, *line;
+    size_t i;
+    int status = no_words(argc, argv);
+    if (status == SGT_DONE)
+        status = ask(call, true, "/v1/reload", &answer);
+    if (status == SGT_DONE && !call->json) {
+        json_array_foreach(json_object_get(answer, "report"), i, line)
+            printf("%s\n", json_string_value(line));
+        printf("configuration %lld is in force\n", number(answer, "config_serial"));
+    }
+    json_decref(answer);
+    return status;
+}
+
+int sgt_drain_main(const struct sgt_call *call, int argc, char **argv)
+{
+    json_t *answer = NULL;
+    int status = no_words(argc, argv);
+    if (status == SGT_DONE)
+        status = ask(call, true, "/v1/drain", &answer);
+    if (status == SGT_DONE && !call->json)
+        printf("the node drains\n");
+    json_decref(answer);
+    return status;
+}

@@ -1,0 +1,20 @@
+/* commands - what sgctl does beside token and own, a function a command. argv[0] is the command's
+ * name; the return value is the exit status. */
+#ifndef SGT_COMMANDS_H
+#define SGT_COMMANDS_H
+
+#include "tools/sgctl/client.h"
+
+/* ask.c: over the admin socket */
+int sgt_status_main(const struct sgt_call *call, int argc, char **argv);
+int sgt_origins_main(const struct sgt_call *call, int argc, char **argv);
+int sgt_explain_main(const struct sgt_call *call, int argc, char **argv);
+int sgt_purge_main(const struct sgt_call *call, int argc, char **argv);
+int sgt_reload_main(const struct sgt_call *call, int argc, char **argv);
+int sgt_drain_main(const struct sgt_call *call, int argc, char **argv);
+/* log.c, stat.c, top.c: from shared memory, whether the node answers or not */
+int sgt_log_main(const struct sgt_call *call, int argc, char **argv);
+int sgt_stat_main(const struct sgt_call *call, int argc, char **argv);
+int sgt_top_main(const struct sgt_call *call, int argc, char **argv);
+
+#endif
