@@ -11,6 +11,7 @@
 #define REQLOG_VERSION 1
 #define REQLOG_WORDS   (sizeof(struct sge_record) / 8)
 #define REQLOG_HEAD    offsetof(struct sge_record, text)
+#define START_WORD     (offsetof(struct sge_record, start_ns) / 8)
 
 _Static_assert(sizeof(struct sge_record) % 8 == 0, "records travel as words");
 _Static_assert(REQLOG_HEAD % 8 == 0, "the text begins on a word");
@@ -206,21 +207,29 @@ static bool slot_read(const struct reqlog_slot *slot, uint64_t n, struct sge_rec
     return atomic_load_explicit(&slot->seq, memory_order_relaxed) == 2 * n + 2;
 }
 
-/* The worker with most records waiting, so that a slow reader loses as few as can be. */
-static uint32_t reqlog_fullest(const struct sge_reqlog *log, const struct sge_reqlog_cursor *cursor,
-                               uint64_t *written)
+/* Whose next record is read: the one that began first, so that lines come in the order of time;
+ * but a ring that is about to overtake the reader comes before. UINT32_MAX: none has any. */
+static uint32_t reqlog_choose(const struct sge_reqlog *log, const struct sge_reqlog_cursor *cursor,
+                              uint64_t *written)
 {
-    uint32_t fullest = 0;
-    uint64_t most = 0;
+    uint32_t chosen = UINT32_MAX;
+    uint64_t earliest = UINT64_MAX;
     for (uint32_t w = 0; w < log->shared->workers; w++) {
         uint64_t n = atomic_load_explicit(&log->shared->rings[w].written, memory_order_acquire);
-        if (n - cursor->next[w] > most) {
-            most = n - cursor->next[w];
-            fullest = w;
+        uint64_t waiting = n - cursor->next[w];
+        if (waiting == 0)
+            continue;
+        const struct reqlog_slot *slot = reqlog_slot(log, w, cursor->next[w]);
+        uint64_t start_ns = atomic_load_explicit(&slot->words[START_WORD], memory_order_relaxed);
+        if (waiting > log->shared->records / 2)
+            start_ns = 0;
+        if (start_ns < earliest) {
+            earliest = start_ns;
+            chosen = w;
             *written = n;
         }
     }
-    return most == 0 ? UINT32_MAX : fullest;
+    return chosen;
 }
 
 bool sge_reqlog_next(const struct sge_reqlog *log, struct sge_reqlog_cursor *cursor,
@@ -229,7 +238,7 @@ bool sge_reqlog_next(const struct sge_reqlog *log, struct sge_reqlog_cursor *cur
     const uint32_t records = log->shared->records;
     for (;;) {
         uint64_t written = 0;
-        uint32_t w = reqlog_fullest(log, cursor, &written);
+        uint32_t w = reqlog_choose(log, cursor, &written);
         if (w == UINT32_MAX)
             return false;
         uint64_t *next = &cursor->next[w];

@@ -93,6 +93,27 @@ static void a_slow_reader_is_told_how_many_it_missed(void **fixture)
     (void)fixture;
 }
 
+static void records_of_several_workers_come_in_the_order_of_time(void **fixture)
+{
+    struct sge_reqlog *log = reqlog(3, 8);
+    struct sge_reqlog_cursor cursor;
+    struct sge_record got;
+    uint64_t missed = 0;
+    sge_reqlog_seek(log, &cursor, true);
+    for (uint64_t n = 0; n < 9; n++) {
+        struct sge_record *r = sge_reqlog_begin(log, (uint16_t)(n % 3));
+        r->start_ns = 1000 + n;
+        sge_reqlog_commit(log, (uint16_t)(n % 3));
+    }
+    for (uint64_t n = 0; n < 9; n++) {
+        assert_true(sge_reqlog_next(log, &cursor, &got, &missed));
+        assert_int_equal(got.start_ns, 1000 + n);
+    }
+    sge_reqlog_close(log);
+    unlink(path);
+    (void)fixture;
+}
+
 static void a_request_is_found_by_its_id_while_it_is_in_the_ring(void **fixture)
 {
     struct sge_reqlog *log = reqlog(2, 8);
@@ -205,6 +226,7 @@ static void create_undoes_itself_at_every_failing_allocation(void **fixture)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_reader_gets_what_was_written_and_then_nothing),
     cmocka_unit_test(a_slow_reader_is_told_how_many_it_missed),
+    cmocka_unit_test(records_of_several_workers_come_in_the_order_of_time),
     cmocka_unit_test(a_request_is_found_by_its_id_while_it_is_in_the_ring),
     cmocka_unit_test(under_concurrent_writers_no_record_is_torn_and_all_are_accounted_for),
     cmocka_unit_test(a_restart_replaces_the_ring_and_the_old_reader_can_see_it),
