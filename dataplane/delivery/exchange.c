@@ -91,7 +91,7 @@ static void answer_options(struct sgd_exchange *x)
 
 /* ---- asking ---- */
 
-static struct sgd_want *make_want(struct sgd_exchange *x)
+static struct sgd_want *make_want_for(struct sgd_exchange *x, struct sg_str primary)
 {
     struct sgd_want_ask ask = {
         .req = x->req,
@@ -99,11 +99,16 @@ static struct sgd_want *make_want(struct sgd_exchange *x)
         .path = x->path,
         .query = x->stripped.query,
         .cookie = x->stripped.cookie,
-        .primary = x->primary.bytes,
+        .primary = primary,
         .snapshot = x->snapshot,
         .site = x->site_index,
     };
     return sgd_want_make(x->d, &ask);
+}
+
+static struct sgd_want *make_want(struct sgd_exchange *x)
+{
+    return make_want_for(x, x->primary.bytes);
 }
 
 static void wait_for(struct sgd_exchange *x, struct sgd_want *want)
@@ -157,14 +162,36 @@ static void revalidate_behind(struct sgd_exchange *x)
 }
 
 /* RFC 9111 section 4.4: what changed the resource makes what is stored of it invalid. */
-static void invalidate(struct sgd_exchange *x)
+static void invalidate(struct sgd_exchange *x, struct sg_str primary)
 {
-    struct sgd_want *want = make_want(x);
+    struct sgd_want *want = make_want_for(x, primary);
     if (want == NULL)
         return;
     want->kind = SGD_WANT_INVALIDATE;
     want->background = true;
     sgd_want_send(x->d, want);
+}
+
+/* What Location or Content-Location names, if it is of the same origin. */
+static void invalidate_named(struct sgd_exchange *x, struct sg_str reference)
+{
+    char key[SGE_KEY_BYTES_MAX], path_memory[SGE_KEY_BYTES_MAX];
+    struct sg_out path = sg_out_init(path_memory, sizeof(path_memory));
+    struct sg_out out = sg_out_init(key, sizeof(key));
+    struct sg_str query;
+    if (reference.ptr == NULL ||
+        !sgd_target_resolve(x->req->https, x->req->authority, x->path, reference, &path, &query))
+        return;
+    sgd_cachekey_primary(x->site, sg_out_view(&path), query, &out);
+    if (!out.full)
+        invalidate(x, sg_out_view(&out));
+}
+
+static void invalidate_all(struct sgd_exchange *x)
+{
+    invalidate(x, x->primary.bytes);
+    invalidate_named(x, sgd_lines_field(x->object->head, SG_STR("location"), NULL));
+    invalidate_named(x, sgd_lines_field(x->object->head, SG_STR("content-location"), NULL));
 }
 
 /* ---- deciding ---- */
@@ -365,7 +392,7 @@ static void got_object(struct sgd_exchange *x, struct sgd_want *want)
     memcpy(x->upstream, want->upstream, sizeof(x->upstream));
     x->from.upstream = sg_str_from(x->upstream);
     if (want->pass && x->req->method > SGD_METHOD_OPTIONS && x->object->meta.status < 400)
-        invalidate(x);
+        invalidate_all(x);
 }
 
 static void got_error(struct sgd_exchange *x, const struct sgd_want *want)

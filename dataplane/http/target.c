@@ -257,3 +257,55 @@ void sgd_target_query_key(struct sg_str query, enum sgd_query_policy policy,
     }
     write_params(params, count, &first, out);
 }
+
+/* Takes "scheme://authority" off the front. False: it is not this origin's. */
+static bool resolve_origin(bool https, struct sg_str authority, struct sg_str *reference)
+{
+    struct sg_str scheme = https ? SG_STR("https:") : SG_STR("http:"), rest = *reference;
+    size_t head = SG_MIN(rest.len, scheme.len);
+    if (sg_str_eq_nocase((struct sg_str){rest.ptr, head}, scheme))
+        rest = sg_str_skip(rest, scheme.len);
+    if (!sg_str_starts(rest, SG_STR("//"))) {
+        const char *colon = rest.len == 0 ? NULL : memchr(rest.ptr, ':', rest.len);
+        const char *slash = rest.len == 0 ? NULL : memchr(rest.ptr, '/', rest.len);
+        /* another scheme; a colon after the first slash is of the path */
+        return rest.ptr == reference->ptr && (colon == NULL || (slash != NULL && slash < colon));
+    }
+    rest = sg_str_skip(rest, 2);
+    size_t n = 0;
+    while (n < rest.len && memchr("/?#", rest.ptr[n], 3) == NULL)
+        n++;
+    if (!sg_str_eq_nocase((struct sg_str){rest.ptr, n}, authority))
+        return false;
+    *reference = n < rest.len ? sg_str_skip(rest, n) : SG_STR("/");
+    return true;
+}
+
+bool sgd_target_resolve(bool https, struct sg_str authority, struct sg_str path,
+                        struct sg_str reference, struct sg_out *out, struct sg_str *query)
+{
+    char memory[4096];
+    struct sg_out merged = sg_out_init(memory, sizeof(memory));
+    SG_ASSERT(out != NULL);
+    SG_ASSERT(query != NULL);
+    if (!resolve_origin(https, authority, &reference))
+        return false;
+    size_t n = 0;
+    while (n < reference.len && reference.ptr[n] != '?' && reference.ptr[n] != '#')
+        n++;
+    struct sg_str named = {reference.ptr, n}, rest = sg_str_skip(reference, n);
+    if (!sg_str_starts(named, SG_STR("/"))) /* section 5.2.3: beside the request's own */
+        for (size_t end = path.len; end > 0; end--)
+            if (path.ptr[end - 1] == '/' || named.len == 0) {
+                sg_out_bytes(&merged, path.ptr, end);
+                break;
+            }
+    sg_out_str(&merged, named);
+    *query = SG_STR_NONE;
+    if (sg_str_starts(rest, SG_STR("?"))) {
+        rest = sg_str_skip(rest, 1);
+        const char *hash = rest.len == 0 ? NULL : memchr(rest.ptr, '#', rest.len);
+        *query = hash == NULL ? rest : (struct sg_str){rest.ptr, (size_t)(hash - rest.ptr)};
+    }
+    return !merged.full && sgd_target_normalise(sg_out_view(&merged), out) && !out->full;
+}

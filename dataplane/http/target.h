@@ -13,6 +13,12 @@ bool sgd_target_normalise(struct sg_str path, struct sg_out *out);
 /* Fully percent-decoded, for matching token claims; the same refusals. */
 bool sgd_target_decode(struct sg_str path, struct sg_out *out);
 
+/* Resolves a URI reference (RFC 3986 section 5.2) against an http(s) request for `path`
+ * (normalised): writes the normalised path, *query (borrowed of `reference`; ptr NULL: none).
+ * False: it is of another origin, or malformed. */
+bool sgd_target_resolve(bool https, struct sg_str authority, struct sg_str path,
+                        struct sg_str reference, struct sg_out *out, struct sg_str *query);
+
 enum sgd_query_policy { SGD_QUERY_ALL, SGD_QUERY_NONE, SGD_QUERY_LISTED };
 /* The query for the key: parameters sorted by name, stable; only listed ones where so. A parameter
  * with a malformed escape stays as it is. */

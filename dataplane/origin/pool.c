@@ -117,6 +117,10 @@ void sgd_pool_answered(struct sgd_pool *pool, uint32_t url, uint64_t latency_ns)
 
 /* ---- results ---- */
 
+/* The only server that is up is left alone after so many times `fall` busy answers in a row: a few
+ * busy objects must not take all others away. */
+#define ALONE_PATIENCE 8
+
 enum sgd_outcome sgd_outcome_of_status(uint16_t status)
 {
     if (status == 429 || (status >= 502 && status <= 504))
@@ -159,8 +163,10 @@ static void url_result(struct sgd_pool *pool, struct sgd_url *url,
     case SGD_OUTCOME_BUSY:
         if (asked_s > 0)
             url_down(pool, url, asked_s * 1000000000ull, now_ns);
-        else
+        else if (url->state == SGD_URL_TRIAL || others_up(pool, url))
             url_failed(pool, url, now_ns);
+        else if (url->state == SGD_URL_UP && ++url->failures >= pool->fall * ALONE_PATIENCE)
+            url_back_off(pool, url, now_ns);
         return;
     case SGD_OUTCOME_BROKEN:
         /* One broken object must not take the only server of all others away. */

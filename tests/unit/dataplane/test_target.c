@@ -147,7 +147,45 @@ static void more_parameters_than_are_sorted_at_once_all_stay(void **fixture)
     (void)fixture;
 }
 
+static void references_are_resolved_within_the_origin_only(void **fixture)
+{
+    static const struct {
+        const char *reference, *path, *query; /* path NULL: refused */
+    } cases[] = {
+        {"/x/y", "/x/y", NULL},
+        {"z?q=1#f", "/a/z", "q=1"},
+        {"../z", "/z", NULL},
+        {"?q", "/a/b", "q"},
+        {"", "/a/b", NULL},
+        {"./c:d", "/a/c:d", NULL},
+        {"http://h.test:80/x?1", "/x", "1"},
+        {"HTTP://H.test:80", "/", NULL},
+        {"//h.test:80/y", "/y", NULL},
+        {"https://h.test:80/x", NULL, NULL},
+        {"http://other.test/x", NULL, NULL},
+        {"//other.test/x", NULL, NULL},
+        {"mailto:x", NULL, NULL},
+        {"http:/x", NULL, NULL},
+        {"/%zz", NULL, NULL},
+    };
+    for (size_t i = 0; i < SG_COUNT(cases); i++) {
+        char memory[64];
+        struct sg_out out = sg_out_init(memory, sizeof(memory));
+        struct sg_str query = SG_STR("unset");
+        bool ok = sgd_target_resolve(false, SG_STR("h.test:80"), SG_STR("/a/b"),
+                                     sg_str_from(cases[i].reference), &out, &query);
+        assert_int_equal(ok, cases[i].path != NULL);
+        if (!ok)
+            continue;
+        assert_true(sg_str_eq(sg_out_view(&out), sg_str_from(cases[i].path)));
+        assert_true(sg_str_eq(query, sg_str_from(cases[i].query)));
+        assert_true((query.ptr == NULL) == (cases[i].query == NULL));
+    }
+    (void)fixture;
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(references_are_resolved_within_the_origin_only),
     cmocka_unit_test(each_path_has_one_spelling_or_is_refused),
     cmocka_unit_test(decoding_refuses_what_normalising_does),
     cmocka_unit_test(normalising_twice_changes_nothing),
