@@ -76,7 +76,7 @@ struct sge_content_conf {
     const char *disk_path; /* NULL: RAM only */
     uint64_t disk_bytes;
     bool disk_second_hit;  /* only what is asked for a second time goes to disk; else everything */
-    const char *index_dir; /* where the content index (LMDB) lives: the disk tier's alone */
+    const char *index_dir; /* the content index (LMDB) is its folder "content", both are made */
     uint32_t workers;
     uint32_t objects_max;    /* in RAM; 0: from ram_bytes */
     struct sg_mail *mail;    /* worker i has mail id i */

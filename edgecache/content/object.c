@@ -187,6 +187,6 @@ void sge_object_publish(struct sge_shard *shard, struct sge_object *object, bool
 
 void sge_object_withdraw(struct sge_shard *shard, struct sge_object *object)
 {
-    sge_tier_withdrawn(shard, &object->key);
+    sge_tier_withdrawn(shard, object);
     sge_object_unlist(shard, object);
 }

@@ -98,10 +98,13 @@ static void tier_forget(struct sge_shard *shard, const uint64_t hash[2])
     memcpy(tier->forgets[tier->forgets_count++], hash, sizeof(tier->forgets[0]));
 }
 
-void sge_tier_withdrawn(struct sge_shard *shard, const struct sge_key *key)
+/* A newer one may be there in its place: that stays. */
+void sge_tier_withdrawn(struct sge_shard *shard, struct sge_object *object)
 {
-    if (shard->tier != NULL)
-        tier_forget(shard, key->hash);
+    if (shard->tier == NULL)
+        return;
+    if (sge_object_cell(object)->listed || !sge_object_listed(shard->content, &object->key))
+        tier_forget(shard, object->key.hash);
 }
 
 /* It is stale by a word that the disk does not know. */

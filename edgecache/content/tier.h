@@ -17,7 +17,8 @@ void sge_tier_published(struct sge_shard *shard, struct sge_object *object, bool
 void sge_tier_whole(struct sge_shard *shard, struct sge_body *body);
 /* Before it leaves RAM for lack of room. */
 void sge_tier_evicted(struct sge_shard *shard, struct sge_object *object);
-void sge_tier_withdrawn(struct sge_shard *shard, const struct sge_key *key);
+/* Before it is taken from the index. */
+void sge_tier_withdrawn(struct sge_shard *shard, struct sge_object *object);
 /* Once a turn. */
 void sge_tier_turn(struct sge_shard *shard);
 

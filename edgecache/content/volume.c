@@ -9,12 +9,15 @@
 #include "edgecache/content/vollog.h"
 #include "edgecache/sys/aio.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define JOBS            32  /* reads and writes under way */
-#define KEEPERS         8   /* objects being written */
+#define KEEPERS         24  /* objects being written */
 #define KEEPS_MAX       512 /* objects waiting to be */
 #define COMMIT_CHANGES  1024
 #define COMMIT_NS       (200 * SG_NS_PER_MS)
@@ -124,9 +127,6 @@ static void volume_commit(struct sge_volume *volume)
     else
         volume->blind = false;
     atomic_store_explicit(&volume->objects, sge_volindex_objects(volume->index),
-                          memory_order_relaxed);
-    atomic_store_explicit(&volume->dropped, sge_vollog_dropped(volume->log), memory_order_relaxed);
-    atomic_store_explicit(&volume->readmitted, sge_vollog_readmitted(volume->log),
                           memory_order_relaxed);
 }
 
@@ -531,6 +531,9 @@ static void volume_upkeep(struct sge_volume *volume)
     for (int i = 0; i < KEEPERS; i++)
         keeper_work(volume, &volume->keepers[i]);
     volume_answer_again(volume);
+    atomic_store_explicit(&volume->dropped, sge_vollog_dropped(volume->log), memory_order_relaxed);
+    atomic_store_explicit(&volume->readmitted, sge_vollog_readmitted(volume->log),
+                          memory_order_relaxed);
     if (volume->commit_ns != SG_NEVER && (sg_clock_mono_ns() >= volume->commit_ns ||
                                           sge_volindex_changes(volume->index) >= COMMIT_CHANGES))
         volume_commit(volume);
@@ -635,14 +638,25 @@ static enum sg_err volume_start(struct sge_volume *volume)
     return SG_OK;
 }
 
+/* In a folder of its own: others keep things in index_dir too. */
+static enum sg_err volume_open_index(struct sge_volume *volume, const struct sge_content_conf *conf)
+{
+    char dir[PATH_MAX];
+    uint64_t map_bytes = SG_MAX(conf->disk_bytes / 4, INDEX_BYTES_MIN);
+    if (mkdir(conf->index_dir, 0750) != 0 && errno != EEXIST)
+        return sg_err_from_errno(errno);
+    if (snprintf(dir, sizeof(dir), "%s/content", conf->index_dir) >= (int)sizeof(dir))
+        return SG_EINVAL;
+    return sge_volindex_open(dir, map_bytes, volume->disk.id, &volume->index);
+}
+
 static enum sg_err volume_open_disk(struct sge_volume *volume, const struct sge_content_conf *conf,
                                     uint8_t hash_key[16])
 {
     enum sg_err err = sge_voldisk_open(conf->disk_path, conf->disk_bytes, &volume->disk);
     if (err != SG_OK)
         return err;
-    uint64_t map_bytes = SG_MAX(conf->disk_bytes / 4, INDEX_BYTES_MIN);
-    err = sge_volindex_open(conf->index_dir, map_bytes, volume->disk.id, &volume->index);
+    err = volume_open_index(volume, conf);
     if (err != SG_OK)
         return err;
     memcpy(hash_key, sge_volindex_hash_key(volume->index), 16);

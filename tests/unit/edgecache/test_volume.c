@@ -189,7 +189,7 @@ static void the_log_goes_round_and_spares_what_is_used(void **fixture)
 static void another_disk_or_a_lost_index_is_a_cold_start(void **fixture)
 {
     struct sgt_store *s = *fixture;
-    char path[SGT_DIR_BYTES + 32];
+    char path[SGT_DIR_BYTES + 64];
     assert_true(sgt_store_put(s, 3, 1, true));
     sgt_store_close(s);
     int fd = open(s->disk, O_RDWR);
@@ -199,7 +199,7 @@ static void another_disk_or_a_lost_index_is_a_cold_start(void **fixture)
     assert_null(sgt_store_get(s, 3));
     assert_true(sgt_store_put(s, 3, 2, true));
     sgt_store_close(s);
-    snprintf(path, sizeof(path), "%s/data.mdb", s->index);
+    snprintf(path, sizeof(path), "%s/content/data.mdb", s->index);
     assert_int_equal(truncate(path, 5000), 0);
     assert_int_equal(sgt_store_open(s), SG_OK);
     assert_null(sgt_store_get(s, 3));
