@@ -26,11 +26,38 @@ static bool cell_idle(const struct sge_cell *cell)
     return atomic_load_explicit(&cell->hold.refs, memory_order_relaxed) == 1;
 }
 
+/* Whether the rest of its object would be of little use without this slice: nothing but the origin
+ * could bring it back. */
+static bool slot_tears(const struct sge_slot *slot)
+{
+    const struct sge_body *body = slot->body;
+    return atomic_load_explicit(&body->state, memory_order_relaxed) != SGE_BODY_OPEN &&
+           !atomic_load_explicit(&body->on_disk, memory_order_acquire);
+}
+
+/* What can go without anybody missing it now. */
 static bool entry_idle(const struct sge_entry *entry)
 {
     if (entry->kind == SGE_ENTRY_OBJECT)
         return sge_object_idle(&entry_object(entry)->object);
+    const struct sge_slot *slot = entry_slot(entry);
+    if (!cell_idle(atomic_load_explicit(&slot->cell, memory_order_relaxed)))
+        return false;
+    return !slot_tears(slot) || (slot->body->object != NULL && sge_object_idle(slot->body->object));
+}
+
+/* What can go at all: readers of a torn object ask the origin for the rest, or are cut. */
+static bool entry_spare(const struct sge_entry *entry)
+{
+    if (entry->kind == SGE_ENTRY_OBJECT)
+        return false;
     return cell_idle(atomic_load_explicit(&entry_slot(entry)->cell, memory_order_relaxed));
+}
+
+static struct sge_entry *shard_victim(struct sge_shard *shard)
+{
+    struct sge_entry *entry = sge_policy_victim(shard->policy, entry_idle);
+    return entry != NULL ? entry : sge_policy_victim(shard->policy, entry_spare);
 }
 
 static struct sge_cell *entry_cell(const struct sge_entry *entry)
@@ -40,12 +67,22 @@ static struct sge_cell *entry_cell(const struct sge_entry *entry)
     return atomic_load_explicit(&entry_slot(entry)->cell, memory_order_relaxed);
 }
 
+/* A slice takes its object along rather than tear it, if nobody uses that. */
+static void shard_evict_slot(struct sge_shard *shard, struct sge_slot *slot)
+{
+    struct sge_object *object = slot->body->object;
+    if (slot_tears(slot) && object != NULL && sge_object_idle(object))
+        sge_object_evict(shard, object);
+    else
+        sge_slot_evict(slot);
+}
+
 static void shard_evict(struct sge_shard *shard, struct sge_entry *entry)
 {
     if (entry->kind == SGE_ENTRY_OBJECT)
         sge_object_evict(shard, &entry_object(entry)->object);
     else
-        sge_slot_evict(entry_slot(entry));
+        shard_evict_slot(shard, entry_slot(entry));
 }
 
 static void shard_collect(struct sge_shard *shard)
@@ -88,8 +125,8 @@ static void shard_evict_cell(struct sge_shard *shard, struct sge_cell *cell)
     switch ((enum sge_cell_kind)cell->kind) {
     case SGE_CELL_SLICE: {
         struct sge_slot *slot = cell->user;
-        if (sge_entry_queued(&slot->entry) && cell_idle(cell) && !body_filling(slot->body))
-            sge_slot_evict(slot);
+        if (sge_entry_queued(&slot->entry) && entry_idle(&slot->entry) && !body_filling(slot->body))
+            shard_evict_slot(shard, slot);
         break;
     }
     case SGE_CELL_OBJECT:
@@ -124,7 +161,7 @@ struct sge_cell *sge_shard_take(struct sge_shard *shard, uint32_t bytes, enum sg
         cell = sge_arena_take(shard->part, bytes, kind, user);
         if (cell != NULL)
             break;
-        struct sge_entry *entry = sge_policy_victim(shard->policy, entry_idle);
+        struct sge_entry *entry = shard_victim(shard);
         if (entry == NULL)
             break;
         struct sge_cell *victim = entry_cell(entry);

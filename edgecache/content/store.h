@@ -39,7 +39,7 @@ struct sge_shard {
  * use. `kind` and `user` as in sge_arena_take(). */
 struct sge_cell *sge_shard_take(struct sge_shard *shard, uint32_t bytes, enum sge_cell_kind kind,
                                 void *user);
-/* Evicts one object or slice. False: none can go now. */
+/* Evicts one object or slice that nobody uses. False: none can go now. */
 bool sge_shard_evict_one(struct sge_shard *shard);
 /* Takes everything out of RAM; before closing. */
 void sge_shard_empty(struct sge_shard *shard);

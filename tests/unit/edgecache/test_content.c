@@ -300,6 +300,34 @@ static void pinned_slices_are_not_evicted_and_a_pinned_store_says_no(void **fixt
     (void)fixture;
 }
 
+static void without_a_disk_objects_go_whole_and_not_while_they_are_read(void **fixture)
+{
+    char text[32];
+    store_open(6 << 20, 0);
+    assert_true(put("/read", 8 * SLICE));
+    struct sge_key key = key_of("/read");
+    struct sge_object *object = sge_content_find(content, &key);
+    for (int i = 0; i < 200; i++) {
+        snprintf(text, sizeof(text), "/%d", i);
+        for (int tries = 0; !put(text, 3 * SLICE); tries++) {
+            assert_true(tries < 8);
+            settle();
+        }
+        struct sge_key before = key_of(i % 2 == 0 ? "/0" : "/1");
+        struct sge_object *old = sge_content_find(content, &before);
+        uint64_t at = 0;
+        if (old != NULL) { /* whole as long as it can be found */
+            assert_int_equal(read_on(old->body, &at), SGE_READ_END);
+            sg_hold_unref(&old->hold);
+        }
+    }
+    uint64_t offset = 0;
+    assert_int_equal(read_on(object->body, &offset), SGE_READ_END);
+    sg_hold_unref(&object->hold);
+    store_close();
+    (void)fixture;
+}
+
 static void the_number_of_objects_is_bounded_too(void **fixture)
 {
     char text[32];
@@ -393,6 +421,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_full_store_evicts_what_nobody_uses),
     cmocka_unit_test(small_objects_and_whole_blocks_take_turns_in_a_full_store),
     cmocka_unit_test(pinned_slices_are_not_evicted_and_a_pinned_store_says_no),
+    cmocka_unit_test(without_a_disk_objects_go_whole_and_not_while_they_are_read),
     cmocka_unit_test(the_number_of_objects_is_bounded_too),
     cmocka_unit_test(a_tenant_over_its_share_goes_first),
     cmocka_unit_test(a_freshened_object_takes_the_place_of_the_old_over_the_same_body),
