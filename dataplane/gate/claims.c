@@ -292,8 +292,11 @@ static enum sgd_gate_verdict claim_read(struct sg_cbor *cbor, int64_t label,
         return sg_cbor_skip(cbor) ? ok : bad; /* the renewal endpoint's */
     case SGD_CLAIM_FACTS:
         return read_facts(cbor, claims) ? ok : unknown;
-    case SGD_CLAIM_CONCURRENCY:
-        return read_u32(cbor, &claims->concurrency) ? ok : unknown;
+    case SGD_CLAIM_VIEWERS:
+        return read_u32(cbor, &claims->viewers) && claims->viewers > 0 &&
+                       claims->viewers <= SGD_TOKEN_VIEWERS_MAX
+                   ? ok
+                   : unknown;
     case SGD_CLAIM_INDEX:
         claims->has_index = true;
         return read_u32(cbor, &claims->index) ? ok : unknown;

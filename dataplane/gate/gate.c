@@ -276,6 +276,8 @@ static enum sgd_gate_verdict token_verify(const struct look *look, struct sg_str
     else
         entry = &core->large;
     verdict = sgd_claims_read(payload, &entry->claims);
+    if (verdict == SGD_GATE_allowed && entry == &core->large && entry->claims.viewers > 0)
+        verdict = SGD_GATE_claim_unknown; /* who used it is only known of tokens that are kept */
     if (verdict != SGD_GATE_allowed)
         return verdict;
     if (!entry->claims.has_cti) { /* every token has a name, for the log and to revoke it by */
@@ -394,6 +396,9 @@ static enum sgd_gate_verdict token_check(const struct look *look)
         verdict = state_check(look, token);
     if (verdict == SGD_GATE_allowed && claims->has_facts)
         verdict = freshness_check(look);
+    if (verdict == SGD_GATE_allowed && claims->viewers > 0)
+        verdict =
+            sgd_check_viewers(&token->viewers, claims->viewers, address_of(look), look->now_s);
     look->out->token_used = verdict == SGD_GATE_allowed;
     return verdict;
 }

@@ -31,8 +31,6 @@ const char *sgd_gate_reason(enum sgd_gate_verdict verdict);
 uint16_t sgd_gate_status(enum sgd_gate_verdict verdict);
 /* "expired", as in the .def: for counters. */
 const char *sgd_gate_name(enum sgd_gate_verdict verdict);
-/* The value of WWW-Authenticate that goes with a 401; ptr NULL for every other status. Static. */
-struct sg_str sgd_gate_challenge(enum sgd_gate_verdict verdict);
 
 #define SGD_TOKEN_TEXT_MAX 5462 /* 4 KiB of CBOR in base64url */
 

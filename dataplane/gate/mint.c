@@ -139,7 +139,7 @@ static uint64_t claims_count(const struct sgd_claims *claims)
         claims->issuer.ptr != NULL,  claims->subject.ptr != NULL, claims->audience.ptr != NULL,
         claims->expires_s != 0,      claims->not_before_s != 0,   claims->issued_s != 0,
         claims->networks_count != 0, claims->has_methods,         claims->countries_count != 0,
-        claims->renewal.ptr != NULL, claims->facts_count != 0,    claims->concurrency != 0,
+        claims->renewal.ptr != NULL, claims->facts_count != 0,    claims->viewers != 0,
         claims->has_index,
     };
     uint64_t count = 4; /* cti, catreplay, catv, catu */
@@ -172,7 +172,7 @@ static void put_claims(struct sg_out *out, const struct sgd_claims *claims)
     put_countries(out, claims);
     put_renewal(out, claims);
     put_facts(out, claims);
-    put_u64_claim(out, SGD_CLAIM_CONCURRENCY, claims->concurrency);
+    put_u64_claim(out, SGD_CLAIM_VIEWERS, claims->viewers);
     if (claims->has_index) {
         sg_cbor_put_int(out, SGD_CLAIM_INDEX);
         sg_cbor_put_uint(out, claims->index);

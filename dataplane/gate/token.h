@@ -12,6 +12,7 @@
 #define SGD_TOKEN_MATCHES_MAX   8
 #define SGD_TOKEN_NETWORKS_MAX  16
 #define SGD_TOKEN_COUNTRIES_MAX 32
+#define SGD_TOKEN_VIEWERS_MAX   16
 
 enum sgd_claim {
     SGD_CLAIM_ISS = 1,
@@ -30,7 +31,7 @@ enum sgd_claim {
     SGD_CLAIM_CATIF = 322,
     SGD_CLAIM_CATR = 323,
     SGD_CLAIM_FACTS = -70002,
-    SGD_CLAIM_CONCURRENCY = -70003,
+    SGD_CLAIM_VIEWERS = -70003,
     SGD_CLAIM_INDEX = -70004,
 };
 
@@ -78,9 +79,9 @@ struct sgd_claims {
     bool has_facts, has_index;
     uint32_t index;
     uint32_t rule_version;
-    uint32_t methods;     /* bits by enum sgd_method */
-    bool has_methods;     /* catm is there: what is not in it is refused */
-    uint32_t concurrency; /* 0: no bound */
+    uint32_t methods; /* bits by enum sgd_method */
+    bool has_methods; /* catm is there: what is not in it is refused */
+    uint32_t viewers; /* addresses at the same time; 0: no bound */
     uint8_t facts_count, matches_count, networks_count, countries_count;
     struct sgd_token_fact facts[SGD_TOKEN_FACTS_MAX];
     struct sgd_match matches[SGD_TOKEN_MATCHES_MAX];           /* all must hold */

@@ -19,6 +19,7 @@ const char sgt_token_usage[] =
     "    --fact FACT         that must stay as it is now (sgctl own); may be repeated\n"
     "    --owner ACCOUNT     who must own all those facts, at head and at safe\n"
     "    --index N           by which it can be revoked\n"
+    "    --viewers N         addresses that may use it within a minute, at most 16\n"
     "    --subject TEXT      a pseudonym of the viewer\n"
     "    --renewal URL       where a viewer is sent once it expired\n"
     "sgctl token inspect TOKEN\n"

@@ -9,7 +9,7 @@
 /* The command line of mint, as claims and what they need. */
 struct mint {
     const char *tenant, *owner, *facts[SGD_TOKEN_FACTS_MAX];
-    uint64_t lifetime_s, not_before_s, index;
+    uint64_t lifetime_s, not_before_s, index, viewers;
     struct sgd_claims claims;
 };
 
@@ -130,6 +130,7 @@ enum mint_option {
     OPT_INDEX,
     OPT_SUBJECT,
     OPT_RENEWAL,
+    OPT_VIEWERS,
 };
 
 static bool mint_option(struct mint *mint, int option, const char *text)
@@ -168,6 +169,8 @@ static bool mint_option(struct mint *mint, int option, const char *text)
     case OPT_INDEX:
         claims->has_index = true;
         return sgt_number_read(text, UINT32_MAX, &mint->index);
+    case OPT_VIEWERS:
+        return sgt_number_read(text, SGD_TOKEN_VIEWERS_MAX, &mint->viewers);
     case OPT_SUBJECT:
         claims->subject = sg_str_from(text);
         return true;
@@ -196,6 +199,7 @@ static bool mint_options(int argc, char **argv, struct mint *mint)
                                           {"index", 1, NULL, OPT_INDEX},
                                           {"subject", 1, NULL, OPT_SUBJECT},
                                           {"renewal", 1, NULL, OPT_RENEWAL},
+                                          {"viewers", 1, NULL, OPT_VIEWERS},
                                           {NULL, 0, NULL, 0}};
     bool good = true;
     optind = 0;
@@ -249,6 +253,7 @@ static bool mint_complete(struct mint *mint, const struct sg_config *config,
     mint->claims.expires_s =
         sgt_now_s() + (mint->lifetime_s != 0 ? mint->lifetime_s : tenant->token_lifetime_s);
     mint->claims.index = (uint32_t)mint->index;
+    mint->claims.viewers = (uint32_t)mint->viewers;
     sg_random(mint->claims.cti, sizeof(mint->claims.cti));
     return good;
 }

@@ -168,6 +168,8 @@ static json_t *claims_json(const struct sgd_claims *claims)
     }
     if (claims->has_index)
         json_object_set_new(object, "index", json_integer(claims->index));
+    if (claims->viewers != 0)
+        json_object_set_new(object, "viewers", json_integer(claims->viewers));
     add_text(object, "renewal", claims->renewal);
     return object;
 }

@@ -90,16 +90,17 @@ static bool says(const struct fix *f, const char *text)
 static void a_minted_token_is_believed_and_read_back(void **fixture)
 {
     struct fix *f = *fixture;
-    char *token = MINTED(f, "--path", "/show/", "--host", "video.example", "--lifetime", "60",
-                         "--network", "192.0.2.0/24", "--network", "AS64496", "--network",
-                         "2001:db8::/32", "--country", "DE", "--index", "9", "--method", "GET",
-                         "--subject", "someone", "--renewal", "https://video.example/renew");
+    char *token =
+        MINTED(f, "--path", "/show/", "--host", "video.example", "--lifetime", "60", "--network",
+               "192.0.2.0/24", "--network", "AS64496", "--network", "2001:db8::/32", "--country",
+               "DE", "--index", "9", "--method", "GET", "--subject", "someone", "--viewers", "2",
+               "--renewal", "https://video.example/renew");
     assert_int_equal(run(f, false, "token", "inspect", token, NULL), SGT_DONE);
     assert_true(says(f, "verdict: allowed\n") && says(f, "issuer: sg:acme\n"));
     assert_true(says(f, "\"value\":\"/show/\"") && says(f, "\"value\":\"video.example\""));
     assert_true(says(f, "methods: [\"GET\"]\n") && says(f, "countries: [\"DE\"]\n"));
     assert_true(says(f, "AS64496") && says(f, "2001:db8::/32") && says(f, "192.0.2.0/24\""));
-    assert_true(says(f, "index: 9\n") && says(f, "subject: someone\n"));
+    assert_true(says(f, "index: 9\n") && says(f, "viewers: 2\n") && says(f, "subject: someone\n"));
     assert_int_equal(run(f, true, "token", "inspect", token, NULL), SGT_DONE);
     json_t *object = json_loads(f->said, 0, NULL);
     assert_string_equal(json_string_value(json_object_get(object, "verdict")), "allowed");
