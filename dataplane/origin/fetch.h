@@ -15,7 +15,7 @@
 
 #define SGD_FETCH_HEAD_BYTES 32768
 #define SGD_FETCH_WINDOWS    4  /* memory grants under way */
-#define SGD_FETCH_SPANS      16 /* pieces of a request body under way */
+#define SGD_FETCH_SPANS      16 /* pieces of a request body under way; neighbours count as one */
 
 enum sgd_fetch_event {
     SGD_FETCH_HEAD = 0x200, /* ptr[0] fetch: status and fields are there; body waits for windows */

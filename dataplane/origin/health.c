@@ -105,6 +105,7 @@ static void check_start(struct health_check *check, struct sgd_curl *curl, uint6
     };
     struct sgd_curl_request req = {
         .url = url->authority,
+        .connect_to = url->connect_to,
         .target = target,
         .method = "GET",
         .fields = fields,

@@ -117,10 +117,6 @@ void sgd_pool_answered(struct sgd_pool *pool, uint32_t url, uint64_t latency_ns)
 
 /* ---- results ---- */
 
-/* The only server that is up is left alone after so many times `fall` busy answers in a row: a few
- * busy objects must not take all others away. */
-#define ALONE_PATIENCE 8
-
 enum sgd_outcome sgd_outcome_of_status(uint16_t status)
 {
     if (status == 429 || (status >= 502 && status <= 504))
@@ -138,12 +134,13 @@ static bool others_up(const struct sgd_pool *pool, const struct sgd_url *but)
     return false;
 }
 
-static void url_failed(struct sgd_pool *pool, struct sgd_url *url, uint64_t now_ns)
+static void url_failed(struct sgd_pool *pool, struct sgd_url *url, uint32_t patience,
+                       uint64_t now_ns)
 {
     /* DOWN: put there by another fetch while this one was under way. */
     if (url->state == SGD_URL_DOWN)
         return;
-    if (url->state == SGD_URL_TRIAL || ++url->failures >= pool->fall)
+    if (url->state == SGD_URL_TRIAL || ++url->failures >= pool->fall * patience)
         url_back_off(pool, url, now_ns);
 }
 
@@ -163,18 +160,16 @@ static void url_result(struct sgd_pool *pool, struct sgd_url *url,
     case SGD_OUTCOME_BUSY:
         if (asked_s > 0)
             url_down(pool, url, asked_s * 1000000000ull, now_ns);
-        else if (url->state == SGD_URL_TRIAL || others_up(pool, url))
-            url_failed(pool, url, now_ns);
-        else if (url->state == SGD_URL_UP && ++url->failures >= pool->fall * ALONE_PATIENCE)
-            url_back_off(pool, url, now_ns);
+        else /* a few busy objects must not take all others of the only server away */
+            url_failed(pool, url, others_up(pool, url) ? 1 : SGD_POOL_ALONE_FACTOR, now_ns);
         return;
     case SGD_OUTCOME_BROKEN:
         /* One broken object must not take the only server of all others away. */
         if (url->state == SGD_URL_TRIAL || others_up(pool, url))
-            url_failed(pool, url, now_ns);
+            url_failed(pool, url, 1, now_ns);
         return;
     case SGD_OUTCOME_FAILED:
-        url_failed(pool, url, now_ns);
+        url_failed(pool, url, 1, now_ns);
         return;
     }
 }

@@ -4,9 +4,11 @@
  * Choice: smooth weighted round robin over the URLs that are up; backups only when no other is.
  * Passive health: `fall` failures in a row put a URL down, for half a second, then twice that, and
  * so on up to 15 s, each time a quarter more or less so that nodes do not come back in step. After
- * that one fetch tries it: it is up again, or down for longer.
- * Active health: with a health path a fetch thread asks each URL; `fall` bad answers in a row put
- * it down until `rise` good ones, which also end a passive back-off. */
+ * that one fetch tries it: it is up again, or down for longer. What counts: no answer, or none that
+ * makes sense; 429, 502, 503, 504 (of the only URL that is up: eight times as many); another 5xx
+ * only where another URL is up. Retry-After is obeyed at once, up to a minute. Active health: with
+ * a health path a fetch thread asks each URL; `fall` bad answers in a row put it down until `rise`
+ * good ones, which also end a passive back-off. */
 #ifndef SGD_ORIGIN_POOL_H
 #define SGD_ORIGIN_POOL_H
 
@@ -22,7 +24,8 @@
 #define SGD_POOL_URL_NONE       UINT32_MAX
 #define SGD_POOL_BACKOFF_MIN_NS 500000000ull
 #define SGD_POOL_BACKOFF_MAX_NS 15000000000ull
-#define SGD_POOL_RETRY_AFTER_S  60  /* the longest that an origin may ask for */
+#define SGD_POOL_RETRY_AFTER_S  60 /* the longest that an origin may ask for */
+#define SGD_POOL_ALONE_FACTOR   8
 #define SGD_POOL_QUEUE_MAX      256 /* fetches a lane that wait for a connection */
 
 /* Passive health. */
@@ -35,10 +38,11 @@ enum sgd_url_state {
 
 struct sgd_url {
     /* constant */
-    char *text;      /* as configured */
-    char *authority; /* scheme://host:port */
-    char *host;      /* host:port, as Host has it */
-    char *base;      /* path prefix without a trailing slash */
+    char *text;       /* as configured */
+    char *authority;  /* scheme://host:port; the host is host_header's where there is one */
+    char *connect_to; /* the URL's host where that is another; else NULL */
+    char *host;       /* host:port, as the URL has it */
+    char *base;       /* path prefix without a trailing slash */
     uint32_t weight;
     bool backup;
     _Atomic bool h2; /* spoke HTTP/2 last time */

@@ -115,6 +115,39 @@ static bool cut_url(const char *text, struct sg_str *authority, struct sg_str *h
     return host->len > 0 && host->ptr[0] != ':';
 }
 
+/* The host of host[:port], brackets of IPv6 included; *port is ":port" or empty. */
+static struct sg_str cut_port(struct sg_str host, struct sg_str *port)
+{
+    size_t at = host.len;
+    while (at > 0 && host.ptr[at - 1] != ':' && host.ptr[at - 1] != ']')
+        at--;
+    if (at == 0 || host.ptr[at - 1] == ']')
+        at = host.len + 1;
+    *port = sg_str_skip(host, at - 1);
+    return (struct sg_str){host.ptr, at - 1};
+}
+
+/* With a host_header the server is to be that host, in SNI and certificate too, and the URL only
+ * says where to find it. */
+static enum sg_err name_server(struct sgd_url *url, const char *host_header,
+                               struct sg_str authority, struct sg_str host)
+{
+    struct sg_str url_port, ignored;
+    struct sg_str name = cut_port(sg_str_from(host_header), &ignored);
+    struct sg_str scheme = {authority.ptr, authority.len - host.len};
+    struct sg_str url_host = cut_port(host, &url_port);
+    size_t bytes = scheme.len + name.len + url_port.len + 1;
+    url->connect_to = copy_text(url_host);
+    url->authority = sg_boot_alloc(bytes);
+    if (url->connect_to == NULL || url->authority == NULL)
+        return SG_ENOMEM;
+    struct sg_out out = sg_out_init(url->authority, bytes);
+    sg_out_str(&out, scheme);
+    sg_out_str(&out, name);
+    sg_out_str(&out, url_port);
+    return SG_OK;
+}
+
 static enum sg_err url_init(const struct maker *maker, struct sgd_url *url,
                             const struct sg_conf_origin_url *conf)
 {
@@ -124,15 +157,17 @@ static enum sg_err url_init(const struct maker *maker, struct sgd_url *url,
                    maker->conf->name, conf->url);
         return SG_ECONFIG;
     }
-    url->text = copy_text(sg_str_from(conf->url));
-    url->authority = copy_text(authority);
-    url->host = copy_text(host);
-    url->base = copy_text(base);
     url->weight = SG_MAX(conf->weight, 1u);
     url->backup = conf->backup;
-    if (url->text == NULL || url->authority == NULL || url->host == NULL || url->base == NULL)
+    url->text = copy_text(sg_str_from(conf->url));
+    url->host = copy_text(host);
+    url->base = copy_text(base);
+    if (url->text == NULL || url->host == NULL || url->base == NULL)
         return SG_ENOMEM;
-    return SG_OK;
+    if (maker->conf->host_header != NULL)
+        return name_server(url, maker->conf->host_header, authority, host);
+    url->authority = copy_text(authority);
+    return url->authority != NULL ? SG_OK : SG_ENOMEM;
 }
 
 static enum sg_err urls_init(const struct maker *maker, struct sgd_pool *pool)
@@ -249,6 +284,7 @@ static void pool_fini(struct sgd_pool *pool)
     for (uint32_t i = 0; pool->urls != NULL && i < pool->urls_count; i++) {
         sg_boot_free(pool->urls[i].text);
         sg_boot_free(pool->urls[i].authority);
+        sg_boot_free(pool->urls[i].connect_to);
         sg_boot_free(pool->urls[i].host);
         sg_boot_free(pool->urls[i].base);
     }

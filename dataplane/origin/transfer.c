@@ -352,7 +352,7 @@ static size_t on_upload(void *self, uint8_t *out, size_t max)
         transfer->spans_count--;
     }
     if (put == 0)
-        return transfer->spans_last ? 0 : SGD_CURL_PAUSE;
+        return transfer->spans_last || transfer->fetch->body_bytes == 0 ? 0 : SGD_CURL_PAUSE;
     transfer->moved_ns = transfer->fetcher->now_ns;
     transfer->sent_bytes += put;
     transfer_say(transfer);
@@ -430,10 +430,10 @@ static enum sgd_origin_error attempt_begin(struct sgd_transfer *transfer)
         return error;
     struct sgd_curl_request req = {
         .url = url->authority,
+        .connect_to = url->connect_to,
         .target = transfer->fetcher->target,
         .method = method,
         .fields = transfer->fetcher->fields,
-        .has_body = fetch->body_bytes != 0,
         .body_bytes = fetch->body_bytes,
         .fresh = !is_idempotent(fetch->method) || fetch->body_bytes != 0,
         .expect_h2 = atomic_load_explicit(&url->h2, memory_order_relaxed),
@@ -567,13 +567,30 @@ void sgd_transfer_window(struct sgd_transfer *transfer, uint8_t *memory, uint32_
     resumed(transfer, sgd_curl_resume_body(transfer->xfer));
 }
 
+/* What follows the last piece in memory becomes part of it: a ring of the worker's is two pieces at
+ * most, however small the steps that fill it. */
+static bool spans_put(struct sgd_transfer *transfer, const uint8_t *bytes, uint32_t len)
+{
+    if (transfer->spans_count > 0) {
+        uint32_t at = (transfer->spans_first + transfer->spans_count - 1) % SGD_FETCH_SPANS;
+        struct sgd_span *last = &transfer->spans[at];
+        if (last->bytes + last->len == bytes && len <= UINT32_MAX - last->len) {
+            last->len += len;
+            return true;
+        }
+    }
+    if (transfer->spans_count == SGD_FETCH_SPANS)
+        return false;
+    uint32_t at = (transfer->spans_first + transfer->spans_count++) % SGD_FETCH_SPANS;
+    transfer->spans[at] = (struct sgd_span){bytes, len, 0};
+    return true;
+}
+
 void sgd_transfer_body(struct sgd_transfer *transfer, const uint8_t *bytes, uint32_t len, bool last)
 {
-    SG_ASSERT(transfer->spans_count < SGD_FETCH_SPANS);
-    if (len > 0) {
-        uint32_t at = (transfer->spans_first + transfer->spans_count++) % SGD_FETCH_SPANS;
-        transfer->spans[at] = (struct sgd_span){bytes, len, 0};
-    }
+    if (transfer->state == SGD_TRANSFER_ENDED)
+        return;
+    SG_ASSERT(len == 0 || spans_put(transfer, bytes, len)); /* SGD_FETCH_SPANS is the contract */
     transfer->spans_last |= last;
     if (transfer->xfer == NULL)
         return;

@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -45,6 +46,7 @@ struct sgd_curl_xfer {
     struct sgd_curl *curl;
     CURL *easy;
     struct curl_slist *fields;
+    struct curl_slist *connect_to;
     const struct sgd_curl_ops *ops;
     void *self;
     bool expect_h2;
@@ -312,6 +314,7 @@ static void xfer_free(struct sgd_curl_xfer *xfer)
 {
     struct sgd_curl *curl = xfer->curl;
     curl_slist_free_all(xfer->fields);
+    curl_slist_free_all(xfer->connect_to);
     if (curl->spare_count < SPARE_MAX) {
         curl_easy_reset(xfer->easy);
         curl->spare[curl->spare_count++] = xfer->easy;
@@ -485,21 +488,42 @@ static void set_callbacks(struct sgd_curl_xfer *xfer)
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, xfer->curl); /* outlives all sockets */
 }
 
+/* RFC 9110 section 8.6: these say how long their body is even when there is none. */
+static bool says_length(const char *method)
+{
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "PATCH") == 0;
+}
+
+/* "::host:" stands for any host and port, and the same port there. */
+static bool set_connect_to(struct sgd_curl_xfer *xfer, const char *host)
+{
+    char rule[300];
+    if (host == NULL)
+        return true;
+    int len = snprintf(rule, sizeof(rule), "::%s:", host);
+    if (len < 0 || (size_t)len >= sizeof(rule))
+        return false;
+    xfer->connect_to = curl_slist_append(NULL, rule);
+    return xfer->connect_to != NULL &&
+           curl_easy_setopt(xfer->easy, CURLOPT_CONNECT_TO, xfer->connect_to) == CURLE_OK;
+}
+
 static bool set_request(struct sgd_curl_xfer *xfer, const struct sgd_curl_request *req)
 {
     CURL *easy = xfer->easy;
+    curl_off_t body_bytes = req->body_bytes == UINT64_MAX ? -1 : (curl_off_t)req->body_bytes;
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)req->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, req->fresh ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, req->expect_h2 ? 1L : 0L);
     if (strcmp(req->method, "HEAD") == 0) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    } else if (req->has_body) {
+    } else if (body_bytes != 0 || says_length(req->method)) {
         curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
-                         req->body_bytes == UINT64_MAX ? (curl_off_t)-1
-                                                       : (curl_off_t)req->body_bytes);
+        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, body_bytes);
     }
-    return curl_easy_setopt(easy, CURLOPT_URL, req->url) == CURLE_OK &&
+    return set_connect_to(xfer, req->connect_to) &&
+           curl_easy_setopt(easy, CURLOPT_URL, req->url) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, req->target) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method) == CURLE_OK;
 }

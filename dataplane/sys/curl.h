@@ -48,12 +48,12 @@ struct sgd_curl_tls {
 };
 
 struct sgd_curl_request {
-    const char *url;    /* scheme://host:port */
-    const char *target; /* path?query as it goes on the wire */
+    const char *url;        /* scheme://host:port: what SNI says and the certificate must name */
+    const char *connect_to; /* host to connect to instead; NULL: the URL's */
+    const char *target;     /* path?query as it goes on the wire */
     const char *method;
-    char *fields; /* "name: value\r\n" lines, NUL-terminated; written over */
-    bool has_body;
-    uint64_t body_bytes; /* UINT64_MAX: chunked */
+    char *fields;        /* "name: value\r\n" lines, NUL-terminated; written over */
+    uint64_t body_bytes; /* 0: none; UINT64_MAX: chunked */
     bool fresh;          /* on a new connection, which is never given up for another silently */
     bool expect_h2;      /* this server spoke HTTP/2 before: wait for a connection to share */
     uint32_t connect_timeout_ms;

@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define BODY_CAP (64u << 20)
@@ -60,8 +61,9 @@ struct sgt_get *sgt_get_make(struct sgt_rig *rig, const char *method, const char
     get->rig = rig;
     get->window_bytes = 65536;
     get->body_cap = BODY_CAP; /* touched only where written */
-    get->body = malloc(get->body_cap);
-    assert_non_null(get->body);
+    get->body = mmap(NULL, get->body_cap, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_true(get->body != MAP_FAILED);
     get->fetch.pools = rig->pools;
     get->fetch.method = sg_str_from(method);
     get->fetch.path = sg_str_from(path);
@@ -73,7 +75,7 @@ struct sgt_get *sgt_get_make(struct sgt_rig *rig, const char *method, const char
 
 void sgt_get_free(struct sgt_get *get)
 {
-    free(get->body);
+    munmap(get->body, BODY_CAP);
     free(get);
 }
 
@@ -93,8 +95,19 @@ void sgt_get_start(struct sgt_get *get)
 {
     while (!sgd_fetch_start(get->rig->fetchers, &get->fetch))
         usleep(1000);
-    get->rig->in_flight++;
+    assert_true(get->rig->in_flight < SGT_RIG_GETS_MAX);
+    get->rig->gets[get->rig->in_flight++] = get;
     grant(get);
+}
+
+static void forget(struct sgt_rig *rig, const struct sgt_get *get)
+{
+    for (unsigned i = 0; i < rig->in_flight; i++)
+        if (rig->gets[i] == get) {
+            rig->gets[i] = rig->gets[--rig->in_flight];
+            return;
+        }
+    fail();
 }
 
 static void on_event(struct sgt_rig *rig, const struct sg_msg *msg)
@@ -120,12 +133,11 @@ static void on_event(struct sgt_rig *rig, const struct sg_msg *msg)
         break;
     case SGD_FETCH_DONE:
         get->dones++;
-        rig->in_flight--;
+        forget(rig, get);
         return;
     case SGD_FETCH_LAST:
         fail();
     }
-    grant(get);
 }
 
 bool sgt_rig_run(struct sgt_rig *rig, struct sgt_get *get, int ms)
@@ -136,6 +148,8 @@ bool sgt_rig_run(struct sgt_rig *rig, struct sgt_get *get, int ms)
         uint32_t n = sg_mail_take(rig->mail, 0, got, 16);
         for (uint32_t i = 0; i < n; i++)
             on_event(rig, &got[i]);
+        for (unsigned i = 0; i < rig->in_flight; i++)
+            grant(rig->gets[i]); /* each turn: the ring may have been full before */
         if (get != NULL && get->dones > 0)
             return true;
         if (n == 0 && !sg_mail_sleep_begin(rig->mail, 0)) {

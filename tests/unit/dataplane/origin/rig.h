@@ -6,6 +6,9 @@
 #include "dataplane/origin/fetch.h"
 
 #define SGT_RIG_URLS_MAX 4
+#define SGT_RIG_GETS_MAX 128
+
+struct sgt_get;
 
 struct sgt_rig {
     struct sg_mail *mail;
@@ -15,7 +18,8 @@ struct sgt_rig {
     struct sg_conf_origin origin;
     struct sg_conf_origin_url urls[SGT_RIG_URLS_MAX];
     char url_text[SGT_RIG_URLS_MAX][64];
-    unsigned in_flight; /* fetches without their DONE */
+    struct sgt_get *gets[SGT_RIG_GETS_MAX]; /* those without their DONE */
+    unsigned in_flight;
 };
 
 struct sgt_get {
