@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""The disk tier as a viewer sees it: a restart is warm, and a kill at any moment never brings a wrong
+byte or something purged back. SG_KILLS: how often the node is killed under load (6)."""
+import os
+import random
+import threading
+import time
+
+import sg
+
+CONFIG = """
+node: {name: edge1, workers: 2, state_dir: {folder}/state, run_dir: {folder}/run, drain_s: 5}
+listeners: [{address: "127.0.0.1:{port}"}]
+admin: {address: "127.0.0.1:{admin_port}"}
+cache: {ram_bytes: 64MiB, disk_path: "{folder}/volume", disk_bytes: 200MiB, slice_bytes: 256KiB}
+tenants: [{name: films}]
+origins: [{name: studio, urls: [{url: "{origin}"}]}]
+sites: [{name: films, tenant: films, hosts: ["*"], origin: studio, access: public}]
+"""
+COMMIT_S = 1.0  # longer than the index waits before it commits
+PATHS = [f"/{i}" for i in range(120)]
+
+
+def body_of(path):
+    """Bytes that tell their path, from 1 B to 3 MiB."""
+    number = int(path[1:])
+    size = (number * 48_271 % 6_007) + 1 if number % 3 else number * 26_214 + 1
+    return random.Random(number).randbytes(size)
+
+
+BODIES = {path: body_of(path) for path in PATHS}
+
+
+class Disk(sg.Scenario):
+    def setUp(self):
+        super().setUp()
+        self.studio = self.origin({
+            path: lambda handler, body=body: sg.reply(
+                handler, 200, body, {"Cache-Control": "max-age=3600", "ETag": f'"{len(body)}"'})
+            for path, body in BODIES.items()})
+        self.edge = self.node(self.studio, CONFIG)
+
+    def hits(self):
+        return sum(self.studio.hits.values())
+
+    def test_a_restart_is_warm(self):
+        some = PATHS[:40]
+        for path in some:
+            self.assertEqual(self.edge.get(path).body, BODIES[path])
+        time.sleep(COMMIT_S)
+        self.assertEqual(self.edge.stop(), 0)
+        asked = self.hits()
+        self.edge.start()
+        for path in some:
+            self.assertEqual(self.edge.get(path).body, BODIES[path])
+        self.assertEqual(self.hits(), asked)
+        self.assertGreater(self.edge.counter("disk_reads"), 0)
+
+    def test_a_range_of_what_lies_on_disk_is_read_back(self):
+        path = PATHS[39]
+        self.edge.get(path)
+        time.sleep(COMMIT_S)
+        self.edge.kill()
+        asked = self.hits()
+        self.edge.start()
+        answer = self.edge.get(path, {"Range": "bytes=600000-600099"})
+        self.assertEqual((answer.status, answer.body), (206, BODIES[path][600000:600100]))
+        self.assertEqual(self.hits(), asked)
+
+    def test_what_was_purged_does_not_come_back_from_disk(self):
+        for path in PATHS[:6]:
+            self.edge.get(path)
+        time.sleep(COMMIT_S)
+        for path in PATHS[:6]:
+            self.edge.sgctl("purge", "url", f"https://any.example{path}")
+        self.edge.kill()
+        before = dict(self.studio.hits)
+        self.edge.start()
+        for path in PATHS[:6]:
+            self.assertEqual(self.edge.get(path).body, BODIES[path])
+            self.assertEqual(self.studio.hits[path], before[path] + 1)
+
+    def load(self, stop, wrong, seed):
+        chance = random.Random(seed)
+        while not stop.is_set():
+            path = chance.choice(PATHS)
+            try:
+                answer = self.edge.get(path)
+            except Exception:  # the node was killed under us
+                continue
+            if answer.status != 200 or answer.body != BODIES[path]:
+                wrong.append(path)
+
+    def test_killed_at_any_moment_it_never_gives_a_wrong_byte(self):
+        wrong = []
+        for life in range(int(os.environ.get("SG_KILLS", "6"))):
+            stop = threading.Event()
+            threads = [threading.Thread(target=self.load, args=(stop, wrong, life * 10 + i))
+                       for i in range(3)]
+            for thread in threads:
+                thread.start()
+            time.sleep(random.Random(life).uniform(0.1, 1.2))
+            self.edge.kill()
+            stop.set()
+            for thread in threads:
+                thread.join()
+            self.edge.start()
+        for path in PATHS:
+            self.assertEqual(self.edge.get(path).body, BODIES[path])
+        self.assertEqual(wrong, [])
+
+
+if __name__ == "__main__":
+    sg.main()
