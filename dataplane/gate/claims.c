@@ -41,6 +41,16 @@ static bool read_time(struct sg_cbor *cbor, uint64_t *out)
     return read_uint(cbor, UINT64_MAX / 1000000000u, out);
 }
 
+static bool read_subject(struct sg_cbor *cbor, struct sgd_claims *claims)
+{
+    struct sg_cbor_item item;
+    if (!sg_cbor_next(cbor, &item) || (item.type != SG_CBOR_TEXT && item.type != SG_CBOR_BYTES))
+        return false;
+    claims->subject = item.bytes;
+    claims->subject_is_bytes = item.type == SG_CBOR_BYTES;
+    return true;
+}
+
 static bool read_cti(struct sg_cbor *cbor, struct sgd_claims *claims)
 {
     struct sg_cbor_item item;
@@ -255,15 +265,11 @@ static enum sgd_gate_verdict claim_read(struct sg_cbor *cbor, int64_t label,
 {
     const enum sgd_gate_verdict ok = SGD_GATE_allowed, bad = SGD_GATE_malformed,
                                 unknown = SGD_GATE_claim_unknown;
-    struct sg_cbor_item item;
     switch (label) {
     case SGD_CLAIM_ISS:
         return read_text(cbor, &claims->issuer) ? ok : bad;
     case SGD_CLAIM_SUB:
-        return sg_cbor_next(cbor, &item) &&
-                       (item.type == SG_CBOR_TEXT || item.type == SG_CBOR_BYTES)
-                   ? (claims->subject = item.bytes, ok)
-                   : bad;
+        return read_subject(cbor, claims) ? ok : bad;
     case SGD_CLAIM_AUD:
         return read_text(cbor, &claims->audience) ? ok : bad;
     case SGD_CLAIM_EXP:

@@ -152,7 +152,9 @@ static void put_claims(struct sg_out *out, const struct sgd_claims *claims)
 {
     sg_cbor_put_map(out, claims_count(claims));
     put_text_claim(out, SGD_CLAIM_ISS, claims->issuer);
-    if (claims->subject.ptr != NULL) {
+    if (!claims->subject_is_bytes) {
+        put_text_claim(out, SGD_CLAIM_SUB, claims->subject);
+    } else if (claims->subject.ptr != NULL) {
         sg_cbor_put_int(out, SGD_CLAIM_SUB);
         sg_cbor_put_bytes(out, claims->subject.ptr, claims->subject.len);
     }

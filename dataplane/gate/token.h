@@ -76,6 +76,7 @@ struct sgd_claims {
     uint64_t expires_s, not_before_s, issued_s;
     uint8_t cti[16];
     bool has_cti;
+    bool subject_is_bytes; /* sub is a text elsewhere (RFC 8392); 16 bytes serve us as well */
     bool has_facts, has_index;
     uint32_t index;
     uint32_t rule_version;

@@ -269,6 +269,7 @@ static void what_is_minted_is_read_back_whole(void **fixture)
     struct sgd_claims in = {
         .issuer = SG_STR("sg:acme"),
         .subject = SG_STR("0123456789abcdef"),
+        .subject_is_bytes = true,
         .audience = SG_STR("acme"),
         .expires_s = 1764003600,
         .not_before_s = 1764000000,
@@ -310,6 +311,7 @@ static void what_is_minted_is_read_back_whole(void **fixture)
     assert_true(sgd_token_mac_holds(&token, &key));
     assert_int_equal(sgd_claims_read(token.payload, &out), SGD_GATE_allowed);
     assert_true(sg_str_eq(out.issuer, in.issuer) && sg_str_eq(out.subject, in.subject));
+    assert_true(out.subject_is_bytes);
     assert_true(sg_str_eq(out.audience, in.audience) && sg_str_eq(out.renewal, in.renewal));
     assert_true(out.expires_s == in.expires_s && out.not_before_s == in.not_before_s);
     assert_true(out.issued_s == in.issued_s && out.has_cti && out.has_methods);
