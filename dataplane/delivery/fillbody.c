@@ -84,6 +84,8 @@ void sgd_fill_on_data(struct sgd_fill *fill, uint32_t bytes, bool window_full)
 
 /* ---- the request's body ---- */
 
+/* One piece is under way at a time, and the next is all that came meanwhile: however small a
+ * viewer's chunks are, the fetch never has more pieces than it can hold. */
 void sgd_fill_pump_upload(struct sgd_fill *fill)
 {
     struct sgd_upload *up = fill->upload;
@@ -91,7 +93,7 @@ void sgd_fill_pump_upload(struct sgd_fill *fill)
     if (up == NULL || fill->slice_fill || fill->abandoned || fill->start_due ||
         fill->state == SGD_FILL_ENDING)
         return;
-    while (up->given < up->in) {
+    if (up->given < up->in && up->given == up->taken) {
         size_t at = up->given % SGD_UPLOAD_BYTES;
         size_t len = SG_MIN(up->in - up->given, SGD_UPLOAD_BYTES - at);
         if (!sgd_fetch_body(fetchers, &fill->fetch, up->bytes + at, (uint32_t)len, false)) {
@@ -100,7 +102,7 @@ void sgd_fill_pump_upload(struct sgd_fill *fill)
         }
         up->given += len;
     }
-    if (up->ended && !up->end_given) {
+    if (up->ended && !up->end_given && up->given == up->in) {
         up->end_given = sgd_fetch_body(fetchers, &fill->fetch, NULL, 0, true);
         if (!up->end_given)
             sgd_fill_set_stuck(fill);

@@ -147,7 +147,14 @@ static size_t take_chunked(struct sgd_http1 *h, const uint8_t *bytes, size_t len
     struct sgd_stream1 *s = h->stream;
     size_t framing, data, took;
     enum sgd_close why;
-    switch (sgd_chunked_read(&s->chunked, bytes, len, &framing, &data, &why)) {
+    enum sgd_chunked_result result =
+        sgd_chunked_read(&s->chunked, bytes, len, &framing, &data, &why);
+    if (result != SGD_CHUNKED_BAD &&
+        s->chunked.left > sgd_http1_limits(h)->body_bytes - s->body_bytes) {
+        sgd_http1_give_up(h, SGD_CLOSE_http_body_too_large, now_ns);
+        return len;
+    }
+    switch (result) {
     case SGD_CHUNKED_MORE:
         return framing;
     case SGD_CHUNKED_END:
@@ -158,10 +165,6 @@ static size_t take_chunked(struct sgd_http1 *h, const uint8_t *bytes, size_t len
         return len;
     case SGD_CHUNKED_DATA:
         break;
-    }
-    if (s->chunked.left > sgd_http1_limits(h)->body_bytes - s->body_bytes) {
-        sgd_http1_give_up(h, SGD_CLOSE_http_body_too_large, now_ns);
-        return len;
     }
     took = give_body(h, bytes + framing, data, now_ns);
     sgd_chunked_took(&s->chunked, took);

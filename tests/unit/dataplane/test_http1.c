@@ -145,7 +145,7 @@ static void each_limit_has_its_status(void **fixture)
         {GET("/full"), "503 ", SGD_CLOSE_no_memory},
         {GET("/fail"), "503 ", SGD_CLOSE_no_memory},
         {POST("/echo", "Content-Length: 1001", ""), "413 ", SGD_CLOSE_http_body_too_large},
-        {POST("/echo", "Transfer-Encoding: chunked", "3e9\r\nx"), "413 ",
+        {POST("/echo", "Transfer-Encoding: chunked", "3e9\r\n"), "413 ",
          SGD_CLOSE_http_body_too_large},
         {POST("/echo", "Expect: x", ""), "417 ", SGD_CLOSE_http_expectation},
         {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 ", SGD_CLOSE_http_version_unsupported},
