@@ -90,7 +90,7 @@ struct sgd_pool {
 enum sgd_outcome {
     SGD_OUTCOME_GOOD,
     SGD_OUTCOME_BUSY,   /* 429, 502, 503, 504: not now, not here */
-    SGD_OUTCOME_BROKEN, /* another 5xx: the server, or only this request */
+    SGD_OUTCOME_BROKEN, /* another 5xx, or half an answer: the server, or only this request */
     SGD_OUTCOME_FAILED, /* no answer, or none that makes sense */
     SGD_OUTCOME_UNUSED, /* ended by us: says nothing */
 };

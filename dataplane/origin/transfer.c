@@ -128,6 +128,12 @@ static enum sgd_outcome outcome_of(const struct sgd_transfer *transfer, enum sgd
     case SGD_ORIGIN_internal:
     case SGD_ORIGIN_loop:
         return SGD_OUTCOME_UNUSED; /* ours, not the origin's */
+    case SGD_ORIGIN_connection_terminated:
+    case SGD_ORIGIN_protocol:
+    case SGD_ORIGIN_head_too_large:
+    case SGD_ORIGIN_incomplete:
+    case SGD_ORIGIN_transfer_coding:
+        return SGD_OUTCOME_BROKEN; /* it is there, and may do better with another request */
     default:
         return SGD_OUTCOME_FAILED;
     }
@@ -145,7 +151,8 @@ static void attempt_over(struct sgd_transfer *transfer, enum sgd_origin_error er
     };
     char status[32];
     snprintf(status, sizeof(status), "status %u", transfer->head.status);
-    if (attempt.outcome == SGD_OUTCOME_FAILED)
+    if (attempt.outcome == SGD_OUTCOME_FAILED ||
+        (attempt.outcome == SGD_OUTCOME_BROKEN && error != SGD_ORIGIN_none))
         attempt.error = text;
     else if (attempt.outcome == SGD_OUTCOME_BUSY || attempt.outcome == SGD_OUTCOME_BROKEN)
         attempt.error = status;
