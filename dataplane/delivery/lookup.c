@@ -16,7 +16,8 @@ static void let_go(struct sgd_worker *worker, struct sge_object *object)
     sg_hold_unref(&object->hold);
 }
 
-/* The object at `key`, unless a purge ended it. *soft: it may be used, but as stale. */
+/* The object at `key`, unless a purge ended it. *soft is set if it may be used, but as stale; what
+ * its marker was before stays. */
 static struct sge_object *find(struct sgd_worker *worker, const struct sge_key *key, bool *soft)
 {
     struct sge_object *object = sge_content_find(worker->content, key);
@@ -26,7 +27,7 @@ static struct sge_object *find(struct sgd_worker *worker, const struct sge_key *
         let_go(worker, object);
         return NULL;
     }
-    *soft = atomic_load_explicit(&object->stale_forced, memory_order_relaxed);
+    *soft |= atomic_load_explicit(&object->stale_forced, memory_order_acquire);
     switch (sge_purges_check(worker->purges, worker->id, object)) {
     case SGE_PURGED_NOT:
         return object;

@@ -170,6 +170,12 @@ enum sgd_chunked_result sgd_chunked_read(struct sgd_chunked *chunked, const uint
     return SGD_CHUNKED_DATA;
 }
 
+uint64_t sgd_chunked_due(const struct sgd_chunked *chunked)
+{
+    SG_ASSERT(chunked != NULL);
+    return chunked->state == DATA ? chunked->left : 0;
+}
+
 void sgd_chunked_took(struct sgd_chunked *chunked, size_t len)
 {
     SG_ASSERT(chunked->state == DATA);

@@ -35,6 +35,8 @@ void sgd_chunked_begin(struct sgd_chunked *chunked);
 enum sgd_chunked_result sgd_chunked_read(struct sgd_chunked *chunked, const uint8_t *bytes,
                                          size_t len, size_t *used, size_t *data_len,
                                          enum sgd_close *why);
+/* What is still due of the chunk under way; 0 while its size is not known. */
+uint64_t sgd_chunked_due(const struct sgd_chunked *chunked);
 void sgd_chunked_took(struct sgd_chunked *chunked, size_t len);
 
 #endif

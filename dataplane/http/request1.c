@@ -150,7 +150,7 @@ static size_t take_chunked(struct sgd_http1 *h, const uint8_t *bytes, size_t len
     enum sgd_chunked_result result =
         sgd_chunked_read(&s->chunked, bytes, len, &framing, &data, &why);
     if (result != SGD_CHUNKED_BAD &&
-        s->chunked.left > sgd_http1_limits(h)->body_bytes - s->body_bytes) {
+        sgd_chunked_due(&s->chunked) > sgd_http1_limits(h)->body_bytes - s->body_bytes) {
         sgd_http1_give_up(h, SGD_CLOSE_http_body_too_large, now_ns);
         return len;
     }

@@ -185,7 +185,7 @@ CONFIG = sg.CONFIG.replace(
     "forward_headers: [foo, bar, authorization]")
 
 
-class Caching(sg.Scenario):
+class Rfc9111(sg.Scenario):
     def play(self, rows):
         stories = {f"/{i}": Story(*row[0]) for i, row in enumerate(rows.values())}
         node = self.node(self.origin(stories), CONFIG)
