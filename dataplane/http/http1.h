@@ -3,8 +3,8 @@
  * they answer (answer1). Of one worker.
  *
  * Bounds: the next head is not read before the answer under way is done, so a pipeline costs its
- * sender's memory, not ours. A connection between requests holds 80 bytes; the rest is taken with a
- * head's first byte and given back with its answer's last. */
+ * sender's memory, not ours. A connection between requests holds 128 bytes; the rest is taken with
+ * a head's first byte and given back with its answer's last. */
 #ifndef SGD_HTTP_HTTP1_H
 #define SGD_HTTP_HTTP1_H
 
