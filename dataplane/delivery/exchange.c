@@ -10,6 +10,7 @@
 #include "dataplane/delivery/route.h"
 #include "dataplane/http/target.h"
 #include "dataplane/origin/fetch.h"
+#include "dataplane/origin/request.h"
 
 /* A viewer who waits for another's fetch waits no longer than this. */
 #define WANT_PATIENCE_NS (120 * SG_NS_PER_SEC)
@@ -356,6 +357,12 @@ static void route(struct sgd_exchange *x)
     enum sg_err err = sgd_token_strip(x->req, x->strip_memory, &x->stripped);
     if (err != SG_OK) {
         refuse(x, 431, "token_too_large", "the access token is larger than any may be");
+        return;
+    }
+    /* Here, not only at the fetch: it might join the fill that waits for it, and wait for itself.
+     */
+    if (sgd_origin_loops(x->req->fields, x->req->fields_count, x->snapshot->config->node.name)) {
+        refuse(x, 508, "loop", "this request has been through this node before");
         return;
     }
     if (sg_str_eq(x->req->path, SG_STR("*"))) {

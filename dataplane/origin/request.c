@@ -48,12 +48,16 @@ static bool loop_has(struct sg_str list, struct sg_str id)
     return false;
 }
 
-bool sgd_origin_loops(const struct sgd_field *fields, uint32_t count, const char *node_id)
+bool sgd_origin_loops(const struct sgd_field *fields, uint32_t count, const char *node_name)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (sg_str_eq_nocase(fields[i].name, SG_STR("cdn-loop")) &&
-            loop_has(fields[i].value, sg_str_from(node_id)))
+    char id[SGD_ORIGIN_NODE_BYTES];
+    for (uint32_t i = 0; i < count; i++) {
+        if (!sg_str_eq(fields[i].name, SG_STR("cdn-loop")))
+            continue;
+        sgd_origin_node_id(node_name, id);
+        if (loop_has(fields[i].value, sg_str_from(id)))
             return true;
+    }
     return false;
 }
 

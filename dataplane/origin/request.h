@@ -11,8 +11,8 @@
  * may have replaced by '-'. Writes a NUL-terminated string. */
 void sgd_origin_node_id(const char *node_name, char out[SGD_ORIGIN_NODE_BYTES]);
 
-/* Whether a viewer's request has been through this node before: answer 508. */
-bool sgd_origin_loops(const struct sgd_field *fields, uint32_t count, const char *node_id);
+/* Whether a viewer's request has been through this node before: answer 508. Names in lower case. */
+bool sgd_origin_loops(const struct sgd_field *fields, uint32_t count, const char *node_name);
 
 /* What is asked of one URL of a pool. */
 struct sgd_ask {

@@ -3,8 +3,10 @@
 #include "tests/sgt.h"
 
 #include "dataplane/origin/sign.h"
+#include "tests/unit/dataplane/origin/liar.h"
 
 #include <stdio.h>
+#include <time.h>
 
 static const struct sgd_sign_key s3_key = {
     .access_key = (char *)"AKIAIOSFODNN7EXAMPLE",
@@ -129,9 +131,58 @@ static void what_is_too_much_is_refused_rather_than_signed_in_part(void **fixtur
     (void)fixture;
 }
 
+/* The value behind `name` in a request's head; empty: it is not there. */
+static struct sg_str field_of(const char *head, const char *name)
+{
+    const char *at = strcasestr(head, name);
+    if (at == NULL)
+        return SG_STR_NONE;
+    at += strlen(name);
+    return (struct sg_str){at, strcspn(at, "\r\n")};
+}
+
+/* curl as an oracle: what it sends is signed again here, for the second that it took. */
+static void curl_signs_the_same(void **fixture)
+{
+    static const struct sgt_liar_step ok[] = {
+        {SGT_LIAR_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0},
+        {SGT_LIAR_END, NULL, 0}};
+    static const struct sgt_liar_script script[] = {{NULL, ok}};
+    static const char *const targets[] = {"/media/a.m4s", "/a%20b/c.m4s",
+                                          "/l?list-type=2&prefix=x"};
+    if (system("curl --version >/dev/null 2>&1") != 0)
+        skip();
+    for (size_t i = 0; i < SG_COUNT(targets); i++) {
+        char command[512], host[32], memory[1024];
+        struct sgt_liar *liar = sgt_liar_open(0, script);
+        struct tm tm = {0};
+        snprintf(host, sizeof(host), "127.0.0.1:%u", sgt_liar_port(liar));
+        snprintf(command, sizeof(command),
+                 "curl -s --noproxy '*' --aws-sigv4 aws:amz:us-east-1:s3 --user %s:%s -H "
+                 "'x-amz-content-sha256: UNSIGNED-PAYLOAD' 'http://%s%s'",
+                 s3_key.access_key, s3_key.secret_key, host, targets[i]);
+        assert_int_equal(system(command), 0);
+        const char *head = sgt_liar_last_head(liar);
+        struct sg_str theirs = field_of(head, "Signature=");
+        assert_non_null(strptime(field_of(head, "x-amz-date: ").ptr, "%Y%m%dT%H%M%SZ", &tm));
+        struct sg_out out = sg_out_init(memory, sizeof(memory));
+        struct sgd_sign_request req = {.method = SG_STR("GET"),
+                                       .target = sg_str_from(targets[i]),
+                                       .host = sg_str_from(host),
+                                       .payload_hash = SGD_SIGN_UNSIGNED,
+                                       .wall_s = (uint64_t)timegm(&tm)};
+        assert_true(sgd_sign(&s3_key, &req, &out));
+        assert_int_equal(theirs.len, 64);
+        assert_memory_equal(memory + out.len - 66, theirs.ptr, 64);
+        sgt_liar_close(liar);
+    }
+    (void)fixture;
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(published_examples_give_their_published_signatures),
     cmocka_unit_test(spellings_of_one_resource_have_one_signature),
+    cmocka_unit_test(curl_signs_the_same),
     cmocka_unit_test(what_is_too_much_is_refused_rather_than_signed_in_part),
 };
 SGT_MAIN("sign", tests)
