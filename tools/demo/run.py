@@ -98,6 +98,8 @@ def main():
         if args.once:
             check(node, token)
         tell(args, node, token)
+        if args.once and not args.json:
+            print("Checked and stopped: a segment is refused without the token, whole with it.")
         while not args.once and not over.wait(0.5):
             if node.child.process.poll() is not None:
                 raise Failed(f"streamgated ended; its log is {args.run}/node.log")
