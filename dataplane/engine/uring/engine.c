@@ -231,6 +231,9 @@ static void engine_dispatch(struct sgd_engine *engine, const struct sgd_cqe *cqe
     case SGD_UE_TAG_SEND:
         sgd_ue_send_done(SG_CAST(sgd_ue_batch, object), cqe);
         break;
+    case SGD_UE_TAG_POLL:
+        sgd_ue_send_polled(SG_CAST(sgd_conn, object));
+        break;
     case SGD_UE_TAG_MASK:
         SG_UNREACHABLE();
     }
@@ -295,6 +298,7 @@ static uint32_t engine_turn(struct sgd_engine *engine, uint64_t wake_at_ns)
     engine_follow_config(engine);
     engine_arm(engine);
     engine_run_ready(engine);
+    engine->waits++;
     engine_wait(engine, wake_at_ns);
     sgd_worker_tick(engine->worker);
     engine->now_ns = engine->worker->now_ns;

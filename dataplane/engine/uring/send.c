@@ -6,6 +6,7 @@
 #include "dataplane/sys/tcpinfo.h"
 #include "dataplane/tls/ktls.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 /* ---- batches ---- */
@@ -158,6 +159,7 @@ static void batch_count_op(struct sgd_ue_batch *batch, enum sge_stat stat, uint3
     batch->op = true;
     batch->op_len = len;
     batch->op_begin_ns = batch->conn->engine->now_ns;
+    batch->op_wait = batch->conn->engine->waits + 1;
     sg_list_push_back(&batch->conn->engine->sending, &batch->sending);
     batch->conn->ops++;
     sge_stat_add(batch->conn->engine->worker->stats, stat, 1);
@@ -289,7 +291,8 @@ static size_t send_budget(struct sgd_conn *conn)
     send_look_at_window(conn);
     if (conn->inflight >= conn->bound)
         return 0; /* batch_settle() comes back */
-    size_t budget = SG_MIN(conn->bound - conn->inflight, SGD_UE_CHUNK_BYTES);
+    size_t chunk = conn->zc_useless ? SGD_UE_COPY_BYTES : SGD_UE_CHUNK_BYTES;
+    size_t budget = SG_MIN(conn->bound - conn->inflight, chunk) + SGD_UE_HEAD_BYTES;
     size_t tls = conn->tls != NULL ? sgd_ue_tls_budget(conn) : SIZE_MAX;
     if (tls == 0 || conn->engine->batches.free_count == 0) {
         send_starve(conn);
@@ -324,13 +327,39 @@ static bool send_has_ended(const struct sgd_conn *conn)
     return conn->pull_end || (conn->state == SGD_UE_CLOSING && !conn->want_send);
 }
 
+/* Where the last send had to wait, the next would too, and keep memory that others need. The same
+ * where only small memory is left: a send that fits in the socket gives it back at once. So players
+ * that pause hold none. False: sgd_ue_send_polled() comes back. */
+static bool send_has_room(struct sgd_conn *conn, size_t budget)
+{
+    bool poll_first = conn->blocked || budget <= SGD_TLSREC_PLAIN_MAX;
+    if (!poll_first || conn->writable)
+        return true;
+    if (!conn->polling) {
+        conn->polling = true;
+        conn->ops++;
+        sgd_ring_poll(conn->engine->ring, conn->fd, POLLOUT, sgd_ue_tag_of(conn, SGD_UE_TAG_POLL));
+    }
+    return false;
+}
+
+void sgd_ue_send_polled(struct sgd_conn *conn)
+{
+    SG_ASSERT(conn->polling && conn->ops > 0);
+    conn->polling = false;
+    conn->writable = true; /* or broken, as the next send will say */
+    conn->ops--;
+    sgd_ue_conn_ready(conn);
+}
+
 /* Makes the next batch: what the protocol gives, what TLS itself has to say, or both. False: there
  * is nothing, or no room for it. */
 static bool send_next(struct sgd_conn *conn)
 {
     size_t budget = send_budget(conn);
-    if (budget == 0)
+    if (budget == 0 || !send_has_room(conn, budget))
         return false;
+    conn->writable = false;
     bool tls = conn->tls != NULL; /* as it was before pull(): what that gives goes the old way */
     struct sgd_ue_batch *batch = batch_take(conn);
     if (tls && conn->tls->ktls_due)
@@ -431,6 +460,7 @@ static void send_result(struct sgd_ue_batch *batch, const struct sgd_cqe *cqe)
     struct sgd_conn *conn = batch->conn;
     SG_ASSERT(batch->op && conn->ops > 0);
     batch->op = false;
+    conn->blocked = batch->op_wait != conn->engine->waits;
     sg_list_remove(&batch->sending);
     conn->ops--;
     if (cqe->more)

@@ -22,15 +22,19 @@
 /* Sending. See docs/engine.md for how these were measured. */
 #define SGD_UE_SMALL_BYTES  (16u * 1024 + 512)
 #define SGD_UE_SMALL_COUNT  1024u
-#define SGD_UE_RECORD_PLAIN (256u * 1024) /* sealed at a time, and what that takes: */
+#define SGD_UE_RECORD_PLAIN (512u * 1024 + 4096u) /* sealed at a time, and what that takes: */
 #define SGD_UE_RECORD_BYTES (SGD_UE_RECORD_PLAIN + 4096u)
-#define SGD_UE_RECORD_COUNT 64u
+#define SGD_UE_RECORD_COUNT 32u
 #define SGD_UE_BATCH_SLICES 8u
 #define SGD_UE_BATCH_COUNT  16384u
 #define SGD_UE_ZC_MIN       (32u * 1024)
-#define SGD_UE_CHUNK_BYTES  (512u * 1024)
-#define SGD_UE_BOUND_MIN    (64u * 1024) /* in flight, however small the congestion window */
-#define SGD_UE_BOUND_FIRST  (256u * 1024)
+/* Pulled at a time: where nothing is copied, half of what may be in flight, so that the wire never
+ * waits; where the kernel copies, the more the better. */
+#define SGD_UE_CHUNK_BYTES (512u * 1024)
+#define SGD_UE_COPY_BYTES  (1024u * 1024)
+#define SGD_UE_HEAD_BYTES  (4u * 1024)  /* more, for the head in front of a block of that size */
+#define SGD_UE_BOUND_MIN   (64u * 1024) /* in flight, however small the congestion window */
+#define SGD_UE_BOUND_FIRST (256u * 1024)
 /* Work a turn. */
 #define SGD_UE_RING_ENTRIES  2048u
 #define SGD_UE_CQES_A_TURN   1024u
@@ -54,6 +58,7 @@ enum sgd_ue_tag {
     SGD_UE_TAG_WAKE,
     SGD_UE_TAG_RECV,
     SGD_UE_TAG_SEND,
+    SGD_UE_TAG_POLL,
     SGD_UE_TAG_MASK = 7
 };
 
@@ -83,6 +88,7 @@ struct sgd_ue_batch {
     struct sgd_conn *conn;
     struct sg_list sending; /* engine->sending, while op */
     uint64_t op_begin_ns;
+    uint64_t op_wait; /* engine->waits when it was, or will be, submitted */
     struct sg_slice slices[SGD_UE_BATCH_SLICES];
     struct iovec parts[SGD_UE_BATCH_SLICES]; /* of slices; good until the ring was entered */
     struct msghdr message;
@@ -118,7 +124,7 @@ struct sgd_conn {
     struct sgd_ue_tls *tls;     /* NULL: bytes go as they are */
     uint8_t state;              /* enum sgd_ue_state */
     uint8_t recv;               /* enum sgd_ue_recv */
-    uint8_t ops;                /* receive and send in the kernel's hands: 0 .. 2 */
+    uint8_t ops;                /* receive, send, poll in the kernel's hands */
     uint8_t why;                /* enum sgd_close, once closing */
     bool paused;                /* by the protocol, or because it took less than it was given */
     bool fin_in;                /* the peer's FIN came */
@@ -126,6 +132,9 @@ struct sgd_conn {
     bool want_send;
     bool pull_end; /* pull() said END */
     bool want_close, want_abort;
+    bool blocked;     /* the last send had to wait for room in the socket ... */
+    bool polling;     /* ... so that is awaited before more is pulled: it would only hold memory */
+    bool writable;    /* there is */
     bool zc_useless;  /* on this path the kernel copies what should not be */
     bool rate_waited; /* bytes were waiting at the last check */
     uint16_t batches; /* of this connection, in any state */
@@ -168,6 +177,7 @@ struct sgd_engine {
     bool zc_reports;          /* zero-copy sends tell whether they were */
     bool ktls_none;           /* it was tried: this kernel has no TLS */
     uint64_t now_ns;
+    uint64_t waits; /* how often the ring was entered */
     /* memory */
     struct sg_pool conns, tls, batches, small, records;
     uint32_t record_buffer; /* the records are registered as, or SGD_RING_NO_BUFFER */
@@ -234,6 +244,7 @@ void sgd_ue_recv_drop(struct sgd_conn *conn);       /* gives back every buffer i
 
 /* send.c */
 void sgd_ue_send_more(struct sgd_conn *conn);
+void sgd_ue_send_polled(struct sgd_conn *conn);
 void sgd_ue_send_done(struct sgd_ue_batch *batch, const struct sgd_cqe *cqe);
 void sgd_ue_send_upkeep(struct sgd_engine *engine); /* lets those try again who found no memory */
 void sgd_ue_send_abandon(struct sgd_conn *conn);    /* dead: what no operation uses goes */

@@ -2,6 +2,9 @@
 #include "tests/unit/dataplane/engine_protos.h"
 
 #include "base/alloc.h"
+#include "dataplane/engine/uring/uring_engine.h"
+
+#include <unistd.h>
 
 static void open_undoes_itself_at_every_failing_allocation(void **fixture)
 {
@@ -19,6 +22,91 @@ static void open_undoes_itself_at_every_failing_allocation(void **fixture)
     }
     sg_alloc_fail_nth(UINT32_MAX);
 }
+
+/* ---- viewers that stopped reading ---- */
+
+#define PAUSED 120 /* more than there are buffers for large records */
+
+static struct sgd_conn *endless_last;
+
+static size_t endless_pull(void *self, size_t budget, struct sg_slice *out, size_t max,
+                           enum sgd_pull_more *more, uint64_t now_ns)
+{
+    static uint8_t bytes[1 << 20];
+    out[0] = (struct sg_slice){bytes, (uint32_t)SG_MIN(budget, sizeof(bytes)), NULL};
+    *more = SGD_PULL_MORE;
+    (void)self, (void)max, (void)now_ns;
+    return 1;
+}
+
+static size_t endless_input(void *self, const uint8_t *bytes, size_t len, uint64_t now_ns)
+{
+    (void)self, (void)bytes, (void)now_ns;
+    return len;
+}
+
+static void endless_ignore(void *self, uint64_t now_ns)
+{
+    (void)self, (void)now_ns;
+}
+
+static void endless_closed(void *self, enum sgd_close why)
+{
+    (void)self, (void)why;
+}
+
+static const struct sgd_proto endless_proto = {
+    .name = "endless",
+    .input = endless_input,
+    .pull = endless_pull,
+    .input_end = endless_ignore,
+    .wake = endless_ignore,
+    .closed = endless_closed,
+};
+
+static void *endless_open(struct bench *bench, struct sgd_conn *conn)
+{
+    endless_last = conn;
+    sgd_conn_want_send(conn);
+    (void)bench;
+    return &endless_last;
+}
+
+static bool small_memory_is_back(void *arg)
+{
+    const struct bench *bench = arg;
+    return sg_pool_in_use(&bench->worker.engine->small) < PAUSED / 8;
+}
+
+static void viewers_that_pause_leave_others_their_buffers(void **fixture)
+{
+    struct bench *bench = bench_of(fixture);
+    static struct sgd_tls_keys keys = {.version = 0x0304, .secret_len = 32};
+    struct client reader;
+    int fds[PAUSED];
+    sgd_tls_direction_derive(SGD_TLS_AES_128_GCM, 32, &keys.tx);
+    sgd_tls_direction_derive(SGD_TLS_AES_128_GCM, 32, &keys.rx);
+    bench->tls_keys = &keys;
+    bench->proto = &endless_proto;
+    bench->proto_self = endless_open;
+    bench->rcvbuf = 8192;
+    for (int i = 0; i < PAUSED; i++)
+        fds[i] = bench_connect(bench);
+    bench_for_ms(bench, 200);
+    assert_int_equal(bench->accepted, PAUSED);
+    assert_true(bench_until(bench, small_memory_is_back, bench));
+    assert_true(sg_pool_in_use(&bench->worker.engine->batches) < PAUSED);
+    bench->rcvbuf = 0;
+    client_open(bench, &reader, 64 << 20);
+    reader.in_want = 4 << 20;
+    assert_true(bench_until(bench, client_has_all, &reader));
+    client_close(&reader);
+    for (int i = 0; i < PAUSED; i++)
+        close(fds[i]);
+    assert_true(bench_until(bench, bench_has_no_conns, bench));
+}
+
+/* ---- those that only send ---- */
 
 #define UPLOADERS 60
 
@@ -60,6 +148,7 @@ static void hoarders_of_received_bytes_go_before_others_starve(void **fixture)
 
 static const struct CMUnitTest tests[] = {
     ENGINE_CONTRACT,
+    CONTRACT(viewers_that_pause_leave_others_their_buffers),
     CONTRACT(hoarders_of_received_bytes_go_before_others_starve),
     CONTRACT(open_undoes_itself_at_every_failing_allocation),
 };
