@@ -206,6 +206,7 @@ static void http1_closed(void *self, enum sgd_close why)
 static void http1_drain(void *self, uint64_t now_ns)
 {
     struct sgd_http1 *h = SG_CAST(sgd_http1, self);
+    h->draining = true;
     if (h->state == SGD_HTTP1_IDLE && !h->input_held)
         sgd_http1_refuse(h, SGD_CLOSE_drained, 0, now_ns);
 }

@@ -75,7 +75,7 @@ static bool may_persist(const struct sgd_stream1 *s, const struct sgd_response *
 {
     const struct sgd_http1 *h = s->conn;
     return s->persists && !response->close && (s->body_done || !s->request.has_body) &&
-           !h->input_ended && !h->all->worker->draining &&
+           !h->input_ended && !h->draining && !h->all->worker->draining &&
            h->requests < sgd_http1_limits(h)->requests_per_connection;
 }
 

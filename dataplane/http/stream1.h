@@ -79,6 +79,7 @@ struct sgd_http1 {
     bool https;
     bool input_ended;
     bool input_held; /* the engine keeps bytes that we did not take */
+    bool draining;   /* told to end after what is under way */
     uint32_t requests;
     struct sgd_http1s *all;
     struct sgd_conn *conn;

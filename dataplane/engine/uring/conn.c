@@ -376,7 +376,7 @@ void sgd_conn_close(struct sgd_conn *conn, enum sgd_close why)
     if (conn->want_close || conn->want_abort)
         return;
     conn->want_close = true;
-    conn->why = (uint8_t)why;
+    conn->why = (uint8_t)sgd_ue_tls_why(conn, why);
     sgd_ue_conn_ready(conn);
 }
 

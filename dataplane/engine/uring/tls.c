@@ -174,3 +174,9 @@ size_t sgd_ue_tls_budget(const struct sgd_conn *conn)
         return SIZE_MAX;
     return engine->records.free_count > 0 ? SGD_UE_RECORD_PLAIN : SGD_TLSREC_PLAIN_MAX;
 }
+
+enum sgd_close sgd_ue_tls_why(const struct sgd_conn *conn, enum sgd_close why)
+{
+    bool told = why == SGD_CLOSE_drained && conn->tls != NULL && conn->tls->told_end;
+    return told ? sgd_tlsrec_end_soon(&conn->tls->rec) : why;
+}

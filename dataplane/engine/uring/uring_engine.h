@@ -265,5 +265,7 @@ void sgd_ue_tls_try_kernel(struct sgd_conn *conn);
  * behind them. False: the key would not take them all. */
 SG_MUST_USE bool sgd_ue_tls_seal(struct sgd_ue_batch *batch, bool last);
 bool sgd_ue_tls_control_due(const struct sgd_conn *conn);
+/* Why a connection ends for which the protocol gives `why`: it may have been told to, for a key. */
+enum sgd_close sgd_ue_tls_why(const struct sgd_conn *conn, enum sgd_close why);
 
 #endif
