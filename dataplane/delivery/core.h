@@ -20,6 +20,7 @@ struct sgd_delivery {
     struct sg_list stuck;                          /* fills that go on next turn */
     struct sg_list alive;                          /* every fill */
     struct sg_list patient; /* exchanges that wait for a want, oldest first */
+    struct sgd_prefetch *prefetch;
     uint64_t request_serial;
     uint64_t fill_serial;
     uint64_t gauges_ns;       /* when the store's gauges were last set */

@@ -5,6 +5,7 @@
 #include "dataplane/delivery/core.h"
 #include "dataplane/delivery/fill.h"
 #include "dataplane/delivery/filling.h"
+#include "dataplane/delivery/prefetch.h"
 
 /* Of the exchanges that may run at once, how many may wait for content, and how many fetches and
  * uploads may run for them. Memory is touched only when used. */
@@ -45,6 +46,8 @@ enum sg_err sgd_delivery_open(struct sgd_worker *worker, uint32_t exchanges_max,
     d->salt = sg_clock_wall_ns() ^ (uint64_t)worker->id << 56;
     d->request_serial = (uint64_t)worker->id << 56 | sg_clock_wall_ns() / SG_NS_PER_MS << 14;
     enum sg_err err = open_pools(d, exchanges_max);
+    if (err == SG_OK)
+        err = sgd_prefetch_open(&d->prefetch);
     if (err != SG_OK)
         goto out;
     *out = SG_TAKE(d);
@@ -57,6 +60,7 @@ void sgd_delivery_close(struct sgd_delivery *d)
 {
     if (d == NULL)
         return;
+    sgd_prefetch_close(d->prefetch);
     sg_pool_fini(&d->exchanges);
     sg_pool_fini(&d->wants);
     sg_pool_fini(&d->fills);

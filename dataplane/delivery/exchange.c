@@ -6,6 +6,7 @@
 #include "dataplane/delivery/exchange.h"
 #include "dataplane/delivery/fill.h"
 #include "dataplane/delivery/lookup.h"
+#include "dataplane/delivery/prefetch.h"
 #include "dataplane/delivery/record.h"
 #include "dataplane/delivery/route.h"
 #include "dataplane/http/target.h"
@@ -72,6 +73,8 @@ static void serve(struct sgd_exchange *x)
     sgd_plan_init(&x->plan, x->object->body, &x->hold);
     sgd_answer_object(&x->d->answer, &ask, x->object, &x->plan, x->part_text);
     send_head(x);
+    if (x->site->cache.prefetch_segments > 0 && (x->status == 200 || x->status == 206))
+        sgd_prefetch_after(x);
 }
 
 static void redirect(struct sgd_exchange *x, struct sg_str location)
@@ -434,6 +437,9 @@ void sgd_exchange_got(struct sgd_delivery *d, struct sgd_want *want)
 {
     struct sgd_exchange *x = want->x;
     if (x == NULL) { /* he left, or nobody ever waited */
+        if (want->prefetch)
+            sgd_prefetch_done(d->prefetch);
+        want->prefetch = false;
         if (want->lease != NULL && want->got == SGD_GOT_OBJECT && want->kind == SGD_WANT_OBJECT) {
             want->kind = SGD_WANT_RELEASE;
             sgd_want_send(d, want);

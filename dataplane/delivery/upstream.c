@@ -37,8 +37,7 @@ static bool is_ours(struct sg_str name)
 {
     static const struct sg_str ours[] = {
         {"host", 4},
-        {"via", 3},
-        {"cdn-loop", 8},
+
         {"connection", 10},
         {"content-length", 14},
         {"transfer-encoding", 17},
@@ -95,6 +94,8 @@ static bool is_risky(struct sg_str name)
 
 static bool is_forwarded(const struct sg_conf_site *site, struct sg_str name)
 {
+    if (sg_str_eq(name, SG_STR("via")) || sg_str_eq(name, SG_STR("cdn-loop")))
+        return true; /* the way it came: the fetch adds us (RFC 9110 7.6.3, RFC 8586) */
     for (uint32_t i = 0; i < site->forward_headers_count; i++) {
         const char *listed = site->forward_headers[i];
         if (strcmp(listed, "*") == 0 ? !is_risky(name)
@@ -167,9 +168,6 @@ void sgd_upstream_fields(const struct sg_conf_site *site, const struct sgd_reque
     if (cookie.ptr != NULL && is_listed(site, SG_STR("cookie")))
         out_line(out, SG_STR("cookie"), cookie);
     out_accept_encoding(req, pass, out);
-    sg_out_lit(out, "via: ");
-    sg_out_str(out, sg_str_from(req->version));
-    sg_out_lit(out, " streamgate\r\n");
     if (conditions != NULL)
         out_conditions(conditions, out);
 }

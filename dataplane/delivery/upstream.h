@@ -18,7 +18,7 @@ struct sgd_upstream_conditions {
 void sgd_upstream_target(const struct sg_conf_site *site, struct sg_str path, struct sg_str query,
                          struct sg_out *out);
 /* "name: value\r\n" lines: the fields the site forwards ("*": all but those that carry a viewer's
- * identity or claim another host, which must be named), Accept-Encoding reduced, Via, our
+ * identity or claim another host, which must be named), Accept-Encoding reduced, our
  * conditions. `cookie` is the viewer's without a token, and goes only where Cookie is listed.
  * `pass`: the viewer's own conditions and range go along (nothing of the answer is stored). */
 void sgd_upstream_fields(const struct sg_conf_site *site, const struct sgd_request *req,

@@ -42,6 +42,7 @@ struct sgd_want {
     struct sgd_snapshot *snapshot; /* a reference */
     uint32_t site;
     bool background; /* nobody waits for the answer */
+    bool prefetch;   /* a background one that sgd_prefetch_done() counts */
     bool pass;       /* past the store, for this viewer alone */
     struct sgd_cc cc;
     struct sgd_request req;            /* its own copy, in memory[] */

@@ -208,6 +208,19 @@ size_t rig_data(struct sgd_fetch *fetch, size_t len)
     return done;
 }
 
+void rig_text(struct sgd_fetch *fetch, const char *lines, const char *text)
+{
+    uint32_t len = (uint32_t)strlen(text);
+    assert_non_null(fetch);
+    rig_head(fetch, 200, lines, len);
+    struct rig_origin *o = origin_of(fetch);
+    assert_true(o->count == 1 && o->windows[0].bytes == len);
+    memcpy(o->windows[0].memory, text, len);
+    o->count = 0;
+    tell(fetch, (struct sg_msg){.type = SGD_FETCH_DATA, .arg32 = len, .arg64 = 1});
+    rig_done(fetch, SGD_ORIGIN_none);
+}
+
 void rig_done(struct sgd_fetch *fetch, enum sgd_origin_error error)
 {
     fetch->error = (uint16_t)error;

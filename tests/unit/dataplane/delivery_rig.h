@@ -59,6 +59,8 @@ struct sgd_fetch *rig_fetch(void);
 const char *rig_fetch_field(const struct sgd_fetch *fetch, const char *name);
 /* The origin speaks; each cranks. `lines` end in "\r\n" each. */
 void rig_head(struct sgd_fetch *fetch, uint16_t status, const char *lines, uint64_t length);
+/* A text as the body; returns when all of it was taken. */
+void rig_text(struct sgd_fetch *fetch, const char *lines, const char *text);
 /* `len` bytes of the body, made by rig_byte(). Returns how many there was room for. */
 size_t rig_data(struct sgd_fetch *fetch, size_t len);
 void rig_done(struct sgd_fetch *fetch, enum sgd_origin_error error);

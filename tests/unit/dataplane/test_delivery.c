@@ -522,6 +522,36 @@ static void a_tenant_has_no_more_requests_at_once_than_its_part(void **fixture)
     assert_int_equal(rig_get(0, "/x", NULL)->status, 0);
 }
 
+static void the_playlist_tells_what_is_fetched_ahead_once(void **fixture)
+{
+    static const char playlist[] = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nx.m4s\n"
+                                   "#EXTINF:4,\ny.m4s\n#EXTINF:4,\nz.m4s\n#EXT-X-ENDLIST\n";
+    (void)fixture;
+    rig_site.cache.prefetch_segments = 2;
+    rig_get(0, "/hls/v.m3u8", NULL);
+    rig_text(rig_fetch(), MAX_AGE, playlist);
+    rig_get(0, "/hls/x.m4s", "range", "bytes=0-99", NULL);
+    rig_answer(rig_fetch(), 200, MAX_AGE, 1000);
+    assert_int_equal(rig_fetches, 4); /* the playlist, x, and y and z ahead */
+    assert_null(rig_fetch_field(rig_fetch(), "range"));
+    rig_answer(rig_fetch(), 200, MAX_AGE, 1000);
+    rig_answer(rig_fetch(), 200, MAX_AGE, 1000);
+    assert_int_equal(rig_get(1, "/hls/y.m4s", NULL)->status, 200);
+    assert_int_equal(rig_get(0, "/hls/z.m4s", NULL)->status, 200);
+    rig_get(0, "/hls/x.m4s", NULL);
+    assert_int_equal(rig_fetches, 4);
+}
+
+static void without_a_playlist_the_number_in_the_name_is_followed(void **fixture)
+{
+    (void)fixture;
+    rig_site.cache.prefetch_segments = 1;
+    rig_get(0, "/n/seg-0009.m4s", NULL);
+    rig_answer(rig_fetch(), 200, MAX_AGE, 10);
+    rig_answer(rig_fetch(), 200, MAX_AGE, 10);
+    assert_int_equal(rig_get(0, "/n/seg-0010.m4s", NULL)->status, 200);
+}
+
 static const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     T(a_second_viewer_on_either_worker_has_it_without_the_origin),
@@ -553,5 +583,7 @@ static const struct CMUnitTest tests[] = {
     T(a_part_of_another_version_is_never_mixed_in),
     T(what_was_not_for_sharing_may_become_so),
     T(a_tenant_has_no_more_requests_at_once_than_its_part),
+    T(the_playlist_tells_what_is_fetched_ahead_once),
+    T(without_a_playlist_the_number_in_the_name_is_followed),
 };
 SGT_MAIN("delivery", tests)
