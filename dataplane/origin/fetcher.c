@@ -41,12 +41,14 @@ static void on_message(struct sgd_fetcher *fetcher, const struct sg_msg *msg)
     SG_UNREACHABLE();
 }
 
-static void take_mail(struct sgd_fetcher *fetcher)
+/* Returns whether there may be more. */
+static bool take_mail(struct sgd_fetcher *fetcher)
 {
     struct sg_msg messages[MESSAGES_MAX];
     uint32_t count = sg_mail_take(fetcher->mail, fetcher->mail_id, messages, MESSAGES_MAX);
     for (uint32_t i = 0; i < count; i++)
         on_message(fetcher, &messages[i]);
+    return count == MESSAGES_MAX;
 }
 
 static void tick(struct sgd_fetcher *fetcher)
@@ -138,7 +140,8 @@ static void farewell(struct sgd_fetcher *fetcher)
     uint64_t until_ns = sg_clock_mono_ns() + FAREWELL_NS;
     sg_list_for_each_safe(it, &fetcher->pools)
         sgd_health_stop(sg_list_entry(it, struct sgd_pools, alive)->health);
-    take_mail(fetcher); /* what was started and not seen yet is owed its DONE too */
+    while (take_mail(fetcher)) /* what was started and not seen yet is owed its DONE too */
+        ;
     sg_list_for_each_safe(it, &fetcher->transfers)
         sgd_transfer_abort(sg_list_entry(it, struct sgd_transfer, all));
     while (!sg_list_empty(&fetcher->untold) && sg_clock_mono_ns() < until_ns) {
@@ -152,7 +155,7 @@ static void *fetcher_main(void *arg)
     struct sgd_fetcher *fetcher = arg;
     while (!atomic_load_explicit(&fetcher->fetchers->stop, memory_order_acquire)) {
         fetcher->now_ns = sg_clock_mono_ns();
-        take_mail(fetcher);
+        (void)take_mail(fetcher);
         sgd_curl_turn(fetcher->curl);
         tick(fetcher);
         sgd_lanes_turn(fetcher);

@@ -2,13 +2,15 @@
  * share it, so every call takes its lock, briefly; workers never come here. Time is handed in.
  *
  * Choice: smooth weighted round robin over the URLs that are up; backups only when no other is.
+ *
  * Passive health: `fall` failures in a row put a URL down, for half a second, then twice that, and
  * so on up to 15 s, each time a quarter more or less so that nodes do not come back in step. After
- * that one fetch tries it: it is up again, or down for longer. What counts: no answer, or none that
- * makes sense; 429, 502, 503, 504 (of the only URL that is up: eight times as many); another 5xx
- * only where another URL is up. Retry-After is obeyed at once, up to a minute. Active health: with
- * a health path a fetch thread asks each URL; `fall` bad answers in a row put it down until `rise`
- * good ones, which also end a passive back-off. */
+ * that one fetch tries it: it is up again, or down for longer. What counts: no connection, no
+ * answer in time; 429, 502, 503, 504 (of the only URL that is up: eight times as many); another 5xx
+ * or half an answer only where another URL is up. Retry-After is obeyed at once, up to a minute.
+ *
+ * Active health: with a health path a fetch thread asks each URL; `fall` bad answers in a row put
+ * it down until `rise` good ones, which also end a passive back-off. */
 #ifndef SGD_ORIGIN_POOL_H
 #define SGD_ORIGIN_POOL_H
 

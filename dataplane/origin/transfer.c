@@ -597,7 +597,8 @@ void sgd_transfer_body(struct sgd_transfer *transfer, const uint8_t *bytes, uint
 {
     if (transfer->state == SGD_TRANSFER_ENDED)
         return;
-    SG_ASSERT(len == 0 || spans_put(transfer, bytes, len)); /* SGD_FETCH_SPANS is the contract */
+    bool fits = len == 0 || spans_put(transfer, bytes, len);
+    SG_ASSERT(fits); /* SGD_FETCH_SPANS is the contract */
     transfer->spans_last |= last;
     if (transfer->xfer == NULL)
         return;
