@@ -99,9 +99,29 @@ static bool host_matches(const struct route *r, struct sg_str host)
     SG_UNREACHABLE();
 }
 
-static bool path_matches(struct sg_str prefix, struct sg_str path)
+static size_t skip_slashes(struct sg_str s, size_t at)
 {
-    return sg_str_starts(path, prefix) && (path.len == prefix.len || path.ptr[prefix.len] == '/');
+    while (at < s.len && s.ptr[at] == '/')
+        at++;
+    return at;
+}
+
+size_t sgd_route_prefix(struct sg_str site_path, struct sg_str path)
+{
+    size_t at = 0;
+    while (site_path.len > 0 && site_path.ptr[site_path.len - 1] == '/')
+        site_path.len--; /* "/" and "/a/" match like "" and "/a": on a segment's border */
+    for (size_t i = 0; i < site_path.len; at++) {
+        if (at == path.len || path.ptr[at] != site_path.ptr[i])
+            return SGD_PREFIX_NONE;
+        if (path.ptr[at] == '/') {
+            i = skip_slashes(site_path, i);
+            at = skip_slashes(path, at) - 1;
+        } else {
+            i++;
+        }
+    }
+    return at == path.len || path.ptr[at] == '/' ? at : SGD_PREFIX_NONE;
 }
 
 /* The first exact route for `host`, or the first that is not exact. */
@@ -137,7 +157,7 @@ uint32_t sgd_routes_find(const struct sgd_routes *routes, struct sg_str authorit
         const struct route *r = &routes->routes[i];
         if (!sg_str_eq(r->host, routes->routes[first].host))
             break;
-        if (path_matches(r->path, path))
+        if (sgd_route_prefix(r->path, path) != SGD_PREFIX_NONE)
             return r->site;
     }
     return SGD_SITE_NONE;

@@ -11,6 +11,11 @@ SG_MUST_USE enum sg_err sgd_routes_open(const struct sg_config *config, struct s
 /* Accepts NULL. */
 void sgd_routes_close(struct sgd_routes *routes);
 
+/* How much of `path` a site's path covers, ending on a segment's border; SGD_PREFIX_NONE: none. A
+ * run of slashes counts as one: origins take "//a" for "/a", so it must be the same site's. */
+#define SGD_PREFIX_NONE SIZE_MAX
+size_t sgd_route_prefix(struct sg_str site_path, struct sg_str path);
+
 #define SGD_SITE_NONE UINT32_MAX
 /* `authority` in lower case, its port is ignored; `path` normalised. An exact host beats a wildcard
  * (the longest one), that beats "*"; then the longest path prefix on a segment's border. A host

@@ -1,19 +1,20 @@
 #include "dataplane/delivery/upstream.h"
 
 #include "base/assert.h"
+#include "dataplane/delivery/route.h"
 #include "dataplane/http/vary.h"
 
 void sgd_upstream_target(const struct sg_conf_site *site, struct sg_str path, struct sg_str query,
                          struct sg_out *out)
 {
     if (site->origin_path != NULL) {
-        struct sg_str prefix = sg_str_from(site->path), base = sg_str_from(site->origin_path);
-        if (prefix.len > 0 && prefix.ptr[prefix.len - 1] == '/')
-            prefix.len--;
+        struct sg_str base = sg_str_from(site->origin_path);
+        size_t prefix = sgd_route_prefix(sg_str_from(site->path), path);
         if (base.len > 0 && base.ptr[base.len - 1] == '/')
             base.len--;
         sg_out_str(out, base);
-        path = sg_str_skip(path, prefix.len);
+        if (prefix != SGD_PREFIX_NONE)
+            path = sg_str_skip(path, prefix);
         if (path.len == 0)
             path = SG_STR("/");
     }

@@ -39,6 +39,10 @@ static void the_longest_prefix_of_the_closest_host_wins(void **fixture)
         {"media.example.org", "/live/a", 1},
         {"media.example.org", "/lively", 0},
         {"media.example.org", "/live/hd/x", 2},
+        {"media.example.org", "//live//hd///x", 2}, /* an origin would merge them */
+        {"media.example.org", "//live", 1},
+        {"media.example.org", "//lively", 0},
+        {"media.example.org", "/x//live/hd/x", 0},
         {"b.example.org", "/live/hd/x", 0},
         {"c.example.org", "/x", 3},
         {"x.eu.example.org", "/only/y", 4},

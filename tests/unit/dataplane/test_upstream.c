@@ -85,6 +85,12 @@ static void the_sites_prefix_becomes_the_origins(void **fixture)
     struct sg_out out = fresh_out();
     sgd_upstream_target(&site, SG_STR("/live/a.ts"), SG_STR("q=1"), &out);
     assert_true(sg_str_eq(sg_out_view(&out), SG_STR("/base/a.ts?q=1")));
+    out = fresh_out();
+    sgd_upstream_target(&site, SG_STR("//live//a.ts"), SG_STR_NONE, &out);
+    assert_true(sg_str_eq(sg_out_view(&out), SG_STR("/base//a.ts")));
+    out = fresh_out();
+    sgd_upstream_target(&site, SG_STR("//live"), SG_STR_NONE, &out);
+    assert_true(sg_str_eq(sg_out_view(&out), SG_STR("/base/")));
     site.origin_path = NULL;
     out = fresh_out();
     sgd_upstream_target(&site, SG_STR("/live/a.ts"), SG_STR_NONE, &out);
