@@ -91,6 +91,7 @@ struct sg_conf_cache {
     const char *disk_path; /* a file (made) or a block device; NULL: no disk tier */
     uint64_t disk_bytes;
     uint32_t slice_bytes;  /* how objects are cut: 64 KiB .. 1 MiB, a power of two */
+    bool disk_second_hit;  /* only what is asked for a second time goes to disk */
     bool hugepages;        /* hugetlb arena; falls back to pages and says so */
     uint64_t object_bytes; /* larger responses pass through uncached */
     uint32_t tags_per_object;

@@ -229,6 +229,9 @@ static const struct sg_conf_key sg_conf_cache_keys[] = {
          "The disk tier: a file, made when absent, or a block device. Absent: RAM only.", FIXED),
     SIZE(sg_conf_cache, disk_bytes, 0, 1024 * TIB, "0",
          "How much of disk_path is used; at least 64MiB where disk_path is set.", FIXED),
+    BOOL(sg_conf_cache, disk_second_hit, "false",
+         "Write to disk only what is asked for a second time: fewer writes, a colder restart.",
+         FIXED),
     {AT(sg_conf_cache, slice_bytes), .kind = SG_CONF_SIZE, .form = SG_CONF_FORM_POWER_OF_TWO, FIXED,
      .min = 64 * KIB, .max = MIB, .fallback = "1MiB",
      .doc = "How objects are cut: a power of two. Small ones suit many ranges, large ones "

@@ -157,6 +157,7 @@ static enum sg_err node_open_content(struct sgd_node *node, const struct sg_conf
         .slice_bytes = config->cache.slice_bytes,
         .disk_path = config->cache.disk_path,
         .disk_bytes = config->cache.disk_bytes,
+        .disk_second_hit = config->cache.disk_second_hit,
         .index_dir = config->node.state_dir,
         .workers = node->workers,
         .mail = node->mail,

@@ -1,6 +1,7 @@
 #include "edgecache/content/card.h"
 
 #include "edgecache/content/crc32c.h"
+#include "edgecache/content/record.h"
 
 #include <string.h>
 
@@ -157,4 +158,12 @@ uint32_t sge_card_slice_bytes(const struct sge_card *card, uint32_t slice)
     SG_ASSERT(slice < card->slices);
     uint64_t left = card->meta.body_bytes - (uint64_t)slice * card->slice_bytes;
     return (uint32_t)SG_MIN(left, (uint64_t)card->slice_bytes);
+}
+
+uint64_t sge_card_disk_bytes(const struct sge_card *card)
+{
+    if (card->slices == 0)
+        return 0;
+    return (uint64_t)(card->slices - 1) * sge_record_bytes(card->slice_bytes) +
+           sge_record_bytes(sge_card_slice_bytes(card, card->slices - 1));
 }

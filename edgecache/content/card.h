@@ -25,6 +25,8 @@ size_t sge_card_write(const struct sge_card *card, const uint32_t *places, uint8
 /* SG_ECORRUPT, SG_EVERSION. *out is untouched then. */
 SG_MUST_USE enum sg_err sge_card_parse(const void *bytes, size_t len, struct sge_card *out);
 uint32_t sge_card_place(const struct sge_card *card, uint32_t slice);
+/* Bytes that all its records take on the volume. */
+uint64_t sge_card_disk_bytes(const struct sge_card *card);
 /* Payload bytes of that slice. */
 uint32_t sge_card_slice_bytes(const struct sge_card *card, uint32_t slice);
 

@@ -3,13 +3,22 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "edgecache/content/card.h"
 #include "edgecache/sys/mdb.h"
 
 #include <stdio.h>
 #include <sys/random.h>
 #include <unistd.h>
 
-#define FORMAT 1u
+#define FORMAT  1u
+#define TENANTS 64
+
+/* What one tenant takes of the volume. */
+struct index_use {
+    uint32_t tenant;
+    uint32_t objects; /* 0: a free row */
+    uint64_t bytes;
+};
 
 struct sge_volindex {
     struct sge_mdb *mdb;
@@ -20,6 +29,7 @@ struct sge_volindex {
     bool reading; /* the reader stands on a snapshot */
     uint8_t hash_key[16];
     struct sge_volhead head;
+    struct index_use use[TENANTS];
 };
 
 /* The one row of `meta`. */
@@ -28,6 +38,7 @@ struct index_meta {
     uint64_t volume;
     uint8_t hash_key[16];
     struct sge_volhead head;
+    struct index_use use[TENANTS];
 };
 
 static const struct sg_str meta_key = {"volume", 6};
@@ -74,6 +85,7 @@ static enum sg_err meta_put(struct sge_volindex *index, uint64_t volume)
 {
     struct index_meta meta = {.format = FORMAT, .volume = volume, .head = index->head};
     memcpy(meta.hash_key, index->hash_key, sizeof(meta.hash_key));
+    memcpy(meta.use, index->use, sizeof(meta.use));
     return sge_mdb_put(index->writer, index->meta, meta_key, bytes_of(&meta, sizeof(meta)));
 }
 
@@ -97,31 +109,47 @@ uint32_t sge_volindex_changes(const struct sge_volindex *index)
     return index->changes;
 }
 
-void sge_volindex_abort(struct sge_volindex *index)
+/* What was counted since the last commit did not happen. */
+static void index_undo(struct sge_volindex *index)
 {
-    sge_mdb_abort(index->writer);
+    struct index_meta meta;
     index->writer = NULL;
     index->changes = 0;
+    if (meta_get(index, &meta) == SG_OK)
+        memcpy(index->use, meta.use, sizeof(index->use));
+}
+
+void sge_volindex_abort(struct sge_volindex *index)
+{
+    if (index->writer == NULL)
+        return;
+    sge_mdb_abort(index->writer);
+    index_undo(index);
 }
 
 enum sg_err sge_volindex_commit(struct sge_volindex *index, const struct sge_volhead *head)
 {
     struct index_meta meta;
+    struct sge_volhead before = index->head;
     index_read_end(index);
     if (index->writer == NULL)
         return SG_OK;
     enum sg_err err = meta_get(index, &meta);
-    struct sge_volhead before = index->head, after = *head;
-    index->head = after;
+    index->head = *head;
     if (err == SG_OK)
         err = meta_put(index, meta.volume);
-    if (err == SG_OK) {
-        err = sge_mdb_commit(index->writer);
-        index->writer = NULL; /* ended either way */
-    }
-    if (err != SG_OK)
+    if (err != SG_OK) {
         index->head = before;
-    sge_volindex_abort(index);
+        sge_volindex_abort(index);
+        return err;
+    }
+    err = sge_mdb_commit(index->writer); /* ends it either way */
+    index->writer = NULL;
+    index->changes = 0;
+    if (err != SG_OK) {
+        index->head = before;
+        index_undo(index);
+    }
     return err;
 }
 
@@ -139,6 +167,43 @@ static struct note_key note_key(uint32_t segment, const uint64_t hash[2])
     return key;
 }
 
+/* The tenant's row, or a free one for it; NULL: there are too many. */
+static struct index_use *index_use(struct sge_volindex *index, uint32_t tenant)
+{
+    struct index_use *unused = NULL;
+    for (int i = 0; i < TENANTS; i++) {
+        struct index_use *use = &index->use[i];
+        if (use->objects > 0 && use->tenant == tenant)
+            return use;
+        if (use->objects == 0 && unused == NULL)
+            unused = use;
+    }
+    if (unused != NULL)
+        *unused = (struct index_use){.tenant = tenant};
+    return unused;
+}
+
+static void index_account(struct sge_volindex *index, struct sg_str bytes, bool added)
+{
+    struct sge_card card;
+    if (sge_card_parse(bytes.ptr, bytes.len, &card) != SG_OK)
+        return;
+    struct index_use *use = index_use(index, card.meta.tenant);
+    if (use == NULL || (!added && use->objects == 0))
+        return; /* it came when there were too many */
+    uint64_t taken = sge_card_disk_bytes(&card);
+    use->objects += added ? 1 : UINT32_MAX; /* minus one */
+    use->bytes = added ? use->bytes + taken : use->bytes - SG_MIN(taken, use->bytes);
+}
+
+uint64_t sge_volindex_tenant_bytes(const struct sge_volindex *index, uint32_t tenant)
+{
+    for (int i = 0; i < TENANTS; i++)
+        if (index->use[i].objects > 0 && index->use[i].tenant == tenant)
+            return index->use[i].bytes;
+    return 0;
+}
+
 enum sg_err sge_volindex_get(struct sge_volindex *index, const uint64_t hash[2],
                              struct sg_str *card)
 {
@@ -149,8 +214,12 @@ enum sg_err sge_volindex_get(struct sge_volindex *index, const uint64_t hash[2],
 
 enum sg_err sge_volindex_put(struct sge_volindex *index, const uint64_t hash[2], struct sg_str card)
 {
+    struct sg_str old;
     enum sg_err err = index_write(index);
+    if (err == SG_OK && sge_volindex_get(index, hash, &old) == SG_OK)
+        index_account(index, old, false);
     index->changes++;
+    index_account(index, card, true);
     return err == SG_OK ? sge_mdb_put(index->writer, index->cards, bytes_of(hash, 16), card) : err;
 }
 
@@ -171,6 +240,7 @@ enum sg_err sge_volindex_del(struct sge_volindex *index, const uint64_t hash[2])
         err = index_write(index);
     if (err == SG_OK) {
         index->changes++;
+        index_account(index, card, false);
         err = sge_mdb_del(index->writer, index->cards, bytes_of(hash, 16));
     }
     return err == SG_ENOENT ? SG_OK : err;
@@ -201,6 +271,7 @@ enum sg_err sge_volindex_take_note(struct sge_volindex *index, uint32_t segment,
 /* Within the open write transaction. */
 static enum sg_err index_empty(struct sge_volindex *index)
 {
+    memset(index->use, 0, sizeof(index->use));
     enum sg_err err = sge_mdb_drop(index->writer, index->cards);
     return err == SG_OK ? sge_mdb_drop(index->writer, index->notes) : err;
 }
@@ -243,9 +314,9 @@ static enum sg_err index_make_new(struct sge_volindex *index, uint64_t volume)
     index->head = (struct sge_volhead){.body_ids = 1};
     enum sg_err err = index_write(index);
     if (err == SG_OK)
-        err = meta_put(index, volume);
-    if (err == SG_OK)
         err = index_empty(index);
+    if (err == SG_OK)
+        err = meta_put(index, volume);
     return err == SG_OK ? sge_volindex_commit(index, &index->head) : err;
 }
 
@@ -255,6 +326,7 @@ static enum sg_err index_take_up(struct sge_volindex *index, uint64_t volume)
     enum sg_err err = meta_get(index, &meta);
     if (err == SG_OK && meta.volume == volume) {
         memcpy(index->hash_key, meta.hash_key, sizeof(index->hash_key));
+        memcpy(index->use, meta.use, sizeof(index->use));
         index->head = meta.head;
         return SG_OK;
     }

@@ -52,5 +52,7 @@ SG_MUST_USE enum sg_err sge_volindex_commit(struct sge_volindex *index,
 /* Gives up all since the last commit. */
 void sge_volindex_abort(struct sge_volindex *index);
 uint64_t sge_volindex_objects(struct sge_volindex *index);
+/* What the tenant's objects take on the volume: kept up to date for the first 64 tenants. */
+uint64_t sge_volindex_tenant_bytes(const struct sge_volindex *index, uint32_t tenant);
 
 #endif

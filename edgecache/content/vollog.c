@@ -96,12 +96,23 @@ void sge_vollog_used(struct sge_vollog *log, const uint64_t hash[2])
     *log_used(log, hash) = 1;
 }
 
-/* Asked for from disk, or kept in RAM: it would be missed. */
+/* Within its tenant's own share of the disk: others don't push it out. */
+static bool log_within_share(const struct sge_vollog *log, uint32_t tenant)
+{
+    uint8_t group = sge_shares_group(&log->content->shares, tenant);
+    uint64_t disk_bytes = (uint64_t)log->disk->segments * log->disk->segment_bytes;
+    return group != SGE_GROUP_COMMON &&
+           sge_volindex_tenant_bytes(log->index, tenant) <=
+               disk_bytes / 100 * sge_shares_percent(&log->content->shares, group);
+}
+
+/* Asked for from disk, kept in RAM, or its tenant's right: it would be missed. */
 static bool log_worth(struct sge_vollog *log, const struct sge_card *card)
 {
     bool used = *log_used(log, card->key.hash) != 0;
     *log_used(log, card->key.hash) = 0;
-    return used || sge_object_listed(log->content, &card->key);
+    return used || log_within_share(log, card->meta.tenant) ||
+           sge_object_listed(log->content, &card->key);
 }
 
 /* ---- cleaning ---- */

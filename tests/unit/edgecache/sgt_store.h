@@ -20,6 +20,7 @@ struct sgt_store {
     struct sg_mail *mail;
     struct sge_content *content;
     struct sge_shard *shard;
+    uint32_t tenant; /* of what is put */
     char disk[SGT_DIR_BYTES + 16], index[SGT_DIR_BYTES + 16];
 };
 
@@ -27,6 +28,7 @@ static inline void sgt_store_configure(struct sgt_store *s, const char *dir, uin
 {
     snprintf(s->disk, sizeof(s->disk), "%s/volume", dir);
     snprintf(s->index, sizeof(s->index), "%s/index", dir);
+    s->tenant = 5;
     s->conf = (struct sge_content_conf){.ram_bytes = 24 << 20,
                                         .slice_bytes = SGT_SLICE,
                                         .workers = 1,
@@ -111,8 +113,8 @@ static inline bool sgt_store_put(struct sgt_store *s, uint32_t number, uint32_t 
     char text[16], head[32];
     uint64_t length = sgt_store_length(number), at = 0;
     struct sge_key key = sgt_store_key(s, number, text);
-    struct sge_meta meta = {.status = 200, .tenant = 5, .birth_purge_seq = version};
-    struct sge_body *body = sge_body_make(s->shard, length, 5, false);
+    struct sge_meta meta = {.status = 200, .tenant = s->tenant, .birth_purge_seq = version};
+    struct sge_body *body = sge_body_make(s->shard, length, s->tenant, false);
     int head_len = snprintf(head, sizeof(head), "version: %u\r\n", version);
     struct sge_object_new from = {&key, &meta, {head, (size_t)head_len}, body};
     if (body == NULL)

@@ -186,6 +186,31 @@ static void the_log_goes_round_and_spares_what_is_used(void **fixture)
     assert_int_equal(get_and_verify(s, 1003 + 4 * 399), 1);
 }
 
+static void a_tenant_within_its_share_of_the_disk_stays(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    struct sge_event event;
+    uint64_t kept = 0;
+    s->tenant = 6;
+    for (uint32_t i = 0; i < 8; i++) { /* 1.6 of 24 MiB */
+        assert_true(sgt_store_put(s, 3 + 4 * i, 1, true));
+        sgt_store_settle(s, ++kept);
+    }
+    s->tenant = 5;
+    s->conf.ram_bytes = 8 << 20;
+    reopen(s);
+    assert_true(sge_content_share(s->content, 6, 20));
+    kept = 0;
+    for (uint32_t i = 0; i < 400; i++) { /* 80 MiB of another's */
+        while (!sgt_store_put(s, 1003 + 4 * i, 1, true))
+            (void)sgt_store_turn(s, &event);
+        sgt_store_settle(s, ++kept);
+    }
+    for (uint32_t i = 0; i < 8; i++)
+        assert_int_equal(get_and_verify(s, 3 + 4 * i), 1);
+    assert_null(sgt_store_get(s, 1003));
+}
+
 static void another_disk_or_a_lost_index_is_a_cold_start(void **fixture)
 {
     struct sgt_store *s = *fixture;
@@ -289,6 +314,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_slice_that_left_memory_is_read_back),
     TEST(a_rotten_record_is_missed_and_forgotten),
     TEST(the_log_goes_round_and_spares_what_is_used),
+    TEST(a_tenant_within_its_share_of_the_disk_stays),
     TEST(another_disk_or_a_lost_index_is_a_cold_start),
     TEST(without_a_disk_the_store_goes_on_in_memory),
     TEST(a_disk_that_refuses_writes_is_counted_and_done_without),
