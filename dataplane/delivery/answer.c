@@ -393,13 +393,20 @@ static bool plan_multipart(struct sgd_plan *plan, const struct sgd_range *ranges
     return !text.full;
 }
 
+/* What came without a length has one since it is whole. */
+static uint64_t length_of(const struct sge_object *object)
+{
+    bool told = object->meta.body_bytes != SGE_LENGTH_UNKNOWN || object->body == NULL;
+    return told ? object->meta.body_bytes : sge_body_bytes(object->body);
+}
+
 /* 200 becomes 206 or 416 where a range was asked for and can be told. */
 static void plan_ranges(struct sgd_answer *answer, const struct sgd_answer_ask *ask,
                         const struct sge_object *object, struct sgd_plan *plan, char *part_text)
 {
     struct sgd_range ranges[SGD_RANGES_MAX];
     uint32_t count = 0;
-    uint64_t length = object->meta.body_bytes;
+    uint64_t length = length_of(object);
     enum sgd_ranges some = SGD_RANGES_NONE;
     if (length != SGE_LENGTH_UNKNOWN && ask->req->method == SGD_METHOD_GET)
         some = sgd_ranges_of(ask->req, length, stored(answer, SG_STR("etag")),
@@ -446,9 +453,8 @@ static bool plan_object(struct sgd_answer *answer, const struct sgd_answer_ask *
         plan_ranges(answer, ask, object, plan, part_text);
         return false;
     }
-    sgd_plan_body(plan, 0,
-                  object->meta.body_bytes == SGE_LENGTH_UNKNOWN ? UINT64_MAX
-                                                                : object->meta.body_bytes);
+    uint64_t length = length_of(object);
+    sgd_plan_body(plan, 0, length == SGE_LENGTH_UNKNOWN ? UINT64_MAX : length);
     return object->meta.status == 304;
 }
 

@@ -310,6 +310,23 @@ class Rfc9111(sg.Scenario):
         self.assertEqual(node.get("/a", {"Range": "bytes=0-1", "If-Range": '"b"'}).status, 200)
         self.assertEqual(len(story.asked), 1)
 
+    def test_what_came_without_a_length_has_one_once_it_is_whole(self):
+        def unsized(handler):
+            handler.send_response(200)
+            for name, value in ((CC, "max-age=60"), ("Transfer-Encoding", "chunked")):
+                handler.send_header(name, value)
+            handler.end_headers()
+            handler.wfile.write(b"5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n")
+
+        origin = self.origin({"/a": unsized})
+        node = self.node(origin, CONFIG)
+        self.assertEqual(node.get("/a").body, b"0123456789")
+        again = node.get("/a")
+        self.assertEqual((again.body, again.fields.get("content-length")), (b"0123456789", "10"))
+        part = node.get("/a", {"Range": "bytes=2-4"})
+        self.assertEqual((part.status, part.body), (206, b"234"))
+        self.assertEqual(origin.hits["/a"], 1)
+
     def test_stale_is_served_where_the_response_allows(self):
         stale = ("Age", "61")
         rows = {
