@@ -253,6 +253,12 @@ static void fetch_head(struct sgd_transfer *transfer)
     snprintf(fetch->upstream, sizeof(fetch->upstream), "%s", url->host);
 }
 
+static bool is_uploading(const struct sgd_transfer *transfer)
+{
+    return transfer->fetch->body_bytes != 0 && !transfer->upload_over &&
+           !(transfer->spans_last && transfer->spans_count == 0);
+}
+
 /* False: this answer is not for the worker; error or next_url says why. */
 static bool head_whole(struct sgd_transfer *transfer)
 {
@@ -275,6 +281,7 @@ static bool head_whole(struct sgd_transfer *transfer)
         return false;
     }
     fetch_head(transfer);
+    transfer->upload_over = is_uploading(transfer) && head->status >= 400;
     transfer->moved_ns = now_ns;
     transfer_enter(transfer, SGD_TRANSFER_BODY);
     transfer_say(transfer);
@@ -595,7 +602,7 @@ static bool spans_put(struct sgd_transfer *transfer, const uint8_t *bytes, uint3
 
 void sgd_transfer_body(struct sgd_transfer *transfer, const uint8_t *bytes, uint32_t len, bool last)
 {
-    if (transfer->state == SGD_TRANSFER_ENDED)
+    if (transfer->state == SGD_TRANSFER_ENDED || transfer->upload_over)
         return;
     bool fits = len == 0 || spans_put(transfer, bytes, len);
     SG_ASSERT(fits); /* SGD_FETCH_SPANS is the contract */
@@ -614,12 +621,6 @@ void sgd_transfer_abort(struct sgd_transfer *transfer)
     if (transfer->xfer != NULL)
         attempt_over(transfer, SGD_ORIGIN_aborted, NULL);
     transfer_end(transfer, SGD_ORIGIN_aborted);
-}
-
-static bool is_uploading(const struct sgd_transfer *transfer)
-{
-    return transfer->fetch->body_bytes != 0 &&
-           !(transfer->spans_last && transfer->spans_count == 0);
 }
 
 /* How long what is waited for may take, and what it is if it takes longer. NO_LIMIT: nothing is
@@ -701,6 +702,9 @@ static bool tell_done(struct sgd_transfer *transfer)
 
 bool sgd_transfer_tell(struct sgd_transfer *transfer)
 {
+    /* libcurl 7.88 sends no more after an error, but would wait for the pause to end. */
+    if (transfer->upload_over && transfer->xfer != NULL)
+        resumed(transfer, sgd_curl_resume_upload(transfer->xfer));
     if (transfer->fetch->status != 0 && !transfer->head_told) {
         if (!tell(transfer, (struct sg_msg){.type = SGD_FETCH_HEAD}))
             return false;

@@ -56,6 +56,7 @@ struct sgd_transfer {
     struct sgd_span spans[SGD_FETCH_SPANS];
     uint32_t spans_first, spans_count;
     bool spans_last;
+    bool upload_over; /* an error came before the body was sent: the rest is not wanted */
     uint64_t sent_bytes, sent_told;
     uint8_t stash[SGD_CURL_PIECE_BYTES]; /* body bytes beyond the windows */
 };

@@ -22,6 +22,7 @@ struct sgt_liar {
     pthread_t acceptor;
     pthread_t threads[CONNECTIONS_MAX];
     unsigned threads_count;
+    pthread_mutex_t lock; /* for last_head */
     char last_head[HEAD_BYTES];
 };
 
@@ -96,8 +97,10 @@ static const struct sgt_liar_step *peer_request(struct peer *peer)
             return NULL;
     size_t head_len = (size_t)(end - peer->head) + 4;
     struct sgt_liar *liar = peer->liar;
+    pthread_mutex_lock(&liar->lock);
     memcpy(liar->last_head, peer->head, head_len);
     liar->last_head[head_len] = 0;
+    pthread_mutex_unlock(&liar->lock);
     atomic_fetch_add(&liar->requests, 1);
     char *path = strchr(peer->head, ' ') + 1;
     size_t path_len = strcspn(path, " ");
@@ -192,6 +195,8 @@ struct sgt_liar *sgt_liar_open(uint16_t port, const struct sgt_liar_script *scri
     socklen_t len = sizeof(addr);
     int on = 1;
     addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (liar != NULL)
+        pthread_mutex_init(&liar->lock, NULL);
     if (liar == NULL || (liar->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
         abort();
     setsockopt(liar->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -214,6 +219,7 @@ void sgt_liar_close(struct sgt_liar *liar)
     for (unsigned i = 0; i < liar->threads_count; i++)
         pthread_join(liar->threads[i], NULL);
     close(liar->fd);
+    pthread_mutex_destroy(&liar->lock);
     free(liar);
 }
 

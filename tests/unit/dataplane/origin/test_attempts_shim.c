@@ -40,9 +40,11 @@ static const struct sgt_liar_step step_take_100k[] = {
     {SGT_LIAR_SEND, OK "Content-Length: 5\r\n\r\ntaken", 0},
     {SGT_LIAR_AGAIN, NULL, 0}};
 static const struct sgt_liar_step step_too_large[] = {
+    {SGT_LIAR_READ, NULL, 9000}, /* what there is: from here on we wait for our own worker */
+    {SGT_LIAR_WAIT, NULL, 30},
     {SGT_LIAR_SEND, "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nno!",
      0},
-    {SGT_LIAR_WAIT, NULL, 50},
+    {SGT_LIAR_WAIT, NULL, 200},
     {SGT_LIAR_END, NULL, 0}};
 static const struct sgt_liar_step step_deaf[] = {{SGT_LIAR_WAIT, NULL, 3000},
                                                  {SGT_LIAR_END, NULL, 0}};

@@ -117,6 +117,7 @@ static void rig_to(struct sgt_rig *rig, const char *scheme, uint16_t port)
 {
     sgt_rig_open(rig, 1, 256);
     rig->origin.connect_timeout_ms = rig->origin.first_byte_timeout_ms = 3000;
+    rig->origin.idle_timeout_ms = 5000; /* twenty streams share a connection and a busy machine */
     sgt_rig_url(rig, scheme, port);
 }
 
