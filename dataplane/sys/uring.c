@@ -84,12 +84,10 @@ enum sg_err sgd_ring_provide(struct sgd_ring *ring, uint8_t *memory, uint32_t co
     ring->provided_count = count;
     ring->provided_bytes = bytes;
     io_uring_buf_ring_init(ring->provided);
-    for (uint32_t i = 0; i < count; i++)
-        sgd_ring_give_back(ring, (uint16_t)i);
     return SG_OK;
 }
 
-void sgd_ring_give_back(struct sgd_ring *ring, uint16_t id)
+void sgd_ring_give(struct sgd_ring *ring, uint16_t id)
 {
     SG_DASSERT(id < ring->provided_count);
     io_uring_buf_ring_add(ring->provided, ring->provided_memory + (size_t)id * ring->provided_bytes,

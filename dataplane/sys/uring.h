@@ -33,12 +33,12 @@ void sgd_ring_close(struct sgd_ring *ring);
  * at most 1 GiB. SG_ENOMEM: more than may be locked. */
 SG_MUST_USE enum sg_err sgd_ring_register(struct sgd_ring *ring, const struct iovec *buffers,
                                           uint32_t count);
-/* Gives the kernel `count` (a power of two) buffers of `bytes` to receive into, one after the
- * other in `memory`. */
+/* Room for `count` (a power of two) buffers of `bytes` to receive into, one after the other in
+ * `memory`. The kernel has none of them until they are given. */
 SG_MUST_USE enum sg_err sgd_ring_provide(struct sgd_ring *ring, uint8_t *memory, uint32_t count,
                                          uint32_t bytes);
-/* Hands provided buffer `id` back. */
-void sgd_ring_give_back(struct sgd_ring *ring, uint16_t id);
+/* Gives the kernel buffer `id`, for the first time or again. It uses them in turn. */
+void sgd_ring_give(struct sgd_ring *ring, uint16_t id);
 
 /* Operations. SGD_RING_NO_BUFFER: `memory` is not registered. */
 #define SGD_RING_NO_BUFFER UINT32_MAX

@@ -7,6 +7,15 @@
 
 #include <sys/mman.h>
 
+/* The kernel uses buffers in turn, so all that it has are soon resident: it gets more only when it
+ * ran out. */
+static void recv_provide_more(struct sgd_engine *engine)
+{
+    uint32_t end = SG_MIN(engine->recv_provided + SGD_UE_RECV_STEP, SGD_UE_RECV_COUNT);
+    while (engine->recv_provided < end)
+        sgd_ring_give(engine->ring, (uint16_t)engine->recv_provided++);
+}
+
 enum sg_err sgd_ue_recv_open(struct sgd_engine *engine)
 {
     size_t bytes = (size_t)SGD_UE_RECV_BYTES * SGD_UE_RECV_COUNT;
@@ -18,7 +27,10 @@ enum sg_err sgd_ue_recv_open(struct sgd_engine *engine)
     if (memory == MAP_FAILED)
         return SG_ENOMEM;
     engine->recv_memory = memory;
-    return sgd_ring_provide(engine->ring, memory, SGD_UE_RECV_COUNT, SGD_UE_RECV_BYTES);
+    enum sg_err err = sgd_ring_provide(engine->ring, memory, SGD_UE_RECV_COUNT, SGD_UE_RECV_BYTES);
+    if (err == SG_OK)
+        recv_provide_more(engine);
+    return err;
 }
 
 void sgd_ue_recv_close(struct sgd_engine *engine)
@@ -49,13 +61,13 @@ static void recv_give_back(struct sgd_engine *engine, uint16_t id)
 {
     SG_ASSERT(engine->recv_held > 0);
     engine->recv_held--;
-    sgd_ring_give_back(engine->ring, id);
+    sgd_ring_give(engine->ring, id);
 }
 
 void sgd_ue_recv_upkeep(struct sgd_engine *engine)
 {
     struct sg_list *node;
-    for (uint32_t room = SGD_UE_RECV_COUNT - engine->recv_held; room > 0; room--) {
+    for (uint32_t room = engine->recv_provided - engine->recv_held; room > 0; room--) {
         if ((node = sg_list_pop_front(&engine->starved_recv)) == NULL)
             return;
         struct sgd_conn *conn = sg_list_entry(node, struct sgd_conn, starved_recv);
@@ -184,7 +196,9 @@ static bool recv_hoards(const struct sgd_conn *conn)
 static void recv_starved(struct sgd_conn *conn)
 {
     struct sgd_engine *engine = conn->engine;
-    sge_stat_add(engine->worker->stats, SGE_STAT_pool_empty, 1);
+    if (engine->recv_provided == SGD_UE_RECV_COUNT)
+        sge_stat_add(engine->worker->stats, SGE_STAT_pool_empty, 1);
+    recv_provide_more(engine);
     conn->recv = SGD_UE_RECV_STARVED;
     sg_list_push_back(&engine->starved_recv, &conn->starved_recv);
 }
@@ -236,7 +250,7 @@ void sgd_ue_recv_done(struct sgd_conn *conn, const struct sgd_cqe *cqe)
         sgd_ue_conn_ready(conn);
     } else if (cqe->result == 0) {
         if (cqe->has_buffer)
-            sgd_ring_give_back(conn->engine->ring, cqe->buffer);
+            sgd_ring_give(conn->engine->ring, cqe->buffer);
         conn->fin_in = true;
         sgd_ue_recv_feed(conn);
         sgd_ue_conn_ready(conn);

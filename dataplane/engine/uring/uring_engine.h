@@ -16,9 +16,10 @@
 #include <sys/socket.h>
 
 /* Receiving: provided buffers, small, so that an idle connection holds none. */
-#define SGD_UE_RECV_BYTES    4096u
-#define SGD_UE_RECV_COUNT    1024u
-#define SGD_UE_RECV_HELD_MAX 4u /* a paused connection's share that is never questioned */
+#define SGD_UE_RECV_BYTES    2048u
+#define SGD_UE_RECV_COUNT    2048u
+#define SGD_UE_RECV_STEP     256u /* given to the kernel at first, and each time it ran out */
+#define SGD_UE_RECV_HELD_MAX 4u   /* a paused connection's share that is never questioned */
 /* Sending. See docs/engine.md for how these were measured. */
 #define SGD_UE_SMALL_BYTES  (16u * 1024 + 512)
 #define SGD_UE_SMALL_COUNT  1024u
@@ -183,7 +184,7 @@ struct sgd_engine {
     uint32_t record_buffer; /* the records are registered as, or SGD_RING_NO_BUFFER */
     uint8_t *recv_memory;
     struct sgd_ue_recv_buffer *recv_buffers;
-    uint32_t recv_held;
+    uint32_t recv_provided, recv_held; /* that the kernel or we have; that we have */
     uint64_t pinned; /* payload of all connections that the transport has not given up */
     struct sgd_ue_region *regions;
     size_t regions_count;

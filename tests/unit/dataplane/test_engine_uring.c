@@ -110,7 +110,7 @@ static void viewers_that_pause_leave_others_their_buffers(void **fixture)
 
 #define UPLOADERS 60
 
-/* A paused connection keeps what one receive brought, up to 32 buffers of the 1024: together they
+/* A paused connection keeps what one receive brought, up to 32 buffers of the 2048: together they
  * would hold them all. */
 static void hoarders_of_received_bytes_go_before_others_starve(void **fixture)
 {
