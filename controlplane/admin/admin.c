@@ -54,7 +54,7 @@ static enum sg_err listen_on(struct sgc_admin *admin, int family, const void *ad
     if (fd < 0)
         return sg_err_from_errno(errno);
     *out = fd;
-    if ((family != AF_UNIX && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) ||
+    if ((family != AF_UNIX && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
         bind(fd, address, len) != 0 || listen(fd, PEERS_MAX) != 0)
         return sg_err_from_errno(errno);
     return watch(admin, fd, EPOLLIN, out);
@@ -149,6 +149,13 @@ void sgc_admin_close(struct sgc_admin *admin)
         if (fds[i] >= 0)
             close(fds[i]);
     sg_boot_free(admin);
+}
+
+void sgc_admin_yield(struct sgc_admin *admin)
+{
+    if (admin->address_fd >= 0)
+        close(admin->address_fd);
+    admin->address_fd = -1;
 }
 
 int sgc_admin_fd(const struct sgc_admin *admin)

@@ -21,6 +21,8 @@ SG_MUST_USE enum sg_err sgc_admin_open(struct sgd_node *node, struct sg_out *rep
                                        struct sgc_admin **out);
 /* Accepts NULL. Removes the socket unless another process has put its own there. */
 void sgc_admin_close(struct sgc_admin *admin);
+/* Leaves the loopback address to the process that takes over. */
+void sgc_admin_yield(struct sgc_admin *admin);
 /* Readable when sgc_admin_turn() has something to do. */
 int sgc_admin_fd(const struct sgc_admin *admin);
 /* Accepts, reads, answers, without waiting; drops who was silent for too long. */

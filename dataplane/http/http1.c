@@ -4,6 +4,8 @@
 #include "dataplane/http/date.h"
 #include "dataplane/http/stream1.h"
 
+#define DRAIN_FIRST_NS SG_NS_PER_SEC /* for the first head of a connection, once draining */
+
 /* ---- states and deadlines ---- */
 
 static const uint8_t http1_edges[] = {
@@ -202,13 +204,19 @@ static void http1_closed(void *self, enum sgd_close why)
     sg_pool_give(&all->conns, h);
 }
 
-/* What is under way is finished: its answer says that the connection closes. */
+/* What is under way is finished: its answer says that the connection closes. A connection without
+ * a request yet has one on its way, most likely: the viewer did nothing wrong and would not know
+ * that he may try again. */
 static void http1_drain(void *self, uint64_t now_ns)
 {
     struct sgd_http1 *h = SG_CAST(sgd_http1, self);
     h->draining = true;
-    if (h->state == SGD_HTTP1_IDLE && !h->input_held)
+    if (h->state != SGD_HTTP1_IDLE || h->input_held)
+        return;
+    if (h->requests != 0)
         sgd_http1_refuse(h, SGD_CLOSE_drained, 0, now_ns);
+    else
+        sgd_http1_deadline(h, SG_MIN(h->deadline_ns, now_ns + DRAIN_FIRST_NS));
 }
 
 static const struct sgd_proto http1_proto = {
@@ -298,6 +306,9 @@ bool sgd_http1_start(struct sgd_worker *worker, struct sgd_conn *conn)
     count_idle(all, 1);
     sgd_conn_set_proto(conn, &http1_proto, h);
     /* The first head is due as fast as any: nothing was served yet that would earn patience. */
-    sgd_http1_deadline(h, worker->now_ns + config->limits.header_timeout_ms * SG_NS_PER_MS);
+    uint64_t patience_ns = config->limits.header_timeout_ms * SG_NS_PER_MS;
+    if (worker->draining)
+        patience_ns = SG_MIN(patience_ns, DRAIN_FIRST_NS);
+    sgd_http1_deadline(h, worker->now_ns + patience_ns);
     return true;
 }

@@ -35,7 +35,10 @@ struct sgd_node {
     uint32_t retired_count;
     uint32_t workers;
     uint16_t volume_mail_id, fetch_mail_id, control_mail_id;
-    int lock_fd;
+    int lock_fd, disk_lock_fd;
+    bool follows;      /* another process still has what this one takes over */
+    bool locked;       /* run_dir is ours */
+    bool without_disk; /* the disk tier is not */
     bool draining;
     uint64_t drain_end_ns; /* monotonic: nothing is waited for after it */
     uint64_t started_ns, loaded_ns;
@@ -75,18 +78,51 @@ static uint32_t workers_wanted(const struct sg_config *config)
     return SG_MAX(count, 1u);
 }
 
+/* A file locked as long as the process lives. SG_EBUSY: another process has it. */
+static enum sg_err lock_take(const char *dir, const char *name, int *fd)
+{
+    char path[PATH_MAX];
+    if (*fd < 0) {
+        if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+            return SG_EMSGSIZE;
+        *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    }
+    if (*fd < 0)
+        return sg_err_from_errno(errno);
+    return flock(*fd, LOCK_EX | LOCK_NB) == 0 ? SG_OK : SG_EBUSY;
+}
+
 /* One node a run_dir: two would overwrite each other's ring, counters and socket. */
 static enum sg_err node_lock(struct sgd_node *node, const char *run_dir, struct sg_out *report)
 {
-    char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/lock", run_dir);
-    node->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (node->lock_fd < 0)
-        return sg_err_from_errno(errno);
-    if (flock(node->lock_fd, LOCK_EX | LOCK_NB) == 0)
+    enum sg_err err = lock_take(run_dir, "lock", &node->lock_fd);
+    if (err == SG_EBUSY && node->follows)
+        return SG_OK; /* sgd_node_tick() takes it when its holder is gone */
+    if (err == SG_EBUSY)
+        sg_out_fmt(report, "node.run_dir: another node runs on %s\n", run_dir);
+    else if (err != SG_OK)
+        sg_out_fmt(report, "node.run_dir: %s: %s\n", run_dir, sg_err_text(err));
+    node->locked = err == SG_OK;
+    return err;
+}
+
+/* One node a disk tier: two would write over each other's objects. */
+static enum sg_err node_lock_disk(struct sgd_node *node, const struct sg_config *config,
+                                  struct sg_out *report)
+{
+    if (config->cache.disk_path == NULL)
         return SG_OK;
-    sg_out_fmt(report, "node.run_dir: another node runs on %s\n", run_dir);
-    return SG_EBUSY;
+    enum sg_err err = lock_take(config->node.state_dir, "disk.lock", &node->disk_lock_fd);
+    if (err == SG_EBUSY && node->follows) {
+        sg_warn("disk tier: the process that this one takes over from still has it: RAM only "
+                "until the next start");
+        node->without_disk = true;
+        return SG_OK;
+    }
+    if (err != SG_OK)
+        sg_out_fmt(report, "cache.disk_path: %s\n",
+                   err == SG_EBUSY ? "another node uses it" : sg_err_text(err));
+    return err;
 }
 
 static enum sg_err node_dirs(struct sgd_node *node, const struct sg_config *config,
@@ -155,7 +191,7 @@ static enum sg_err node_open_content(struct sgd_node *node, const struct sg_conf
         .ram_bytes = config->cache.ram_bytes,
         .hugepages = config->cache.hugepages,
         .slice_bytes = config->cache.slice_bytes,
-        .disk_path = config->cache.disk_path,
+        .disk_path = node->without_disk ? NULL : config->cache.disk_path,
         .disk_bytes = config->cache.disk_bytes,
         .disk_second_hit = config->cache.disk_second_hit,
         .index_dir = config->node.state_dir,
@@ -290,6 +326,8 @@ static enum sg_err node_open_all(struct sgd_node *node, struct sg_config *config
     if (err == SG_OK)
         err = node_open_log(node, config, report);
     if (err == SG_OK)
+        err = node_lock_disk(node, config, report);
+    if (err == SG_OK)
         err = node_open_content(node, config, report);
     if (err != SG_OK) {
         sg_config_free(config);
@@ -312,12 +350,13 @@ static void node_tell_paths(const struct sgd_node *node)
                view.paths[i].used, view.paths[i].fallback ? ": " : "", view.paths[i].why);
 }
 
-static struct sgd_node *node_make(const char *file)
+static struct sgd_node *node_make(const char *file, bool follows)
 {
     struct sgd_node *node = sg_boot_alloc(sizeof(*node));
     if (node == NULL)
         return NULL;
-    node->lock_fd = -1;
+    node->lock_fd = node->disk_lock_fd = -1;
+    node->follows = follows;
     node->started_ns = node->loaded_ns = sg_clock_wall_ns();
     node->threads = sg_boot_alloc_array(SGE_WORKERS_MAX, sizeof(*node->threads));
     bool ok = node->threads != NULL && realpath(file, node->file) != NULL;
@@ -341,7 +380,8 @@ static void apply_log_level(const struct sg_config *config)
             sg_log_set_level(levels[i].level);
 }
 
-enum sg_err sgd_node_open(const char *file, struct sg_out *report, struct sgd_node **out)
+enum sg_err sgd_node_open(const char *file, bool follows, struct sg_out *report,
+                          struct sgd_node **out)
 {
     SG_ASSERT(file != NULL && report != NULL);
     SG_ASSERT(out != NULL);
@@ -350,7 +390,7 @@ enum sg_err sgd_node_open(const char *file, struct sg_out *report, struct sgd_no
     if (err != SG_OK)
         return err;
     apply_log_level(config);
-    struct sgd_node *node = node_make(file);
+    struct sgd_node *node = node_make(file, follows);
     if (node == NULL) {
         sg_config_free(config);
         return SG_ENOMEM;
@@ -495,6 +535,8 @@ void sgd_node_tick(struct sgd_node *node)
 {
     uint64_t wall_ns = sg_clock_wall_ns();
     node_sweep(node);
+    if (!node->locked)
+        node->locked = lock_take(NULL, NULL, &node->lock_fd) == SG_OK;
     const struct sgd_snapshot *snapshot = node->snapshot;
     for (uint32_t i = 0; i < snapshot->config->listeners_count; i++)
         if (snapshot->tls[i] != NULL)
@@ -552,6 +594,8 @@ void sgd_node_close(struct sgd_node *node)
     sg_mail_close(node->mail);
     sgd_limits_close(node->limits);
     sgd_listen_close(node->listen);
+    if (node->disk_lock_fd >= 0)
+        close(node->disk_lock_fd);
     if (node->lock_fd >= 0)
         close(node->lock_fd);
     sg_boot_free(node->threads);

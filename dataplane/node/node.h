@@ -13,8 +13,10 @@
 struct sgd_node;
 
 /* Loads `file`, binds, drops root, opens all stores, starts the workers. They serve when it returns
- * SG_OK. Otherwise `report` says why, a line a mistake. */
-SG_MUST_USE enum sg_err sgd_node_open(const char *file, struct sg_out *report,
+ * SG_OK. Otherwise `report` says why, a line a mistake. `follows`: the process that this one takes
+ * over from still runs, and has run_dir and the disk tier: the first is waited for, and without the
+ * second this one serves from RAM until its next start. */
+SG_MUST_USE enum sg_err sgd_node_open(const char *file, bool follows, struct sg_out *report,
                                       struct sgd_node **out);
 /* Stops what still runs (cutting what is under way: drain first), closes all. Accepts NULL. */
 void sgd_node_close(struct sgd_node *node);

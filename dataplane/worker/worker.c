@@ -7,9 +7,11 @@
 
 #define MESSAGES_A_TURN 256u
 #define DRAIN_TURN_NS                                                                              \
-    (10 * SG_NS_PER_MS)              /* how often a draining worker looks whether it is done       \
-                                      */
-#define STOP_NS (500 * SG_NS_PER_MS) /* for what is cut to end in order */
+    (10 * SG_NS_PER_MS) /* how often a draining worker looks whether it is done                    \
+                         */
+/* What the kernel had accepted already when accepting stopped is still on its way to us. */
+#define DRAIN_SETTLE_NS (50 * SG_NS_PER_MS)
+#define STOP_NS         (500 * SG_NS_PER_MS) /* for what is cut to end in order */
 
 void sgd_worker_offline(struct sgd_worker *worker)
 {
@@ -59,6 +61,7 @@ static void worker_drain(struct sgd_worker *worker, uint64_t deadline_ns)
     worker->drain_deadline_ns = deadline_ns;
     if (worker->draining)
         return;
+    worker->drain_began_ns = worker->now_ns;
     worker->draining = true;
     worker->engine_ops->stop_accepting(worker->engine);
     worker->engine_ops->each_conn(worker->engine, worker_drain_conn, worker);
@@ -98,7 +101,8 @@ static uint64_t worker_drain_turn(struct sgd_worker *worker, uint64_t wake_at_ns
         return wake_at_ns;
     if (worker->stopping || worker->now_ns >= worker->drain_deadline_ns)
         worker_cut(worker);
-    atomic_store_explicit(&worker->quiet, worker_is_quiet(worker), memory_order_release);
+    bool settled = worker->stopping || worker->now_ns >= worker->drain_began_ns + DRAIN_SETTLE_NS;
+    atomic_store_explicit(&worker->quiet, settled && worker_is_quiet(worker), memory_order_release);
     return SG_MIN(wake_at_ns, worker->now_ns + DRAIN_TURN_NS);
 }
 

@@ -86,8 +86,9 @@ struct sgd_worker {
     uint64_t now_ns;                            /* monotonic, once a turn */
     uint64_t wall_ns;                           /* Unix, once a turn */
     uint64_t drain_deadline_ns;                 /* SG_NEVER until SGD_MSG_DRAIN */
-    uint64_t stop_deadline_ns;                  /* of SGD_MSG_STOP */
-    bool draining; /* take no new requests; what is idle closes (sgd_proto.drain) */
+    uint64_t drain_began_ns;
+    uint64_t stop_deadline_ns; /* of SGD_MSG_STOP */
+    bool draining;             /* take no new requests; what is idle closes (sgd_proto.drain) */
     bool stopping;
     bool cut;           /* what was left has been aborted */
     _Atomic bool quiet; /* draining, and nothing of its own is under way; control reads it */

@@ -27,7 +27,8 @@ struct process {
     int signal_fd;
     char program[PATH_MAX];
     char **argv;
-    bool stop; /* now, whatever is under way */
+    pid_t successor; /* 0: none was started */
+    bool stop;       /* now, whatever is under way */
 };
 
 static char report_memory[REPORT_BYTES];
@@ -81,7 +82,10 @@ static void on_terminate(struct process *process)
         return;
     }
     sg_info("draining");
-    sd_notify(0, "STOPPING=1\nSTATUS=draining");
+    if (process->successor != 0)
+        sgc_admin_yield(process->admin);
+    else
+        sd_notify(0, "STOPPING=1\nSTATUS=draining");
     sgd_node_drain(process->node);
 }
 
@@ -101,23 +105,32 @@ static _Noreturn void become_next(const struct process *process, const char *fol
 static void on_upgrade(struct process *process)
 {
     char follows[16];
+    if (process->successor != 0 || sgd_node_draining(process->node)) {
+        sg_warn("upgrade: process %d is on its way already", (int)process->successor);
+        return;
+    }
     snprintf(follows, sizeof(follows), "%d", (int)getpid());
     pid_t pid = fork();
     if (pid == 0)
         become_next(process, follows);
-    if (pid < 0)
+    if (pid < 0) {
         sg_error("upgrade: %s", sg_err_text(sg_err_from_errno(errno)));
-    else
-        sg_info("upgrade: process %d starts %s and takes over when it is ready", (int)pid,
-                process->program);
+        return;
+    }
+    process->successor = pid;
+    sg_info("upgrade: process %d starts %s and takes over when it is ready", (int)pid,
+            process->program);
 }
 
-static void on_child(void)
+static void on_child(struct process *process)
 {
     int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid == process->successor)
+            process->successor = 0;
+        if (!sgd_node_draining(process->node))
             sg_error("upgrade: process %d ended before it took over: this one serves on", (int)pid);
+    }
 }
 
 static void on_signal(struct process *process)
@@ -130,7 +143,7 @@ static void on_signal(struct process *process)
     else if (info.ssi_signo == SIGUSR2)
         on_upgrade(process);
     else if (info.ssi_signo == SIGCHLD)
-        on_child();
+        on_child(process);
     else
         on_terminate(process);
 }
@@ -183,13 +196,19 @@ static void run(struct process *process)
     sg_info("ending");
 }
 
-/* The one whose listeners we share may stop accepting. */
-static void take_over(void)
+/* Our parent, when it started us to take over from it; else 0. */
+static pid_t predecessor(void)
 {
     const char *follows = getenv(FOLLOWS);
     pid_t pid = follows != NULL ? atoi(follows) : 0;
     unsetenv(FOLLOWS);
-    if (pid <= 1 || pid != getppid())
+    return pid > 1 && pid == getppid() ? pid : 0;
+}
+
+/* The one whose listeners we share may stop accepting. */
+static void take_over(pid_t pid)
+{
+    if (pid == 0)
         return;
     if (kill(pid, SIGTERM) == 0)
         sg_info("process %d drains: its listeners are ours", (int)pid);
@@ -203,7 +222,8 @@ static int serve(struct process *process, const struct sgt_options *options)
     process->signal_fd = signals_open();
     if (process->signal_fd < 0)
         return EXIT_FAILURE;
-    enum sg_err err = sgd_node_open(options->config, &report, &process->node);
+    pid_t before = predecessor();
+    enum sg_err err = sgd_node_open(options->config, before != 0, &report, &process->node);
     if (err == SG_OK)
         err = sgc_admin_open(process->node, &report, &process->admin);
     report_print(&report);
@@ -211,7 +231,7 @@ static int serve(struct process *process, const struct sgt_options *options)
     if (err == SG_OK) {
         sg_info("serving: version %s, process %d", SG_VERSION, (int)getpid());
         sd_notifyf(0, "READY=1\nSTATUS=serving\nMAINPID=%d", (int)getpid());
-        take_over();
+        take_over(before);
         run(process);
         status = EXIT_SUCCESS;
     } else {

@@ -327,8 +327,32 @@ static void a_draining_worker_lets_answers_end_and_takes_no_more(void **fixture)
     sgt_conn_close(conn);
 
     conn = sgt_conn_open(false);
+    sgt_conn_feed(conn, GET("/hello"));
+    sgt_conn_run(conn);
+    sgt_worker()->draining = true;
     conn->proto->drain(conn->self, sgt_worker()->now_ns);
     assert_true(conn->closing && conn->why == SGD_CLOSE_drained);
+    sgt_conn_close(conn);
+    (void)fixture;
+}
+
+static void a_draining_worker_waits_a_second_for_a_connections_first_request(void **fixture)
+{
+    struct sgd_conn *conn = sgt_conn_open(false);
+    sgt_worker()->draining = true;
+    conn->proto->drain(conn->self, sgt_worker()->now_ns);
+    assert_false(conn->closing);
+    sgt_conn_pass_ms(conn, 999);
+    sgt_conn_feed(conn, GET("/later"));
+    sgt_x_answer();
+    sgt_conn_run(conn);
+    assert_non_null(strstr(conn->out, "connection: close\r\n"));
+    sgt_conn_close(conn);
+
+    conn = sgt_conn_open(false);
+    conn->proto->drain(conn->self, sgt_worker()->now_ns);
+    sgt_conn_pass_ms(conn, 1000);
+    assert_true(conn->closing);
     sgt_conn_close(conn);
     (void)fixture;
 }
@@ -414,6 +438,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_peer_that_stops_within_a_request_is_left),
     cmocka_unit_test(each_wait_has_its_end),
     cmocka_unit_test(a_draining_worker_lets_answers_end_and_takes_no_more),
+    cmocka_unit_test(a_draining_worker_waits_a_second_for_a_connections_first_request),
     cmocka_unit_test(a_request_of_1_0_without_host_is_for_the_address_it_came_to),
     cmocka_unit_test(a_connection_that_breaks_ends_its_exchange),
     cmocka_unit_test(with_no_memory_left_there_is_still_an_answer),

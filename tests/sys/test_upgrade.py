@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""A new process takes over from a running one, and no viewer notices."""
+import os
+import signal
+import threading
+import time
+
+import sg
+from test_drain import slowly
+
+
+class Upgrade(sg.Scenario):
+    def upgraded(self, node):
+        """Asks for an upgrade; the new process's id once it serves."""
+        old = node.process.pid
+        node.signal(signal.SIGUSR2)
+
+        def successor():
+            try:
+                pid = node.status()["pid"]
+            except OSError:
+                return None
+            return pid if pid != old else None
+        pid = sg.until(successor, "the new process answers")
+        self.addCleanup(self.end, pid)
+        return pid
+
+    @staticmethod
+    def end(pid):
+        try:
+            os.kill(pid, signal.SIGTERM)
+            sg.until(lambda: not os.path.exists(f"/proc/{pid}/fd/0"), "the new process ends")
+        except ProcessLookupError:
+            pass
+
+    def test_no_request_fails_while_the_new_process_takes_over(self):
+        node = self.node(self.origin({"/a": "hello"}))
+        over, failures, answers = threading.Event(), [], []
+
+        def viewer():
+            while not over.is_set():
+                try:
+                    answers.append(node.get("/a").body)
+                except OSError as error:
+                    failures.append(error)
+        viewers = [threading.Thread(target=viewer) for _ in range(3)]
+        for thread in viewers:
+            thread.start()
+        sg.until(lambda: len(answers) > 20, "requests run")
+        self.upgraded(node)
+        self.assertEqual(node.process.wait(sg.PATIENCE_S), 0)
+        so_far = len(answers)
+        sg.until(lambda: len(answers) > so_far + 20, "requests run on the new process")
+        over.set()
+        for thread in viewers:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(set(answers), {b"hello"})
+
+    def test_a_download_of_the_old_process_is_finished(self):
+        node = self.node(self.origin({"/slow": slowly(2), "/a": "hello"}))
+        got = []
+        viewer = threading.Thread(target=lambda: got.append(node.get("/slow")))
+        viewer.start()
+        sg.until(lambda: node.counter("origin_fetches") == 1, "the fetch has begun")
+        self.upgraded(node)
+        self.assertEqual(node.get("/a").body, b"hello")
+        viewer.join()
+        self.assertEqual(len(got[0].body), 10000)
+        self.assertEqual(node.process.wait(sg.PATIENCE_S), 0)
+        self.assertEqual(node.command("/readyz").status, 200)
+        metrics = sg.http.client.HTTPConnection("127.0.0.1", node.admin_port, timeout=5)
+        metrics.request("GET", "/readyz")
+        self.assertEqual(metrics.getresponse().status, 200)
+        metrics.close()
+
+    def test_a_new_process_that_does_not_start_leaves_the_old_one_serving(self):
+        node = self.node(self.origin({"/a": "hello"}))
+        good = node.file.read_text()
+        node.file.write_text("broken: [")
+        node.signal(signal.SIGUSR2)
+        sg.until(lambda: "ended before it took over" in node.said(), "the old one says so")
+        self.assertEqual(node.get("/a").body, b"hello")
+        node.file.write_text(good)
+        time.sleep(0.1)
+        self.upgraded(node)
+        self.assertEqual(node.process.wait(sg.PATIENCE_S), 0)
+
+    def test_the_disk_tier_has_one_process_at_a_time(self):
+        config = sg.CONFIG.replace("ram_bytes: 64MiB",
+                                   "ram_bytes: 64MiB, disk_path: {folder}/disk, disk_bytes: 64MiB")
+        node = self.node(self.origin({"/a": "hello"}), config=config)
+        self.upgraded(node)
+        self.assertIn("RAM only until the next start", node.said())
+        self.assertEqual(node.get("/a").body, b"hello")
+
+
+if __name__ == "__main__":
+    sg.main()
