@@ -447,10 +447,23 @@ static uint32_t node_running(const struct sgd_node *node)
     return running;
 }
 
-bool sgd_node_drained(const struct sgd_node *node)
+/* A socket that nobody accepts from must not take connections: viewers would wait in it. A process
+ * that took over has its own descriptors of it. */
+static void node_close_listeners(struct sgd_node *node)
+{
+    for (uint32_t i = 0; i < node->workers; i++)
+        if (!atomic_load_explicit(&node->threads[i].worker.deaf, memory_order_acquire))
+            return;
+    sgd_listen_close(node->listen);
+    node->listen = NULL;
+}
+
+bool sgd_node_drained(struct sgd_node *node)
 {
     if (!node->draining)
         return false;
+    if (node->listen != NULL)
+        node_close_listeners(node);
     for (uint32_t i = 0; i < node->workers; i++)
         if (!atomic_load_explicit(&node->threads[i].worker.quiet, memory_order_acquire))
             return sg_clock_mono_ns() >= node->drain_end_ns;

@@ -29,9 +29,9 @@ SG_MUST_USE enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *re
 /* No new connections; what is under way may finish for node.drain_s. */
 void sgd_node_drain(struct sgd_node *node);
 bool sgd_node_draining(const struct sgd_node *node);
-/* Nothing is under way any more: sgd_node_close() now cuts nothing. True also some seconds after
- * drain_s, whatever hangs. */
-bool sgd_node_drained(const struct sgd_node *node);
+/* To be asked every few ms while draining. True: nothing is under way any more, sgd_node_close()
+ * now cuts nothing; or it is some seconds after drain_s, whatever hangs. */
+bool sgd_node_drained(struct sgd_node *node);
 /* Every second or so: ticket keys, staples, snapshots nobody uses any more. */
 void sgd_node_tick(struct sgd_node *node);
 

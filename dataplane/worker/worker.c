@@ -64,6 +64,7 @@ static void worker_drain(struct sgd_worker *worker, uint64_t deadline_ns)
     worker->drain_began_ns = worker->now_ns;
     worker->draining = true;
     worker->engine_ops->stop_accepting(worker->engine);
+    atomic_store_explicit(&worker->deaf, true, memory_order_release);
     worker->engine_ops->each_conn(worker->engine, worker_drain_conn, worker);
 }
 

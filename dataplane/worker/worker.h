@@ -91,6 +91,7 @@ struct sgd_worker {
     bool draining;             /* take no new requests; what is idle closes (sgd_proto.drain) */
     bool stopping;
     bool cut;           /* what was left has been aborted */
+    _Atomic bool deaf;  /* draining: the listeners' sockets are no longer used; control reads it */
     _Atomic bool quiet; /* draining, and nothing of its own is under way; control reads it */
 };
 
