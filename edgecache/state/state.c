@@ -47,6 +47,7 @@ struct sge_state {
     struct sge_purgelog purges;
     uint32_t about, facts, ctis, cti_ends, index_bits, tenants; /* databases */
     _Atomic uint64_t *fed;
+    bool writable;
     enum sg_err locked;
 };
 
@@ -61,6 +62,7 @@ struct sge_state_reader {
 static enum sg_err fed_open(struct sge_state *state, const char *folder, bool writable)
 {
     char path[4096];
+    struct stat st;
     enum sg_err err = SG_OK;
     if (snprintf(path, sizeof(path), "%s/fed", folder) >= (int)sizeof(path))
         return SG_EINVAL;
@@ -69,6 +71,8 @@ static enum sg_err fed_open(struct sge_state *state, const char *folder, bool wr
         return sg_err_from_errno(errno);
     if (writable && ftruncate(fd, FED_FILE_BYTES) != 0)
         err = sg_err_from_errno(errno);
+    else if (fstat(fd, &st) != 0 || st.st_size < (off_t)FED_FILE_BYTES)
+        err = SG_ECORRUPT; /* a load from beyond its end would be a signal */
     void *map = err != SG_OK ? MAP_FAILED
                              : mmap(NULL, FED_FILE_BYTES, PROT_READ | (writable ? PROT_WRITE : 0),
                                     MAP_SHARED | MAP_POPULATE, fd, 0);
@@ -158,6 +162,7 @@ enum sg_err sge_state_open(const char *dir, bool writable, struct sge_state **ou
     struct sge_state *state = sg_boot_alloc(sizeof(*state));
     if (state == NULL)
         return SG_ENOMEM;
+    state->writable = writable;
     enum sg_err err = SG_OK;
     if (writable && ((mkdir(dir, 0750) != 0 && errno != EEXIST) ||
                      (mkdir(folder, 0750) != 0 && errno != EEXIST)))
@@ -210,6 +215,8 @@ uint64_t sge_state_fed_ns(const struct sge_state *state)
 enum sg_err sge_state_heartbeat(struct sge_state *state, uint64_t now_ns)
 {
     SG_ASSERT(state != NULL);
+    if (!state->writable)
+        return SG_EACCES;
     sge_mdb_reap_readers(state->mdb);
     atomic_store_explicit(state->fed, now_ns, memory_order_release);
     return SG_OK;

@@ -101,7 +101,8 @@ SG_MUST_USE enum sg_err sge_state_revoke_index(struct sge_state *state, uint32_t
 /* SG_ERANGE: it is not above the present one. */
 SG_MUST_USE enum sg_err sge_state_raise_epoch(struct sge_state *state, uint32_t tenant,
                                               uint32_t epoch);
-/* The control side says that it is alive and its feed is whole up to now. */
+/* The control side says that it is alive and its feed is whole up to now. SG_EACCES: the state was
+ * opened for reading alone. */
 SG_MUST_USE enum sg_err sge_state_heartbeat(struct sge_state *state, uint64_t now_ns);
 
 #endif

@@ -310,6 +310,28 @@ static void a_killed_writer_never_loses_what_it_acknowledged(void **unused)
     (void)unused;
 }
 
+static void a_state_opened_for_reading_cannot_be_written(void **unused)
+{
+    char dir[SGT_DIR_BYTES], path[SGT_DIR_BYTES + 16];
+    struct sge_state *state = NULL;
+    uint64_t seq = 7;
+    struct sge_purge purge = {.tenant = TENANT};
+    sgt_dir_make(dir);
+    assert_int_equal(sge_state_open(dir, false, &state), SG_ENOENT);
+    assert_int_equal(sge_state_open(dir, true, &state), SG_OK);
+    sge_state_close(SG_TAKE(state));
+    assert_int_equal(sge_state_open(dir, false, &state), SG_OK);
+    assert_int_equal(sge_state_heartbeat(state, 1), SG_EACCES);
+    assert_int_equal(sge_state_purge(state, &purge, &seq), SG_EACCES);
+    assert_true(seq == 7 && sge_state_fed_ns(state) == 0);
+    sge_state_close(SG_TAKE(state));
+    snprintf(path, sizeof(path), "%.500s/state/fed", dir);
+    assert_int_equal(truncate(path, 3), 0);
+    assert_int_equal(sge_state_open(dir, false, &state), SG_ECORRUPT);
+    sgt_dir_remove(dir);
+    (void)unused;
+}
+
 static void hashes_and_ids_are_the_same_on_every_node(void **fixture)
 {
     /* Values of another SHA-256: printf '\x02\0\0\0\x07news' | sha256sum; printf acme | sha256sum
@@ -356,6 +378,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(epochs_and_rule_versions_only_rise, set_up, tear_down),
     cmocka_unit_test(what_another_process_writes_is_seen_without_opening_again),
     cmocka_unit_test(a_killed_writer_never_loses_what_it_acknowledged),
+    cmocka_unit_test(a_state_opened_for_reading_cannot_be_written),
     cmocka_unit_test(hashes_and_ids_are_the_same_on_every_node),
     cmocka_unit_test(open_undoes_itself_at_every_failing_allocation),
 };
