@@ -118,6 +118,19 @@ static size_t take_head(struct sgd_http1 *h, const uint8_t *bytes, size_t len, u
 
 /* ---- bodies ---- */
 
+/* A body has send_timeout_ms for its next byte, and no more than the slowest rate allowed earns it.
+ * While the exchange holds it back it is not the peer that is late. */
+static void body_deadline(struct sgd_http1 *h, size_t took, uint64_t now_ns)
+{
+    const struct sg_conf_limits *limits = sgd_http1_limits(h);
+    uint64_t due_ns = after_ms(now_ns, limits->send_timeout_ms);
+    if (h->input_held)
+        due_ns = SG_NEVER;
+    else if (limits->send_rate_min != 0 && h->deadline_ns != SG_NEVER)
+        due_ns = SG_MIN(due_ns, h->deadline_ns + took * SG_NS_PER_SEC / limits->send_rate_min);
+    sgd_http1_deadline(h, due_ns);
+}
+
 /* Gives to the exchange; what it leaves is held by the engine until body_wanted(). */
 static size_t give_body(struct sgd_http1 *h, const uint8_t *bytes, size_t len, uint64_t now_ns)
 {
@@ -126,9 +139,7 @@ static size_t give_body(struct sgd_http1 *h, const uint8_t *bytes, size_t len, u
     SG_ASSERT(took <= len);
     s->body_bytes += took;
     h->input_held = took < len;
-    /* While the exchange holds the body back it is not the peer that is late. */
-    sgd_http1_deadline(h, h->input_held ? SG_NEVER
-                                        : after_ms(now_ns, sgd_http1_limits(h)->send_timeout_ms));
+    body_deadline(h, took, now_ns);
     return took;
 }
 

@@ -313,6 +313,33 @@ static void each_wait_has_its_end(void **fixture)
     (void)fixture;
 }
 
+static void a_body_may_not_drip_for_ever(void **fixture)
+{
+    struct sgd_conn *conn = sgt_conn_open(false);
+    unsigned seconds = 0;
+    sgt_limits()->send_rate_min = 10;
+    sgt_conn_feed(conn, POST("/echo", "Content-Length: 900", ""));
+    for (; !conn->closing && seconds < 100; seconds++) {
+        sgt_conn_feed(conn, "a");
+        sgt_conn_pass_ms(conn, 1000);
+    }
+    assert_in_range(seconds, 10, 12); /* the 10 s of send_timeout_ms, and a tenth of one a byte */
+    assert_int_equal(conn->why, SGD_CLOSE_body_timeout);
+    sgt_conn_close(conn);
+
+    conn = sgt_conn_open(false);
+    sgt_limits()->send_rate_min = 10;
+    sgt_conn_feed(conn, POST("/echo", "Content-Length: 600", ""));
+    for (seconds = 0; seconds < 60; seconds++) {
+        assert_false(conn->closing);
+        sgt_conn_pass_ms(conn, 1000);
+        sgt_conn_feed(conn, "aaaaaaaaaa");
+    }
+    assert_memory_equal(conn->out, "HTTP/1.1 200 ", 13);
+    sgt_conn_close(conn);
+    (void)fixture;
+}
+
 static void a_draining_worker_lets_answers_end_and_takes_no_more(void **fixture)
 {
     struct sgd_conn *conn = sgt_conn_open(false);
@@ -437,6 +464,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_peer_may_stop_sending_and_still_listen),
     cmocka_unit_test(a_peer_that_stops_within_a_request_is_left),
     cmocka_unit_test(each_wait_has_its_end),
+    cmocka_unit_test(a_body_may_not_drip_for_ever),
     cmocka_unit_test(a_draining_worker_lets_answers_end_and_takes_no_more),
     cmocka_unit_test(a_draining_worker_waits_a_second_for_a_connections_first_request),
     cmocka_unit_test(a_request_of_1_0_without_host_is_for_the_address_it_came_to),
