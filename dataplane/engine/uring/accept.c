@@ -29,6 +29,8 @@ void sgd_ue_accept_done(struct sgd_ue_listener *listener, const struct sgd_cqe *
     struct sgd_engine *engine = listener->engine;
     if (!cqe->more)
         listener->armed = false;
+    if (cqe->result >= 0)
+        engine->accept_failing = false;
     if (cqe->result >= 0 && engine->accepting)
         sgd_ue_conn_opened(engine, cqe->result, listener->listener.index);
     else if (cqe->result >= 0)
@@ -39,7 +41,9 @@ void sgd_ue_accept_done(struct sgd_ue_listener *listener, const struct sgd_cqe *
         sgd_ue_accept_arm(listener);
         return;
     }
-    sg_warn("accept: %s; trying again shortly", strerror(-cqe->result));
+    if (!engine->accept_failing)
+        sg_warn("accept: %s; what is connected goes on", strerror(-cqe->result));
+    engine->accept_failing = true;
     if (engine->accept_again.due_ns == SG_NEVER)
         sgd_wheel_set(&engine->wheel, &engine->accept_again,
                       engine->now_ns + SGD_UE_ACCEPT_BACKOFF_NS);

@@ -174,6 +174,7 @@ struct sgd_engine {
     struct sgd_worker *worker;
     struct sgd_ring *ring;
     bool accepting, waking;
+    bool accept_failing;      /* and said so */
     uint32_t send_timeout_ms; /* what the listeners were told */
     bool zc_reports;          /* zero-copy sends tell whether they were */
     bool ktls_none;           /* it was tried: this kernel has no TLS */

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "dataplane/engine/uring/uring_engine.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void open_undoes_itself_at_every_failing_allocation(void **fixture)
@@ -146,8 +147,49 @@ static void hoarders_of_received_bytes_go_before_others_starve(void **fixture)
     }
 }
 
+/* ---- out of descriptors ---- */
+
+static bool another_was_accepted(void *arg)
+{
+    return ((struct bench *)arg)->accepted == 2;
+}
+
+static void without_descriptors_accepting_pauses_and_the_rest_goes_on(void **fixture)
+{
+    struct bench *bench = bench_of(fixture);
+    struct client client, late;
+    int fillers[256], count = 0;
+    struct rlimit before, few;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){200, before.rlim_max}; /* io_uring remembers it when accepting begins */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    use_echo(bench);
+    client_open(bench, &client, 64);
+    assert_true(bench_until(bench, echo_is_open, NULL));
+    struct echo *first = echo_last;
+    int spare = dup(STDERR_FILENO);
+    while (count < 256 && (fillers[count] = dup(STDERR_FILENO)) >= 0)
+        count++;
+    close(spare);
+    client_open(bench, &late, 64); /* has the last one; waits in the listener's queue */
+    client.out = (const uint8_t *)"still here";
+    client.out_len = client.in_want = 10;
+    assert_true(bench_until(bench, client_has_all, &client));
+    assert_int_equal(bench->accepted, 1);
+    while (count > 0)
+        close(fillers[--count]);
+    assert_true(bench_until(bench, another_was_accepted, bench));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    client_close(&late);
+    echo_free(bench);
+    client_close(&client);
+    echo_last = first;
+    echo_free(bench);
+}
+
 static const struct CMUnitTest tests[] = {
     ENGINE_CONTRACT,
+    CONTRACT(without_descriptors_accepting_pauses_and_the_rest_goes_on),
     CONTRACT(viewers_that_pause_leave_others_their_buffers),
     CONTRACT(hoarders_of_received_bytes_go_before_others_starve),
     CONTRACT(open_undoes_itself_at_every_failing_allocation),
