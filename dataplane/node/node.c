@@ -423,6 +423,14 @@ static void node_tell(struct sgd_node *node, const struct sg_msg *msg)
     }
 }
 
+void sgd_node_give_up_disk(struct sgd_node *node)
+{
+    if (!sge_content_give_up_disk(node->content) || node->disk_lock_fd < 0)
+        return;
+    close(node->disk_lock_fd);
+    node->disk_lock_fd = -1;
+}
+
 void sgd_node_drain(struct sgd_node *node)
 {
     if (node->draining)

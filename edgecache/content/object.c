@@ -39,6 +39,31 @@ bool sge_object_listed(struct sge_content *content, const struct sge_key *key)
     return sg_rcuhash_find(content->index, object_hash(key), object_is, key) != NULL;
 }
 
+/* ---- for the disk ---- */
+
+uint32_t sge_object_slices(const struct sge_object *object)
+{
+    if (object->body == NULL)
+        return 0;
+    uint64_t bytes = sge_body_bytes(object->body);
+    uint64_t slices = (bytes + object->body->slice_bytes - 1) / object->body->slice_bytes;
+    return (uint32_t)SG_MIN(slices, (uint64_t)SGE_CARD_SLICES_MAX + 1);
+}
+
+struct sge_card sge_object_card(const struct sge_object *object)
+{
+    struct sge_card card = {.key = object->key,
+                            .meta = object->meta,
+                            .head = object->head,
+                            .slices = sge_object_slices(object)};
+    if (object->body != NULL) {
+        card.body_id = object->body->disk_id;
+        card.slice_bytes = object->body->slice_bytes;
+        card.meta.body_bytes = sge_body_bytes(object->body);
+    }
+    return card;
+}
+
 /* ---- life ---- */
 
 static void object_free(struct sg_rcu_head *head)

@@ -7,6 +7,7 @@
 #define SGE_CONTENT_OBJECT_H
 
 #include "base/sys/rcu.h"
+#include "edgecache/content/card.h"
 #include "edgecache/content/store.h"
 
 struct sge_object_cell {
@@ -29,6 +30,11 @@ static inline struct sge_object_cell *sge_object_cell(struct sge_object *object)
 
 /* On a thread registered with RCU: whether `key` is in RAM. No use for eviction. */
 bool sge_object_listed(struct sge_content *content, const struct sge_key *key);
+
+/* By holders of a reference, when its body is whole: how many slices it has (more than
+ * SGE_CARD_SLICES_MAX: too many), and its card, borrowing from it; the places are the caller's. */
+uint32_t sge_object_slices(const struct sge_object *object);
+struct sge_card sge_object_card(const struct sge_object *object);
 
 /* ---- the owner's thread ---- */
 

@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -15,6 +16,8 @@
 
 #define FRONT_MAGIC   0x53474556u
 #define FRONT_VERSION 1
+#define LOCK_TRIES    30
+#define LOCK_WAIT_US  100000
 
 /* The first page of the disk; little-endian. */
 struct front {
@@ -99,11 +102,27 @@ static enum sg_err front_write(struct sge_voldisk *disk)
 /* Some file systems (tmpfs of old, FUSE) know no O_DIRECT. */
 static int disk_open_fd(const char *path, bool *direct)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_DIRECT, 0640);
+    int flags = O_RDWR | O_CLOEXEC;
+    if (strncmp(path, "/dev/", 5) != 0) /* a device that is missing is not made as a file */
+        flags |= O_CREAT;
+    int fd = open(path, flags | O_DIRECT, 0640);
     *direct = fd >= 0;
     if (fd < 0 && errno == EINVAL)
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+        fd = open(path, flags, 0640);
     return fd;
+}
+
+/* One process at a time: the one before us may still be about to end. */
+static enum sg_err disk_lock(int fd)
+{
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (errno != EWOULDBLOCK)
+            return sg_err_from_errno(errno);
+        if (tries == LOCK_TRIES)
+            return SG_EBUSY;
+        usleep(LOCK_WAIT_US);
+    }
+    return SG_OK;
 }
 
 /* A block device is as large as it is; a file is preallocated, so that it can't run out later. */
@@ -137,7 +156,9 @@ enum sg_err sge_voldisk_open(const char *path, uint64_t bytes, struct sge_voldis
     disk.fd = disk_open_fd(path, &disk.direct);
     if (disk.fd < 0)
         return sg_err_from_errno(errno);
-    enum sg_err err = disk_allocate(&disk, bytes, &bytes);
+    enum sg_err err = disk_lock(disk.fd);
+    if (err == SG_OK)
+        err = disk_allocate(&disk, bytes, &bytes);
     if (err == SG_OK) {
         disk_cut(&disk, bytes);
         disk.fresh = !front_read(&disk);

@@ -25,7 +25,8 @@ struct sge_voldisk {
 };
 
 /* Opens `path`, made and preallocated when absent; of another size or damaged, it is formatted
- * anew: what was on it is lost, and the log says so. SG_ENOSPC and the like: there is no disk. */
+ * anew: what was on it is lost, and the log says so. SG_ENOSPC and the like: there is no disk.
+ * SG_EBUSY: another process has it, and kept it for the seconds that this waits. */
 SG_MUST_USE enum sg_err sge_voldisk_open(const char *path, uint64_t bytes, struct sge_voldisk *out);
 /* Flushes and closes. */
 void sge_voldisk_close(struct sge_voldisk *disk);

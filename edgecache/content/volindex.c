@@ -6,8 +6,10 @@
 #include "edgecache/content/card.h"
 #include "edgecache/sys/mdb.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FORMAT  1u
@@ -246,25 +248,39 @@ enum sg_err sge_volindex_del(struct sge_volindex *index, const uint64_t hash[2])
     return err == SG_ENOENT ? SG_OK : err;
 }
 
-enum sg_err sge_volindex_take_note(struct sge_volindex *index, uint32_t segment, uint64_t hash[2])
+/* The first note of `segment` as `txn` sees it; `take`: deletes it. */
+static enum sg_err note_first(struct sge_volindex *index, struct sge_mdb_txn *txn, uint32_t segment,
+                              bool take, uint64_t hash[2])
 {
     static const uint64_t lowest[2] = {0, 0};
     struct note_key from = note_key(segment, lowest);
     struct sge_mdb_cursor *cursor = NULL;
     struct sg_str found, value;
-    enum sg_err err = index_write(index);
-    if (err == SG_OK)
-        err = sge_mdb_cursor_open(index->writer, index->notes, &cursor);
+    enum sg_err err = sge_mdb_cursor_open(txn, index->notes, &cursor);
     if (err == SG_OK)
         err = sge_mdb_cursor_seek(cursor, bytes_of(from.bytes, sizeof(from.bytes)), &found, &value);
     if (err == SG_OK && (found.len != sizeof(from.bytes) || memcmp(found.ptr, from.bytes, 4) != 0))
         err = SG_ENOENT;
-    if (err == SG_OK) {
+    if (err == SG_OK)
         memcpy(hash, found.ptr + 4, 16);
-        index->changes++;
+    if (err == SG_OK && take)
         err = sge_mdb_cursor_del(cursor);
-    }
     sge_mdb_cursor_close(cursor);
+    return err;
+}
+
+enum sg_err sge_volindex_take_note(struct sge_volindex *index, uint32_t segment, uint64_t hash[2])
+{
+    struct sge_mdb_txn *txn;
+    enum sg_err err = index_read(index, &txn);
+    if (err == SG_OK && index->writer == NULL) /* no writing, and no writer's lock, for nothing */
+        err = note_first(index, txn, segment, false, hash);
+    if (err == SG_OK)
+        err = index_write(index);
+    if (err == SG_OK)
+        err = note_first(index, index->writer, segment, true, hash);
+    if (err == SG_OK)
+        index->changes++;
     return err;
 }
 
@@ -370,18 +386,23 @@ static void index_close_mdb(struct sge_volindex *index)
 static void index_discard(const char *dir)
 {
     static const char *const files[] = {"data.mdb", "lock.mdb"};
-    char path[4096];
+    char path[PATH_MAX + 16];
     for (size_t i = 0; i < SG_COUNT(files); i++) {
         snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
         unlink(path);
     }
 }
 
-enum sg_err sge_volindex_open(const char *dir, uint64_t map_bytes, uint64_t volume,
+enum sg_err sge_volindex_open(const char *parent, uint64_t map_bytes, uint64_t volume,
                               struct sge_volindex **out)
 {
-    SG_ASSERT(dir != NULL);
+    char dir[PATH_MAX];
+    SG_ASSERT(parent != NULL);
     SG_ASSERT(out != NULL);
+    if (mkdir(parent, 0750) != 0 && errno != EEXIST)
+        return sg_err_from_errno(errno);
+    if (snprintf(dir, sizeof(dir), "%s/content", parent) >= (int)sizeof(dir))
+        return SG_EINVAL;
     struct sge_volindex *index = sg_boot_alloc(sizeof(*index));
     if (index == NULL)
         return SG_ENOMEM;

@@ -19,8 +19,9 @@ struct sge_volhead {
     uint64_t body_ids; /* the next one; gaps are allowed, repetition is not */
 };
 
-/* `volume` is the id of the disk: an index of another disk is emptied. `hash_key`: the store's key
- * for hashing, kept here since cards are found by it. Damaged: made anew, and said. Blocks. */
+/* In `dir`/content, both made when absent: others keep things in `dir` too. `volume` is the id of
+ * the disk: an index of another disk is emptied. `hash_key`: the store's key for hashing, kept here
+ * since cards are found by it. Damaged: made anew, and said. Blocks. */
 SG_MUST_USE enum sg_err sge_volindex_open(const char *dir, uint64_t map_bytes, uint64_t volume,
                                           struct sge_volindex **out);
 /* Commits. Accepts NULL. */

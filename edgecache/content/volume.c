@@ -6,15 +6,14 @@
 #include "base/sys/rcu.h"
 #include "edgecache/content/body.h"
 #include "edgecache/content/card.h"
+#include "edgecache/content/object.h"
 #include "edgecache/content/vollog.h"
 #include "edgecache/sys/aio.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #define JOBS            32  /* reads and writes under way */
 #define KEEPERS         24  /* objects being written */
@@ -24,6 +23,7 @@
 #define IDLE_NS         (10 * SG_NS_PER_SEC)
 #define ERRORS_MAX      8 /* in a row, and writing pauses */
 #define PAUSE_NS        (10 * SG_NS_PER_SEC)
+#define GIVE_UP_NS      (5 * SG_NS_PER_SEC)
 #define INDEX_BYTES_MIN (256ull << 20)
 
 /* One read or write under way. */
@@ -53,6 +53,8 @@ struct sge_volume {
     pthread_t thread;
     bool running;
     _Atomic bool stop, forget_all;
+    _Atomic bool let_go; /* asked to give the disk up */
+    _Atomic bool gone;   /* it was given up: nothing is there any more */
     struct sge_voldisk disk;
     struct sge_volindex *index;
     struct sge_vollog *log;
@@ -81,6 +83,16 @@ static void count(_Atomic uint64_t *counter)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
                           memory_order_relaxed);
+}
+
+static bool volume_is_gone(const struct sge_volume *volume)
+{
+    return atomic_load_explicit(&volume->gone, memory_order_acquire);
+}
+
+static bool volume_lets_go(const struct sge_volume *volume)
+{
+    return atomic_load_explicit(&volume->let_go, memory_order_acquire);
 }
 
 /* ---- trouble ---- */
@@ -132,7 +144,8 @@ static void volume_commit(struct sge_volume *volume)
 
 static void volume_forget(struct sge_volume *volume, const uint64_t hash[2])
 {
-    volume_changed(volume, sge_volindex_del(volume->index, hash));
+    if (!volume_is_gone(volume))
+        volume_changed(volume, sge_volindex_del(volume->index, hash));
 }
 
 /* ---- answers ---- */
@@ -193,7 +206,8 @@ static uint32_t job_parts(struct volume_job *job, uint8_t *memory)
 static enum sg_err volume_card(struct sge_volume *volume, const uint64_t hash[2],
                                struct sg_str *bytes, struct sge_card *card)
 {
-    if (volume->blind || atomic_load_explicit(&volume->forget_all, memory_order_acquire))
+    if (volume->blind || volume_is_gone(volume) ||
+        atomic_load_explicit(&volume->forget_all, memory_order_acquire))
         return SG_ENOENT;
     enum sg_err err = sge_volindex_get(volume->index, hash, bytes);
     if (err == SG_ENOENT)
@@ -296,23 +310,11 @@ static enum sg_err keeper_put(struct sge_volume *volume, const struct sge_card *
     return err;
 }
 
-static struct sge_card card_of(const struct sge_object *object, uint32_t slices)
-{
-    struct sge_card card = {
-        .key = object->key, .meta = object->meta, .head = object->head, .slices = slices};
-    if (object->body != NULL) {
-        card.body_id = object->body->disk_id;
-        card.slice_bytes = object->body->slice_bytes;
-        card.meta.body_bytes = sge_body_bytes(object->body);
-    }
-    return card;
-}
-
 /* All of it is written. */
 static void keeper_finish(struct sge_volume *volume, struct volume_keeper *keeper)
 {
     if (!keeper->failed) {
-        struct sge_card card = card_of(keeper->object, keeper->slices);
+        struct sge_card card = sge_object_card(keeper->object);
         enum sg_err err = keeper_put(volume, &card, keeper->places);
         volume_changed(volume, err);
         if (err == SG_OK)
@@ -339,21 +341,12 @@ static bool keeper_freshen(struct sge_volume *volume, struct volume_keeper *keep
     return true;
 }
 
-static uint32_t object_slices(const struct sge_object *object)
-{
-    if (object->body == NULL)
-        return 0;
-    uint64_t bytes = sge_body_bytes(object->body);
-    uint64_t slices = (bytes + object->body->slice_bytes - 1) / object->body->slice_bytes;
-    return (uint32_t)SG_MIN(slices, (uint64_t)SGE_CARD_SLICES_MAX + 1);
-}
-
 static void keeper_begin(struct sge_volume *volume, struct volume_keeper *keeper,
                          struct sge_object *object)
 {
     uint64_t bytes_max = (uint64_t)volume->disk.segments * volume->disk.segment_bytes / 4;
     *keeper = (struct volume_keeper){
-        .object = object, .places = keeper->places, .slices = object_slices(object)};
+        .object = object, .places = keeper->places, .slices = sge_object_slices(object)};
     if (keeper->slices > SGE_CARD_SLICES_MAX ||
         (object->body != NULL && sge_body_bytes(object->body) > bytes_max)) {
         keeper->failed = true;
@@ -440,7 +433,8 @@ static void volume_supersede(struct sge_volume *volume, const uint64_t hash[2])
 static void volume_keep(struct sge_volume *volume, struct sge_object *object)
 {
     volume_supersede(volume, object->key.hash);
-    if (volume->keeps_count == KEEPS_MAX || sg_clock_mono_ns() < volume->paused_until_ns) {
+    if (volume->keeps_count == KEEPS_MAX || volume_lets_go(volume) ||
+        sg_clock_mono_ns() < volume->paused_until_ns) {
         volume_forget(volume, object->key.hash); /* not an older one in its place */
         sg_hold_unref(&object->hold);
         return;
@@ -525,6 +519,10 @@ static bool volume_keeping(const struct sge_volume *volume)
 
 static void volume_upkeep(struct sge_volume *volume)
 {
+    if (volume_is_gone(volume)) {
+        volume_answer_again(volume);
+        return;
+    }
     if (atomic_load_explicit(&volume->forget_all, memory_order_relaxed) &&
         atomic_exchange_explicit(&volume->forget_all, false, memory_order_acquire))
         volume_start_over(volume, "more was to be forgotten than could be told");
@@ -575,11 +573,27 @@ static void volume_wait(struct sge_volume *volume, uint64_t rest_ns)
     }
 }
 
+/* For the process that takes over: what is on its way is finished, then all is closed. */
+static void volume_give_up(struct sge_volume *volume)
+{
+    if (!volume_lets_go(volume) || volume_is_gone(volume) || volume->jobs_under_way > 0 ||
+        volume_keeping(volume))
+        return;
+    volume_commit(volume);
+    volume->commit_ns = SG_NEVER;
+    sge_vollog_close(volume->log);
+    sge_volindex_close(volume->index);
+    sge_voldisk_close(&volume->disk);
+    volume->log = NULL;
+    volume->index = NULL;
+    atomic_store_explicit(&volume->gone, true, memory_order_release);
+}
+
 /* True: there is more. */
 static bool volume_work_ahead(struct sge_volume *volume)
 {
     bool more = false;
-    if (volume->blind)
+    if (volume->blind || volume_is_gone(volume))
         return false;
     volume_changed(volume, sge_vollog_work(volume->log, &more));
     return more && !volume->blind;
@@ -594,12 +608,14 @@ static void *volume_run(void *arg)
         bool stop = atomic_load_explicit(&volume->stop, memory_order_acquire);
         bool busy = volume_take_mail(volume) > 0;
         volume_upkeep(volume);
+        volume_give_up(volume);
         busy |= !stop && volume_work_ahead(volume);
         if (stop && !busy && volume->jobs_under_way == 0 && !volume_keeping(volume))
             break;
         volume_wait(volume, volume_rest_ns(volume, busy));
     }
-    volume_commit(volume);
+    if (!volume_is_gone(volume))
+        volume_commit(volume);
     sg_rcu_unregister();
     return NULL;
 }
@@ -638,25 +654,14 @@ static enum sg_err volume_start(struct sge_volume *volume)
     return SG_OK;
 }
 
-/* In a folder of its own: others keep things in index_dir too. */
-static enum sg_err volume_open_index(struct sge_volume *volume, const struct sge_content_conf *conf)
-{
-    char dir[PATH_MAX];
-    uint64_t map_bytes = SG_MAX(conf->disk_bytes / 4, INDEX_BYTES_MIN);
-    if (mkdir(conf->index_dir, 0750) != 0 && errno != EEXIST)
-        return sg_err_from_errno(errno);
-    if (snprintf(dir, sizeof(dir), "%s/content", conf->index_dir) >= (int)sizeof(dir))
-        return SG_EINVAL;
-    return sge_volindex_open(dir, map_bytes, volume->disk.id, &volume->index);
-}
-
 static enum sg_err volume_open_disk(struct sge_volume *volume, const struct sge_content_conf *conf,
                                     uint8_t hash_key[16])
 {
     enum sg_err err = sge_voldisk_open(conf->disk_path, conf->disk_bytes, &volume->disk);
     if (err != SG_OK)
         return err;
-    err = volume_open_index(volume, conf);
+    uint64_t map_bytes = SG_MAX(conf->disk_bytes / 4, INDEX_BYTES_MIN);
+    err = sge_volindex_open(conf->index_dir, map_bytes, volume->disk.id, &volume->index);
     if (err != SG_OK)
         return err;
     memcpy(hash_key, sge_volindex_hash_key(volume->index), 16);
@@ -741,6 +746,16 @@ void sge_volume_forget_all(struct sge_volume *volume)
 {
     atomic_store_explicit(&volume->forget_all, true, memory_order_release);
     sg_mail_wake(volume->mail, volume->mail_id);
+}
+
+bool sge_volume_give_up(struct sge_volume *volume)
+{
+    uint64_t end_ns = sg_clock_mono_ns() + GIVE_UP_NS;
+    atomic_store_explicit(&volume->let_go, true, memory_order_release);
+    sg_mail_wake(volume->mail, volume->mail_id);
+    while (!volume_is_gone(volume) && sg_clock_mono_ns() < end_ns)
+        usleep(1000);
+    return volume_is_gone(volume);
 }
 
 void sge_volume_counts(const struct sge_volume *volume, struct sge_volume_counts *out)

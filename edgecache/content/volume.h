@@ -55,6 +55,8 @@ bool sge_volume_forget(struct sge_volume *volume, uint16_t shard, const uint64_t
 /* When even forgetting can't be told any more: everything is forgotten. */
 void sge_volume_forget_all(struct sge_volume *volume);
 
+/* Any other thread: see sge_content_give_up_disk(). */
+bool sge_volume_give_up(struct sge_volume *volume);
 void sge_volume_counts(const struct sge_volume *volume, struct sge_volume_counts *out);
 
 #endif

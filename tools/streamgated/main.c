@@ -110,6 +110,7 @@ static void on_upgrade(struct process *process)
         return;
     }
     snprintf(follows, sizeof(follows), "%d", (int)getpid());
+    sgd_node_give_up_disk(process->node); /* even if nobody follows: then we go on in RAM */
     pid_t pid = fork();
     if (pid == 0)
         become_next(process, follows);

@@ -246,6 +246,35 @@ static void without_a_disk_the_store_goes_on_in_memory(void **fixture)
     assert_null(sgt_store_get(s, 4));
 }
 
+static void the_disk_is_one_process_s_until_it_gives_it_up(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    struct sgt_store next = {0};
+    struct sge_event event;
+    sgt_store_configure(&next, s->dir, SGT_DISK_BYTES);
+    for (uint32_t i = 0; i < 20; i++)
+        assert_true(sgt_store_put(s, i, 1, true));
+    sgt_store_settle(s, 20);
+    assert_true(sge_content_give_up_disk(s->content));
+    assert_int_equal(sgt_store_open(&next), SG_OK);
+    for (uint32_t i = 0; i < 20; i++)
+        assert_int_equal(get_and_verify(&next, i), 1);
+    assert_int_equal(get_and_verify(s, 7), 1); /* from memory */
+    assert_null(sgt_store_get(s, 999));
+    assert_true(sgt_store_put(s, 50, 1, true)); /* and no longer kept */
+    struct sge_object *object = sgt_store_get(s, 3);
+    sge_object_withdraw(s->shard, object);
+    sg_hold_unref(&object->hold);
+    for (int i = 0; i < 20; i++)
+        (void)sgt_store_turn(s, &event);
+    assert_int_equal(get_and_verify(&next, 3), 1);
+    sgt_store_close(&next);
+    sgt_store_close(s);
+    assert_int_equal(sgt_store_open(s), SG_OK);
+    assert_int_equal(get_and_verify(s, 7), 1);
+    assert_null(sgt_store_get(s, 50));
+}
+
 static void a_disk_that_refuses_writes_is_counted_and_done_without(void **fixture)
 {
     struct sgt_store *s = *fixture;
@@ -317,6 +346,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_tenant_within_its_share_of_the_disk_stays),
     TEST(another_disk_or_a_lost_index_is_a_cold_start),
     TEST(without_a_disk_the_store_goes_on_in_memory),
+    TEST(the_disk_is_one_process_s_until_it_gives_it_up),
     TEST(a_disk_that_refuses_writes_is_counted_and_done_without),
     TEST(what_is_asked_for_once_is_not_written),
     TEST(open_undoes_itself_at_every_failing_allocation),
