@@ -484,5 +484,5 @@ void sgd_answer_object(struct sgd_answer *answer, const struct sgd_answer_ask *a
     answer->response.no_body =
         bodiless || ask->req->method == SGD_METHOD_HEAD || object->meta.status == 204;
     if (answer->response.no_body && answer->response.status == 304)
-        answer->response.body_bytes = 0;
+        answer->response.body_bytes = SGD_LENGTH_UNKNOWN; /* not 0: RFC 9110 section 8.6 */
 }

@@ -278,6 +278,7 @@ class Rfc9111(sg.Scenario):
             answer = node.get("/a", fields)
             self.assertEqual(answer.status, status, fields)
             self.assertEqual(answer.fields["etag"], '"a"')
+            self.assertEqual(answer.fields.get("content-length"), "6" if status == 200 else None)
             self.assertEqual(answer.body, b"" if status == 304 else b"body 1")
         self.assertEqual(len(story.asked), 1)
 
