@@ -45,17 +45,25 @@ class Child:
         with open(log, "wb") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT,
                                             stdin=subprocess.DEVNULL, start_new_session=True)
+        try:
+            self.wait_until_ready(port, seconds)
+        except BaseException:  # a signal too: nothing is left running
+            self.stop()
+            raise
+
+    def wait_until_ready(self, port, seconds):
         deadline = time.monotonic() + seconds
         while True:
             if self.process.poll() is not None:
-                raise Failed(f"{name} ended at once ({self.process.returncode}):\n{tail(log)}")
+                raise Failed(f"{self.name} ended at once ({self.process.returncode}):\n"
+                             f"{tail(self.log)}")
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 return
             except OSError:
                 if time.monotonic() > deadline:
-                    self.stop()
-                    raise Failed(f"{name} does not listen on port {port}:\n{tail(log)}") from None
+                    raise Failed(f"{self.name} does not listen on port {port}:\n"
+                                 f"{tail(self.log)}") from None
                 time.sleep(0.02)
 
     def stop(self, seconds=5):
