@@ -449,6 +449,10 @@ static void send_failed(struct sgd_conn *conn, int32_t result)
         sgd_ring_zc_report(conn->engine->ring, false);
         return;
     }
+    if ((result == -EOPNOTSUPP || result == -ENOMEM) && !conn->zc_useless) {
+        conn->zc_useless = true; /* again, by a copy */
+        return;
+    }
     if (result != -EINTR && result != -EAGAIN) /* else sgd_ue_conn_run() tries again */
         sgd_ue_conn_die(conn, result == -ETIMEDOUT ? SGD_CLOSE_send_timeout : SGD_CLOSE_peer_reset,
                         false);
