@@ -23,6 +23,7 @@ struct sgd_delivery {
     struct sgd_prefetch *prefetch;
     uint64_t request_serial;
     uint64_t fill_serial;
+    uint64_t refs_told_ns;    /* when the log last had a playlist that path tokens leave behind */
     uint64_t gauges_ns;       /* when the store's gauges were last set */
     uint64_t salt;            /* for Vary markers: never repeats in a process */
     struct sgd_answer answer; /* scratch */

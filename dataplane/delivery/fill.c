@@ -4,6 +4,7 @@
 #include "dataplane/delivery/cachekey.h"
 #include "dataplane/delivery/filling.h"
 #include "dataplane/delivery/lookup.h"
+#include "dataplane/delivery/refs.h"
 #include "dataplane/delivery/upstream.h"
 #include "dataplane/http/cond.h"
 
@@ -507,6 +508,8 @@ static void on_done(struct sgd_fill *fill)
         sgd_fill_unclaim(fill);
     else if (fill->body != NULL)
         sge_body_finish(w->shard, fill->body, whole);
+    if (fill->published && whole)
+        sgd_refs_check(fill);
     if (fill->published && !whole)
         sge_object_withdraw(w->shard, fill->object); /* nothing half is ever found as whole */
     sgd_fill_answer_all(fill, SGD_GOT_ERROR);

@@ -17,7 +17,9 @@ sites:
   - {name: open, tenant: films, hosts: ["*"], path: /, origin: studio, access: public}
 """
 PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:4\nseg1.m4s\n"
-CONTENT = {"/films/a/master.m3u8": PLAYLIST, "/films/a/seg1.m4s": "segment", "/open": "hello"}
+ROOTED = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n/films/a/seg1.m4s\n"
+CONTENT = {"/films/a/master.m3u8": PLAYLIST, "/films/a/seg1.m4s": "segment", "/open": "hello",
+           "/films/a/rooted.m3u8": ROOTED}
 FACT, ALICE, BOB = "eip155:1/erc721:0xabc/42", "eip155:1:0xa11ce", "eip155:1:0xb0b"
 
 
@@ -69,6 +71,16 @@ class Gate(sg.Scenario):
             self.assertEqual(answer.fields["referrer-policy"], "no-referrer")
             self.assertNotIn("authorization", answer.fields.get("vary", "").lower())
         self.assertEqual(self.studio.hits["/films/a/master.m3u8"], 1)
+
+    def test_a_playlist_that_a_path_token_cannot_follow_is_told(self):
+        node = self.gated()
+        token = self.mint(node)
+        self.assertEqual(self.get(node, token, "/films/a/master.m3u8").text, PLAYLIST)
+        self.assertNotIn("does not reach", node.said())
+        self.assertEqual(self.get(node, token, "/films/a/rooted.m3u8").text, ROOTED)
+        sg.until(lambda: "/films/a/rooted.m3u8 has root-relative URIs" in node.said(),
+                 "the log names the playlist")
+        self.assertEqual(node.counter("playlists_rooted"), 1)
 
     def test_what_a_token_does_not_name_it_does_not_open(self):
         node = self.gated()
