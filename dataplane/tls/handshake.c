@@ -299,6 +299,14 @@ static void on_closed(void *self, enum sgd_close why)
     shake_free(SG_CAST(handshake, self));
 }
 
+/* Who said nothing yet loses nothing; who began is let finish, and HTTP drains in its turn. */
+static void on_drain(void *self, uint64_t now_ns)
+{
+    struct handshake *shake = SG_CAST(handshake, self);
+    if (shake->state == HELLO)
+        give_up(shake, SGD_CLOSE_drained);
+}
+
 static const struct sgd_proto proto = {
     .name = "tls handshake",
     .input = on_input,
@@ -306,6 +314,7 @@ static const struct sgd_proto proto = {
     .input_end = on_input_end,
     .wake = on_wake,
     .closed = on_closed,
+    .drain = on_drain,
 };
 
 bool sgd_handshake_start(struct sgd_handshakes *handshakes, struct sgd_conn *conn,

@@ -521,6 +521,27 @@ static void garbage_silence_and_a_protocol_that_cant_start_end_it(void **fixture
     (void)fixture;
 }
 
+static void a_drain_ends_those_who_said_nothing_and_lets_others_finish(void **fixture)
+{
+    struct sgd_tls_ctx *ctx = ctx_of_one("ec");
+    struct sgt_tls client;
+    start(ctx);
+    conn.proto->drain(conn.self, 0);
+    assert_true(conn.gone);
+    assert_int_equal(conn.why, SGD_CLOSE_drained);
+    sgt_conn_end(&conn);
+    sgt_tls_client(&client, &(struct sgt_tls_options){.version = TLS1_3_VERSION});
+    start(ctx);
+    SSL_do_handshake(client.ssl);
+    sgt_conn_give(&conn, "\x16", 1, 0);
+    conn.proto->drain(conn.self, 0);
+    assert_false(conn.gone);
+    sgt_conn_end(&conn);
+    sgt_tls_end(&client);
+    sgd_tls_ctx_unref(ctx);
+    (void)fixture;
+}
+
 static void handshakes_beyond_the_limit_are_refused(void **fixture)
 {
     static struct sgd_conn conns[9];
@@ -613,6 +634,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_is_too_old_is_refused),
     cmocka_unit_test(plain_http_is_told_so_in_plain_text),
     cmocka_unit_test(garbage_silence_and_a_protocol_that_cant_start_end_it),
+    cmocka_unit_test(a_drain_ends_those_who_said_nothing_and_lets_others_finish),
     cmocka_unit_test(handshakes_beyond_the_limit_are_refused),
     cmocka_unit_test(a_bad_file_is_named_with_what_is_wrong_with_it),
     cmocka_unit_test(certificates_can_be_looked_at),
