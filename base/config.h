@@ -238,6 +238,11 @@ struct sg_config {
  * threads only. The caller owns *out: sg_config_free(). */
 SG_MUST_USE enum sg_err sg_config_load(const char *file, struct sg_out *report,
                                        struct sg_config **out);
+/* The same of bytes at hand: `file` is what the report calls them, `folder` where relative file
+ * names begin. */
+SG_MUST_USE enum sg_err sg_config_parse(const char *file, const char *folder, struct sg_str bytes,
+                                        struct sg_out *report, struct sg_config **out);
+/* Accepts NULL. */
 void sg_config_free(struct sg_config *config);
 
 #endif

@@ -104,12 +104,14 @@ static enum sg_err config_from(struct sg_conf_report *report, const char *folder
     return err;
 }
 
-static enum sg_err config_parse(const char *file, const char *bytes, size_t len, const char *folder,
-                                struct sg_out *out, struct sg_config **config)
+enum sg_err sg_config_parse(const char *file, const char *folder, struct sg_str bytes,
+                            struct sg_out *out, struct sg_config **config)
 {
+    SG_ASSERT(file != NULL && folder != NULL);
+    SG_ASSERT(out != NULL && config != NULL);
     struct sg_conf_report report = {.file = file, .out = out};
     struct sg_yaml_fault fault = {0};
-    enum sg_err err = sg_yaml_open(bytes, len, &fault, &report.yaml);
+    enum sg_err err = sg_yaml_open(bytes.ptr, bytes.len, &fault, &report.yaml);
     if (err == SG_ECORRUPT) {
         sg_conf_mistake(&report, fault.line, "", "%s", fault.text);
         return SG_ECONFIG;
@@ -133,7 +135,7 @@ enum sg_err sg_config_load(const char *file, struct sg_out *report, struct sg_co
         sg_out_fmt(report, "%s: %s\n", file, sg_err_text(err));
         return err;
     }
-    err = config_parse(file, bytes, len, folder, report, out);
+    err = sg_config_parse(file, folder, (struct sg_str){bytes, len}, report, out);
     explicit_bzero(bytes, len);
     sg_boot_free(bytes);
     return err;
