@@ -402,11 +402,7 @@ void sgd_fill_slices(struct sgd_delivery *d, struct sgd_want *want)
 /* A new marker with a new salt leaves all variants behind; a plain object just goes. */
 static void invalidate(struct sgd_delivery *d, struct sgd_want *want)
 {
-    struct sge_object *object = sge_content_find(d->worker->content, &want->primary);
-    if (object != NULL) {
-        sge_object_withdraw(d->worker->shard, object);
-        sg_hold_unref(&object->hold);
-    }
+    sge_key_withdraw(d->worker->shard, &want->primary);
     answer_simply(d, want, SGD_GOT_SOLO);
 }
 

@@ -159,6 +159,8 @@ struct sge_object *sge_object_make(struct sge_shard *shard, const struct sge_obj
 void sge_object_publish(struct sge_shard *shard, struct sge_object *object, bool keep);
 /* No longer findable, in RAM and on disk. Holders keep their references. */
 void sge_object_withdraw(struct sge_shard *shard, struct sge_object *object);
+/* The same for whatever has `key`, also where it is on disk only. */
+void sge_key_withdraw(struct sge_shard *shard, const struct sge_key *key);
 
 /* A body to be filled, `bytes` long or SGE_LENGTH_UNKNOWN. `once`: its slices are forgotten as soon
  * as they were read (a response that may not be stored). `tenant_share` as in meta.tenant. The

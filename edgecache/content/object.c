@@ -215,3 +215,14 @@ void sge_object_withdraw(struct sge_shard *shard, struct sge_object *object)
     sge_tier_withdrawn(shard, object);
     sge_object_unlist(shard, object);
 }
+
+void sge_key_withdraw(struct sge_shard *shard, const struct sge_key *key)
+{
+    struct sge_object *object = sge_content_find(shard->content, key);
+    if (object == NULL) {
+        sge_tier_forget(shard, key->hash);
+        return;
+    }
+    sge_object_withdraw(shard, object);
+    sg_hold_unref(&object->hold);
+}

@@ -98,6 +98,12 @@ static void tier_forget(struct sge_shard *shard, const uint64_t hash[2])
     memcpy(tier->forgets[tier->forgets_count++], hash, sizeof(tier->forgets[0]));
 }
 
+void sge_tier_forget(struct sge_shard *shard, const uint64_t hash[2])
+{
+    if (shard->tier != NULL)
+        tier_forget(shard, hash);
+}
+
 /* A newer one may be there in its place: that stays. */
 void sge_tier_withdrawn(struct sge_shard *shard, struct sge_object *object)
 {

@@ -19,6 +19,8 @@ void sge_tier_whole(struct sge_shard *shard, struct sge_body *body);
 void sge_tier_evicted(struct sge_shard *shard, struct sge_object *object);
 /* Before it is taken from the index. */
 void sge_tier_withdrawn(struct sge_shard *shard, struct sge_object *object);
+/* Whatever the disk has under that key's hash is not to be found again. */
+void sge_tier_forget(struct sge_shard *shard, const uint64_t hash[2]);
 /* Once a turn. */
 void sge_tier_turn(struct sge_shard *shard);
 

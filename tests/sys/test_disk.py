@@ -15,7 +15,7 @@ admin: {address: "127.0.0.1:{admin_port}"}
 cache: {ram_bytes: 64MiB, disk_path: "{folder}/volume", disk_bytes: 200MiB, slice_bytes: 256KiB}
 tenants: [{name: films}]
 origins: [{name: studio, urls: [{url: "{origin}"}]}]
-sites: [{name: films, tenant: films, hosts: ["*"], origin: studio, access: public}]
+sites: [{name: films, tenant: films, hosts: ["*"], origin: studio, access: public, methods: [PUT]}]
 """
 COMMIT_S = 1.0  # longer than the index waits before it commits
 PATHS = [f"/{i}" for i in range(120)]
@@ -66,6 +66,19 @@ class Disk(sg.Scenario):
         answer = self.edge.get(path, {"Range": "bytes=600000-600099"})
         self.assertEqual((answer.status, answer.body), (206, BODIES[path][600000:600100]))
         self.assertEqual(self.hits(), asked)
+
+    def test_what_was_changed_does_not_come_back_from_disk(self):
+        for path in PATHS[:6]:
+            self.edge.get(path)
+        time.sleep(COMMIT_S)
+        self.edge.kill()
+        self.edge.start()
+        for path in PATHS[:6]:
+            self.edge.get(path, method="PUT")
+        before = dict(self.studio.hits)
+        for path in PATHS[:6]:
+            self.assertEqual(self.edge.get(path).body, BODIES[path])
+            self.assertEqual(self.studio.hits[path], before[path] + 1)
 
     def test_what_was_purged_does_not_come_back_from_disk(self):
         for path in PATHS[:6]:
