@@ -100,10 +100,11 @@ void sgd_record_write(const struct sgd_exchange *x, enum sgd_close why, uint64_t
     record->worker = w->id;
     record->method = (uint8_t)x->req->method;
     record->http = x->req->version[0] == '1' ? 11 : (uint8_t)(x->req->version[0] - '0');
-    record->tls = x->req->https ? 13 : 0;
-    record->engine_path = x->req->https ? 1 : 0;
-    if (x->req->peer != NULL)
+    if (x->req->peer != NULL) {
         record->listener = x->req->peer->listener;
+        record->tls = x->req->peer->tls;
+        record->engine_path = x->req->peer->path;
+    }
     record->sent_bytes = sent_bytes;
     record->request_bytes = x->request_bytes;
     record->config_serial = x->snapshot->serial;

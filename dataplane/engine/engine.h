@@ -62,6 +62,8 @@ struct sgd_peer {
     struct sockaddr_in6 local;
     uint16_t listener; /* index in the configuration */
     bool forwarded_ok; /* a configured peer: its Forwarded header counts */
+    uint8_t tls;       /* 0 plain, 12, 13: set by sgd_conn_tls_install() */
+    uint8_t path;      /* the way bytes take, as sge_record.engine_path has it */
 };
 
 /* A snapshot of the transport. */

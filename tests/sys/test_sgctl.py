@@ -71,6 +71,16 @@ class Sgctl(sg.Scenario):
         self.assertIn("not in the ring", done.stderr)
         self.assertIn("16 hexadecimal", node.sgctl("explain", "x", check=False).stderr)
 
+    def test_a_record_tells_tls_and_which_way_the_bytes_took(self):
+        cert, key = self.certificate()
+        node = self.node(self.origin({"/a": "hello"}), config=sg.CONFIG.replace(
+            '"127.0.0.1:{port}"}', '"127.0.0.1:{tls_port}", tls: {certificates: [{cert_file: '
+            + str(cert) + ", key_file: " + str(key) + "}]}}"))
+        node.get("/a", tls=True)
+        record = json.loads(node.sgctl("--json", "log").stdout)
+        self.assertEqual(record["tls"], "1.3")
+        self.assertIn(record["engine_path"], ("uring own-records", "uring ktls"))
+
     def test_origins_shows_what_is_up(self):
         node = self.node(self.origin({"/a": "hello"}))
         node.get("/a")

@@ -17,6 +17,8 @@ void sgd_conn_tls_install(struct sgd_conn *conn, const struct sgd_tls_keys *keys
     *tls = (struct sgd_ue_tls){.ktls_due = keys->ktls && !conn->engine->ktls_none};
     sgd_tlsrec_init(&tls->rec, conn->engine->worker->tls_crypto, keys);
     conn->tls = tls;
+    conn->peer.path = 1;
+    conn->peer.tls = keys->version == 0x0304 ? 13 : 12;
     conn->paused = false; /* what the handshake left are records */
     sgd_ue_conn_ready(conn);
 }
@@ -106,6 +108,7 @@ void sgd_ue_tls_try_kernel(struct sgd_conn *conn)
         return; /* our own records go on */
     sgd_tlsrec_ktls_on(&tls->rec);
     tls->ktls = true;
+    conn->peer.path = 2;
     conn->zc_useless = true; /* zero-copy sends fail on such a socket */
 }
 
