@@ -41,7 +41,7 @@ static void *reader(void *arg)
 {
     uint64_t found = 0;
     sg_rcu_register();
-    for (uint64_t i = 0; i < 16 || !atomic_load(&over); i++) { /* at least once over all keys */
+    for (uint64_t i = 0; found == 0 || !atomic_load(&over); i++) { /* some remain when it is over */
         uint64_t key = i % 16;
         struct sg_rcuhash_node *node = sg_rcuhash_find(table, key, item_is, &key);
         if (node != NULL) {
