@@ -153,10 +153,14 @@ static void farewell(struct sgd_fetcher *fetcher)
 static void *fetcher_main(void *arg)
 {
     struct sgd_fetcher *fetcher = arg;
-    while (!atomic_load_explicit(&fetcher->fetchers->stop, memory_order_acquire)) {
+    for (;;) {
         fetcher->now_ns = sg_clock_mono_ns();
         (void)take_mail(fetcher);
         sgd_curl_turn(fetcher->curl);
+        /* Asked after the turn emptied the wake-up: else it could swallow the one that says stop.
+         */
+        if (atomic_load_explicit(&fetcher->fetchers->stop, memory_order_acquire))
+            break;
         tick(fetcher);
         sgd_lanes_turn(fetcher);
         tell_workers(fetcher);
