@@ -53,6 +53,22 @@ static void join(struct sgd_fill *fill, struct sgd_want *want)
     fill->wants_count++;
 }
 
+void sgd_fill_take_all(struct sgd_fill *fill, struct sg_list *wants)
+{
+    sg_list_init(wants);
+    for (struct sgd_want *want; (want = sgd_fill_pop(fill)) != NULL;)
+        sg_list_push_back(wants, &want->node);
+}
+
+void sgd_wants_begin_anew(struct sgd_delivery *d, struct sg_list *wants)
+{
+    for (struct sg_list *node; (node = sg_list_pop_front(wants)) != NULL;) {
+        struct sgd_want *want = sg_list_entry(node, struct sgd_want, node);
+        want->rounds++;
+        sgd_fill_want(d, want);
+    }
+}
+
 void sgd_fill_answer_all(struct sgd_fill *fill, enum sgd_got got)
 {
     for (struct sgd_want *want; (want = sgd_fill_pop(fill)) != NULL;) {
@@ -458,16 +474,10 @@ static void restart_wants(struct sgd_fill *fill)
 {
     struct sgd_delivery *d = fill->d;
     struct sg_list wants;
-    sg_list_init(&wants);
     sgd_fill_close_door(fill);
-    for (struct sgd_want *want; (want = sgd_fill_pop(fill)) != NULL;)
-        sg_list_push_back(&wants, &want->node);
+    sgd_fill_take_all(fill, &wants);
     fill_free(fill);
-    for (struct sg_list *node; (node = sg_list_pop_front(&wants)) != NULL;) {
-        struct sgd_want *want = sg_list_entry(node, struct sgd_want, node);
-        want->rounds++;
-        sgd_fill_want(d, want);
-    }
+    sgd_wants_begin_anew(d, &wants);
 }
 
 void sgd_fill_store_event(struct sgd_delivery *d, const struct sge_event *event)

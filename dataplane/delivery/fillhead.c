@@ -215,11 +215,7 @@ static void give_all(struct sgd_fill *fill, const struct sge_object *marker,
             sg_list_push_back(&others, &want->node);
         }
     }
-    for (struct sg_list *node; (node = sg_list_pop_front(&others)) != NULL;) {
-        struct sgd_want *want = sg_list_entry(node, struct sgd_want, node);
-        want->rounds++;
-        sgd_fill_want(d, want);
-    }
+    sgd_wants_begin_anew(d, &others);
 }
 
 static void publish(struct sgd_fill *fill)
@@ -359,17 +355,11 @@ static void begin_anew(struct sgd_fill *fill)
 {
     struct sgd_delivery *d = fill->d;
     struct sg_list wants;
-    sg_list_init(&wants);
     sge_object_withdraw(d->worker->shard, fill->base);
-    for (struct sgd_want *want; (want = sgd_fill_pop(fill)) != NULL;)
-        sg_list_push_back(&wants, &want->node);
+    sgd_fill_take_all(fill, &wants);
     sgd_fill_enter(fill, SGD_FILL_BODY);
     sgd_fill_abandon(fill);
-    for (struct sg_list *node; (node = sg_list_pop_front(&wants)) != NULL;) {
-        struct sgd_want *want = sg_list_entry(node, struct sgd_want, node);
-        want->rounds++;
-        sgd_fill_want(d, want);
-    }
+    sgd_wants_begin_anew(d, &wants);
 }
 
 static bool give_stale(struct sgd_fill *fill)

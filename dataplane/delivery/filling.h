@@ -63,6 +63,10 @@ struct sgd_fill {
 /* ---- fill.c ---- */
 struct sgd_want *sgd_fill_first(struct sgd_fill *fill);
 struct sgd_want *sgd_fill_pop(struct sgd_fill *fill);
+/* All its wants go to `wants`, which this initialises; the fill has none left. */
+void sgd_fill_take_all(struct sgd_fill *fill, struct sg_list *wants);
+/* What was found or fetched does not suit them: each is looked at again, a round later. */
+void sgd_wants_begin_anew(struct sgd_delivery *d, struct sg_list *wants);
 /* Answers all its wants with `got`. */
 void sgd_fill_answer_all(struct sgd_fill *fill, enum sgd_got got);
 /* Gives `want` `object` (a new reference) and answers it. */
