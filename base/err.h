@@ -34,6 +34,8 @@ enum sg_err {
     SG_ETIMEDOUT = -ETIMEDOUT,
     SG_ECONNREFUSED = -ECONNREFUSED,
     SG_ECANCELED = -ECANCELED,
+    SG_EALREADY = -EALREADY,
+    SG_ENOTCONN = -ENOTCONN,
     /* ours */
     SG_ECORRUPT = -1000, /* a checksum or a format did not hold */
     SG_EFULL = -1001,    /* a bounded thing has no room left */

@@ -1,0 +1,56 @@
+/* rule - who may see what lies under a path: an expression over what an account holds, compiled
+ * once to byte code, checked and bounded, and asked when a token is minted or renewed (a segment's
+ * request asks for the facts it rested on, no more). docs/rules.md has the language. No I/O but
+ * look-ups in the state's locked map; allocates only in _compile(). */
+#ifndef SGD_GATE_RULE_H
+#define SGD_GATE_RULE_H
+
+#include "base/caip.h"
+#include "base/out.h"
+#include "dataplane/gate/token.h"
+#include "edgecache/state/facts.h"
+
+#define SGD_RULE_TEXT_MAX  8192
+#define SGD_RULE_OPS_MAX   256
+#define SGD_RULE_DEPTH_MAX 16
+#define SGD_RULE_STEPS_MAX 4096 /* look-ups of one check, holdings that are gone through included  \
+                                 */
+
+struct sgd_rule;
+/* `tenant`: whose allow lists are meant. SG_ECONFIG: `report` has "COLUMN: what is wrong, what
+ * would be right". */
+SG_MUST_USE enum sg_err sgd_rule_compile(struct sg_str text, uint32_t tenant, struct sg_out *report,
+                                         struct sgd_rule **out);
+void sgd_rule_free(struct sgd_rule *rule);
+/* Geography needs a database: asked at configuration time. */
+bool sgd_rule_asks_place(const struct sgd_rule *rule);
+/* The contracts and chains that the followers must follow for it, as CAIP-19 without an id. */
+uint32_t sgd_rule_assets(const struct sgd_rule *rule, struct sg_caip_asset *out, uint32_t max);
+/* The byte code, one operation a line: for sgctl rule test. */
+void sgd_rule_list(const struct sgd_rule *rule, struct sg_out *out);
+
+/* Who asks. */
+struct sgd_holder {
+    struct sg_caip_account account;
+    bool any_evm_chain; /* a key signed: the same address is the same holder on every EVM chain. A
+                           contract's word (EIP-1271) is good on its own chain only */
+    bool provisional;   /* what holds at head is enough: the tenant wants it */
+    uint64_t now_s;
+    const struct sgd_place *place;    /* NULL: not known, which meets nothing */
+    const struct sg_str *list_proofs; /* of allow lists: 32-byte hashes, end to end */
+    uint32_t list_proofs_count;
+};
+struct sgd_rule_answer {
+    bool holds;
+    bool provisional; /* it rests on something that is not safe yet */
+    uint64_t until_s; /* it can't hold longer: time windows, ERC-4907; UINT64_MAX: open */
+    uint8_t facts_count;
+    struct sgd_token_fact facts[SGD_TOKEN_FACTS_MAX];
+    char why[160]; /* the leaf that decided, for explain and sgctl rule test */
+};
+/* Between begin and end of `reader`. More facts than a token may name, or steps than allowed: no.
+ */
+void sgd_rule_check(const struct sgd_rule *rule, struct sge_state_reader *reader,
+                    const struct sgd_holder *holder, struct sgd_rule_answer *out);
+
+#endif

@@ -1,0 +1,148 @@
+/* facts - what the chains say of who holds what: the part of the state that chain followers write
+ * and the gate reads. A fact is a row with a value at the chain's head and one at its safe block, a
+ * generation and where it came from. Changes come in numbered batches, the entries of the region's
+ * ownership stream, and each is applied in one transaction, whole and once.
+ * What writes blocks; what reads does so between sge_state_begin() and sge_state_end(). */
+#ifndef SGE_STATE_FACTS_H
+#define SGE_STATE_FACTS_H
+
+#include "base/caip.h"
+#include "edgecache/state/state.h"
+
+enum sge_fact_kind {
+    SGE_FACT_OWNER = 1,  /* of an ERC-721 token or a one-of-one mint: values are account ids */
+    SGE_FACT_BALANCE,    /* of one account, in an ERC-1155 id or an SPL mint: values are u256 */
+    SGE_FACT_DELEGATION, /* from a vault to a delegate (delegate.xyz v2): value 1 or 0 as u256 */
+    SGE_FACT_USER,       /* of an ERC-4907 token: values are account ids, good until until_s */
+    SGE_FACT_ROOT,       /* of an allow list: values are Merkle roots */
+};
+
+/* Which fact: `key` is what tokens name and rows are found by; `check`, the next 64 bits of the
+ * same hash, tells two facts apart whose keys somebody made equal. */
+struct sge_fact_id {
+    uint64_t key, check;
+};
+void sge_fact_owner(const struct sg_caip_asset *asset, struct sge_fact_id *out);
+void sge_fact_user(const struct sg_caip_asset *asset, struct sge_fact_id *out);
+/* `account`: sg_caip_account_id(). */
+void sge_fact_balance(const struct sg_caip_asset *asset, const uint8_t account[32],
+                      struct sge_fact_id *out);
+/* `scope`: the asset, or the contract (without an id), that the delegation is for; NULL: all. */
+void sge_fact_delegation(const uint8_t vault[32], const uint8_t delegate[32],
+                         const struct sg_caip_asset *scope, struct sge_fact_id *out);
+void sge_fact_root(uint32_t tenant, struct sg_str list, struct sge_fact_id *out);
+
+/* Assets of one holder are found by what they belong to: a contract, a collection, a creator, the
+ * delegations to it. */
+uint64_t sge_group_contract(const struct sg_caip_asset *asset); /* the id does not count */
+uint64_t sge_group_collection(const struct sg_caip_chain *chain, const uint8_t mint[32]);
+uint64_t sge_group_creator(const struct sg_caip_chain *chain, const uint8_t creator[32]);
+uint64_t sge_group_delegations(const struct sg_caip_chain *chain);
+uint32_t sge_chain_id(const struct sg_caip_chain *chain);
+
+#define SGE_FACT_GROUPS_MAX 8
+
+/* A fact as it is from now on; all of it, so that applying it twice is applying it once. */
+struct sge_change {
+    struct sge_fact_id id;
+    uint8_t kind;
+    bool bump;      /* the value at head changed (of balances: fell) since the last change */
+    uint32_t chain; /* sge_chain_id() */
+    uint32_t log;   /* index of the log, or instruction, in its block */
+    uint64_t block;
+    uint64_t until_s; /* of SGE_FACT_USER; else 0 */
+    uint8_t head[32], safe[32];
+    uint8_t holder[32]; /* the account under which it is found; zero: nobody */
+    uint8_t token[32];  /* token id, mint, or vault: what rules of ranges compare */
+    uint8_t groups_count;
+    uint64_t groups[SGE_FACT_GROUPS_MAX];
+};
+
+enum sge_word_kind { SGE_WORD_CTI, SGE_WORD_INDEX, SGE_WORD_EPOCH, SGE_WORD_RULE };
+/* What else the stream says: revocations and lowest versions of a tenant. */
+struct sge_word {
+    enum sge_word_kind kind;
+    uint32_t tenant;
+    uint32_t number; /* index, epoch, rule version */
+    uint8_t cti[16];
+    uint64_t until_ns; /* of CTI */
+};
+
+struct sge_batch {
+    uint8_t stream[16]; /* which stream: one rebuilt from nothing is another */
+    uint64_t seq;       /* this entry's number there, from 1; the generation of what it bumps */
+    const struct sge_change *changes;
+    uint32_t changes_count;
+    const struct sge_word *words;
+    uint32_t words_count;
+};
+/* Durable and whole when it returns SG_OK. SG_EALREADY: seq was applied before, nothing happened.
+ * SG_ERANGE: an entry before it is missing. SG_EVERSION: of another stream: load a copy first.
+ * SG_EEXIST: two facts with one key; the batch is applied without the later one, which is told in
+ * the log: it is never a yes. */
+SG_MUST_USE enum sg_err sge_state_apply(struct sge_state *state, const struct sge_batch *batch);
+
+struct sge_mark {
+    uint8_t stream[16]; /* zero: none was ever applied */
+    uint64_t seq;
+};
+void sge_state_mark(struct sge_state_reader *reader, struct sge_mark *out);
+
+/* A fact, by its whole name. SG_ENOENT: not known. */
+SG_MUST_USE enum sg_err sge_state_fact_get(struct sge_state_reader *reader,
+                                           const struct sge_fact_id *id, struct sge_change *out,
+                                           uint64_t *generation);
+/* What `holder` has at head in `group` (0: in any), in the order of keys after *after (0 begins):
+ * up to `max`; returns how many, and moves *after. */
+uint32_t sge_state_holdings(struct sge_state_reader *reader, const uint8_t holder[32],
+                            uint64_t group, uint64_t *after, struct sge_change *out, uint32_t max);
+uint64_t sge_state_facts_count(struct sge_state_reader *reader);
+
+/* ---- how far each chain is followed: beside the map, since it changes with every block ---- */
+#define SGE_CHAINS_MAX 64
+struct sge_chain {
+    uint32_t id;         /* sge_chain_id() */
+    char name[64];       /* CAIP-2 */
+    uint64_t head, safe; /* block numbers, or slots */
+    uint64_t head_s;     /* the head block's own time */
+    uint64_t heard_ns;   /* when the servers last agreed on a head */
+    uint8_t head_hash[32];
+};
+/* Any process that opened the state for writing; a word in shared memory, not durable. */
+SG_MUST_USE enum sg_err sge_state_chain_heard(struct sge_state *state,
+                                              const struct sge_chain *chain);
+/* Any thread; no transaction. SG_ENOENT: never heard of. */
+SG_MUST_USE enum sg_err sge_state_chain(const struct sge_state *state, uint32_t id,
+                                        struct sge_chain *out);
+uint32_t sge_state_chains(const struct sge_state *state, struct sge_chain *out, uint32_t max);
+
+/* ---- copies: a new edge, and one that was away too long ---- */
+/* Writes rows from *at on (zeroed: the first) until `out` has `want` bytes or more, and moves *at.
+ * The reader stays between begin and end for the whole copy, so it is of one mark. SG_ENOENT: all
+ * were written. The form is portable and versioned. */
+struct sge_copy_at {
+    uint8_t table;
+    uint8_t key[32];
+    uint8_t key_len;
+};
+SG_MUST_USE enum sg_err sge_state_copy(struct sge_state_reader *reader, struct sge_copy_at *at,
+                                       size_t want, struct sg_out *out);
+/* Takes a copy's pieces in their order; what was there before counts until _end(), which puts the
+ * copy in its place and raises the lowest epoch of the tenants that have another stream's facts.
+ * SG_ECORRUPT: not such a piece. */
+struct sge_load;
+SG_MUST_USE enum sg_err sge_state_load_begin(struct sge_state *state, const struct sge_mark *mark,
+                                             struct sge_load **out);
+SG_MUST_USE enum sg_err sge_state_load_add(struct sge_load *load, struct sg_str piece);
+SG_MUST_USE enum sg_err sge_state_load_end(struct sge_load *load);
+void sge_state_load_abandon(struct sge_load *load);
+
+/* A Merkle tree over the facts by the first byte of their keys: what two edges compare. */
+struct sge_digest {
+    struct sge_mark mark;
+    uint8_t root[32];
+    uint8_t ranges[256][32];
+};
+SG_MUST_USE enum sg_err sge_state_digest(struct sge_state_reader *reader, struct sge_digest *out);
+
+#endif
