@@ -3,8 +3,8 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/sys/mdb.h"
 #include "edgecache/content/card.h"
-#include "edgecache/sys/mdb.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -23,9 +23,9 @@ struct index_use {
 };
 
 struct sge_volindex {
-    struct sge_mdb *mdb;
-    struct sge_mdb_txn *reader;
-    struct sge_mdb_txn *writer;  /* open while there are changes */
+    struct sg_mdb *mdb;
+    struct sg_mdb_txn *reader;
+    struct sg_mdb_txn *writer;   /* open while there are changes */
     uint32_t meta, cards, notes; /* databases */
     uint32_t changes;
     bool reading; /* the reader stands on a snapshot */
@@ -55,7 +55,7 @@ static struct sg_str bytes_of(const void *ptr, size_t len)
 static void index_read_end(struct sge_volindex *index)
 {
     if (index->reading)
-        sge_mdb_reset(index->reader);
+        sg_mdb_reset(index->reader);
     index->reading = false;
 }
 
@@ -64,17 +64,17 @@ static enum sg_err index_write(struct sge_volindex *index)
     if (index->writer != NULL)
         return SG_OK;
     index_read_end(index);
-    return sge_mdb_write_begin(index->mdb, &index->writer);
+    return sg_mdb_write_begin(index->mdb, &index->writer);
 }
 
 /* What to read by: the changes not yet committed are seen too. */
-static enum sg_err index_read(struct sge_volindex *index, struct sge_mdb_txn **txn)
+static enum sg_err index_read(struct sge_volindex *index, struct sg_mdb_txn **txn)
 {
     *txn = index->writer;
     if (*txn != NULL)
         return SG_OK;
     if (!index->reading) {
-        enum sg_err err = sge_mdb_renew(index->reader);
+        enum sg_err err = sg_mdb_renew(index->reader);
         if (err != SG_OK)
             return err;
         index->reading = true;
@@ -88,16 +88,16 @@ static enum sg_err meta_put(struct sge_volindex *index, uint64_t volume)
     struct index_meta meta = {.format = FORMAT, .volume = volume, .head = index->head};
     memcpy(meta.hash_key, index->hash_key, sizeof(meta.hash_key));
     memcpy(meta.use, index->use, sizeof(meta.use));
-    return sge_mdb_put(index->writer, index->meta, meta_key, bytes_of(&meta, sizeof(meta)));
+    return sg_mdb_put(index->writer, index->meta, meta_key, bytes_of(&meta, sizeof(meta)));
 }
 
 static enum sg_err meta_get(struct sge_volindex *index, struct index_meta *out)
 {
-    struct sge_mdb_txn *txn;
+    struct sg_mdb_txn *txn;
     struct sg_str value;
     enum sg_err err = index_read(index, &txn);
     if (err == SG_OK)
-        err = sge_mdb_get(txn, index->meta, meta_key, &value);
+        err = sg_mdb_get(txn, index->meta, meta_key, &value);
     if (err != SG_OK)
         return err;
     if (value.len != sizeof(*out))
@@ -125,7 +125,7 @@ void sge_volindex_abort(struct sge_volindex *index)
 {
     if (index->writer == NULL)
         return;
-    sge_mdb_abort(index->writer);
+    sg_mdb_abort(index->writer);
     index_undo(index);
 }
 
@@ -145,7 +145,7 @@ enum sg_err sge_volindex_commit(struct sge_volindex *index, const struct sge_vol
         sge_volindex_abort(index);
         return err;
     }
-    err = sge_mdb_commit(index->writer); /* ends it either way */
+    err = sg_mdb_commit(index->writer); /* ends it either way */
     index->writer = NULL;
     index->changes = 0;
     if (err != SG_OK) {
@@ -209,9 +209,9 @@ uint64_t sge_volindex_tenant_bytes(const struct sge_volindex *index, uint32_t te
 enum sg_err sge_volindex_get(struct sge_volindex *index, const uint64_t hash[2],
                              struct sg_str *card)
 {
-    struct sge_mdb_txn *txn;
+    struct sg_mdb_txn *txn;
     enum sg_err err = index_read(index, &txn);
-    return err == SG_OK ? sge_mdb_get(txn, index->cards, bytes_of(hash, 16), card) : err;
+    return err == SG_OK ? sg_mdb_get(txn, index->cards, bytes_of(hash, 16), card) : err;
 }
 
 enum sg_err sge_volindex_put(struct sge_volindex *index, const uint64_t hash[2], struct sg_str card)
@@ -222,15 +222,15 @@ enum sg_err sge_volindex_put(struct sge_volindex *index, const uint64_t hash[2],
         index_account(index, old, false);
     index->changes++;
     index_account(index, card, true);
-    return err == SG_OK ? sge_mdb_put(index->writer, index->cards, bytes_of(hash, 16), card) : err;
+    return err == SG_OK ? sg_mdb_put(index->writer, index->cards, bytes_of(hash, 16), card) : err;
 }
 
 enum sg_err sge_volindex_note(struct sge_volindex *index, uint32_t segment, const uint64_t hash[2])
 {
     struct note_key key = note_key(segment, hash);
     enum sg_err err = index_write(index);
-    return err == SG_OK ? sge_mdb_put(index->writer, index->notes,
-                                      bytes_of(key.bytes, sizeof(key.bytes)), SG_STR(""))
+    return err == SG_OK ? sg_mdb_put(index->writer, index->notes,
+                                     bytes_of(key.bytes, sizeof(key.bytes)), SG_STR(""))
                         : err;
 }
 
@@ -243,35 +243,35 @@ enum sg_err sge_volindex_del(struct sge_volindex *index, const uint64_t hash[2])
     if (err == SG_OK) {
         index->changes++;
         index_account(index, card, false);
-        err = sge_mdb_del(index->writer, index->cards, bytes_of(hash, 16));
+        err = sg_mdb_del(index->writer, index->cards, bytes_of(hash, 16));
     }
     return err == SG_ENOENT ? SG_OK : err;
 }
 
 /* The first note of `segment` as `txn` sees it; `take`: deletes it. */
-static enum sg_err note_first(struct sge_volindex *index, struct sge_mdb_txn *txn, uint32_t segment,
+static enum sg_err note_first(struct sge_volindex *index, struct sg_mdb_txn *txn, uint32_t segment,
                               bool take, uint64_t hash[2])
 {
     static const uint64_t lowest[2] = {0, 0};
     struct note_key from = note_key(segment, lowest);
-    struct sge_mdb_cursor *cursor = NULL;
+    struct sg_mdb_cursor *cursor = NULL;
     struct sg_str found, value;
-    enum sg_err err = sge_mdb_cursor_open(txn, index->notes, &cursor);
+    enum sg_err err = sg_mdb_cursor_open(txn, index->notes, &cursor);
     if (err == SG_OK)
-        err = sge_mdb_cursor_seek(cursor, bytes_of(from.bytes, sizeof(from.bytes)), &found, &value);
+        err = sg_mdb_cursor_seek(cursor, bytes_of(from.bytes, sizeof(from.bytes)), &found, &value);
     if (err == SG_OK && (found.len != sizeof(from.bytes) || memcmp(found.ptr, from.bytes, 4) != 0))
         err = SG_ENOENT;
     if (err == SG_OK)
         memcpy(hash, found.ptr + 4, 16);
     if (err == SG_OK && take)
-        err = sge_mdb_cursor_del(cursor);
-    sge_mdb_cursor_close(cursor);
+        err = sg_mdb_cursor_del(cursor);
+    sg_mdb_cursor_close(cursor);
     return err;
 }
 
 enum sg_err sge_volindex_take_note(struct sge_volindex *index, uint32_t segment, uint64_t hash[2])
 {
-    struct sge_mdb_txn *txn;
+    struct sg_mdb_txn *txn;
     enum sg_err err = index_read(index, &txn);
     if (err == SG_OK && index->writer == NULL) /* no writing, and no writer's lock, for nothing */
         err = note_first(index, txn, segment, false, hash);
@@ -288,8 +288,8 @@ enum sg_err sge_volindex_take_note(struct sge_volindex *index, uint32_t segment,
 static enum sg_err index_empty(struct sge_volindex *index)
 {
     memset(index->use, 0, sizeof(index->use));
-    enum sg_err err = sge_mdb_drop(index->writer, index->cards);
-    return err == SG_OK ? sge_mdb_drop(index->writer, index->notes) : err;
+    enum sg_err err = sg_mdb_drop(index->writer, index->cards);
+    return err == SG_OK ? sg_mdb_drop(index->writer, index->notes) : err;
 }
 
 enum sg_err sge_volindex_drop(struct sge_volindex *index)
@@ -307,8 +307,8 @@ enum sg_err sge_volindex_drop(struct sge_volindex *index)
 
 uint64_t sge_volindex_objects(struct sge_volindex *index)
 {
-    struct sge_mdb_txn *txn;
-    return index_read(index, &txn) == SG_OK ? sge_mdb_count(txn, index->cards) : 0;
+    struct sg_mdb_txn *txn;
+    return index_read(index, &txn) == SG_OK ? sg_mdb_count(txn, index->cards) : 0;
 }
 
 const uint8_t *sge_volindex_hash_key(const struct sge_volindex *index)
@@ -355,28 +355,28 @@ static enum sg_err index_take_up(struct sge_volindex *index, uint64_t volume)
 
 static enum sg_err index_open_mdb(struct sge_volindex *index, const char *dir, uint64_t map_bytes)
 {
-    struct sge_mdb_conf conf = {.dir = dir,
-                                .map_bytes = map_bytes,
-                                .readers_max = 4,
-                                .dbs_max = 4,
-                                .writable = true,
-                                .sync = SGE_MDB_DURABLE};
-    enum sg_err err = sge_mdb_open(&conf, &index->mdb);
+    struct sg_mdb_conf conf = {.dir = dir,
+                               .map_bytes = map_bytes,
+                               .readers_max = 4,
+                               .dbs_max = 4,
+                               .writable = true,
+                               .sync = SG_MDB_DURABLE};
+    enum sg_err err = sg_mdb_open(&conf, &index->mdb);
     if (err == SG_OK)
-        err = sge_mdb_db(index->mdb, "meta", &index->meta);
+        err = sg_mdb_db(index->mdb, "meta", &index->meta);
     if (err == SG_OK)
-        err = sge_mdb_db(index->mdb, "cards", &index->cards);
+        err = sg_mdb_db(index->mdb, "cards", &index->cards);
     if (err == SG_OK)
-        err = sge_mdb_db(index->mdb, "notes", &index->notes);
-    return err == SG_OK ? sge_mdb_reader_open(index->mdb, &index->reader) : err;
+        err = sg_mdb_db(index->mdb, "notes", &index->notes);
+    return err == SG_OK ? sg_mdb_reader_open(index->mdb, &index->reader) : err;
 }
 
 static void index_close_mdb(struct sge_volindex *index)
 {
     sge_volindex_abort(index);
     if (index->reader != NULL)
-        sge_mdb_reader_close(index->reader);
-    sge_mdb_close(index->mdb);
+        sg_mdb_reader_close(index->reader);
+    sg_mdb_close(index->mdb);
     index->reader = NULL;
     index->mdb = NULL;
     index->reading = false;

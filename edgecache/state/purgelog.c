@@ -11,21 +11,21 @@ struct purge_row {
 };
 _Static_assert(sizeof(struct purge_row) == 24, "the format on disk");
 
-enum sg_err sge_purgelog_init(struct sge_mdb *mdb, struct sge_purgelog *log)
+enum sg_err sge_purgelog_init(struct sg_mdb *mdb, struct sge_purgelog *log)
 {
-    enum sg_err err = sge_mdb_db(mdb, "purges", &log->log);
+    enum sg_err err = sg_mdb_db(mdb, "purges", &log->log);
     if (err == SG_OK)
-        err = sge_mdb_db(mdb, "purge_folds", &log->folds);
+        err = sg_mdb_db(mdb, "purge_folds", &log->folds);
     if (err == SG_OK)
-        err = sge_mdb_db(mdb, "purge_marks", &log->marks);
+        err = sg_mdb_db(mdb, "purge_marks", &log->marks);
     return err;
 }
 
-static enum sg_err mark_get(struct sge_mdb_txn *txn, const struct sge_purgelog *log,
+static enum sg_err mark_get(struct sg_mdb_txn *txn, const struct sge_purgelog *log,
                             struct sg_str name, uint64_t *v)
 {
     struct sg_str value;
-    enum sg_err err = sge_mdb_get(txn, log->marks, name, &value);
+    enum sg_err err = sg_mdb_get(txn, log->marks, name, &value);
     if (err == SG_OK && value.len != sizeof(*v))
         return SG_ECORRUPT;
     if (err == SG_OK)
@@ -33,15 +33,15 @@ static enum sg_err mark_get(struct sge_mdb_txn *txn, const struct sge_purgelog *
     return err == SG_ENOENT ? SG_OK : err; /* absent: as it was */
 }
 
-static enum sg_err mark_put(struct sge_mdb_txn *txn, const struct sge_purgelog *log,
+static enum sg_err mark_put(struct sg_mdb_txn *txn, const struct sge_purgelog *log,
                             struct sg_str name, uint64_t v)
 {
     uint8_t bytes[8];
     sge_be64_put(bytes, v);
-    return sge_mdb_put(txn, log->marks, name, sge_bytes(bytes, sizeof(bytes)));
+    return sg_mdb_put(txn, log->marks, name, sge_bytes(bytes, sizeof(bytes)));
 }
 
-static enum sg_err row_put(struct sge_mdb_txn *txn, const struct sge_purgelog *log, uint64_t seq,
+static enum sg_err row_put(struct sg_mdb_txn *txn, const struct sge_purgelog *log, uint64_t seq,
                            const struct sge_purge *purge)
 {
     uint8_t key[8];
@@ -51,7 +51,7 @@ static enum sg_err row_put(struct sge_mdb_txn *txn, const struct sge_purgelog *l
                             .scope = purge->scope,
                             .soft = purge->soft};
     sge_be64_put(key, seq);
-    return sge_mdb_put(txn, log->log, sge_bytes(key, sizeof(key)), sge_bytes(&row, sizeof(row)));
+    return sg_mdb_put(txn, log->log, sge_bytes(key, sizeof(key)), sge_bytes(&row, sizeof(row)));
 }
 
 static bool row_read(struct sg_str key, struct sg_str value, struct sge_purge *out)
@@ -69,20 +69,20 @@ static bool row_read(struct sg_str key, struct sg_str value, struct sge_purge *o
     return true;
 }
 
-static enum sg_err row_get(struct sge_mdb_txn *txn, const struct sge_purgelog *log, uint64_t seq,
+static enum sg_err row_get(struct sg_mdb_txn *txn, const struct sge_purgelog *log, uint64_t seq,
                            struct sge_purge *out)
 {
     uint8_t bytes[8];
     struct sg_str value, key = sge_bytes(bytes, sizeof(bytes));
     sge_be64_put(bytes, seq);
-    enum sg_err err = sge_mdb_get(txn, log->log, key, &value);
+    enum sg_err err = sg_mdb_get(txn, log->log, key, &value);
     if (err == SG_OK && !row_read(key, value, out))
         err = SG_ECORRUPT;
     return err;
 }
 
 /* The entry at `seq` becomes a purge of its tenant, soft only if all it stands for were. */
-static enum sg_err fold_one(struct sge_mdb_txn *txn, const struct sge_purgelog *log, uint64_t seq)
+static enum sg_err fold_one(struct sg_mdb_txn *txn, const struct sge_purgelog *log, uint64_t seq)
 {
     struct sge_purge purge, before;
     struct sg_str value;
@@ -93,23 +93,22 @@ static enum sg_err fold_one(struct sge_mdb_txn *txn, const struct sge_purgelog *
     purge.scope = SGE_PURGE_TENANT;
     purge.match = 0;
     sge_be32_put(tenant, purge.tenant);
-    err = sge_mdb_get(txn, log->folds, sge_bytes(tenant, sizeof(tenant)), &value);
+    err = sg_mdb_get(txn, log->folds, sge_bytes(tenant, sizeof(tenant)), &value);
     if (err == SG_OK && value.len == sizeof(at)) {
         memcpy(at, value.ptr, sizeof(at));
         err = row_get(txn, log, sge_be64_get(at), &before);
         if (err == SG_OK)
-            err = sge_mdb_del(txn, log->log, sge_bytes(at, sizeof(at)));
+            err = sg_mdb_del(txn, log->log, sge_bytes(at, sizeof(at)));
         purge.soft = purge.soft && err == SG_OK && before.soft;
     }
     if (err != SG_OK && err != SG_ENOENT)
         return err;
     sge_be64_put(at, seq);
-    err =
-        sge_mdb_put(txn, log->folds, sge_bytes(tenant, sizeof(tenant)), sge_bytes(at, sizeof(at)));
+    err = sg_mdb_put(txn, log->folds, sge_bytes(tenant, sizeof(tenant)), sge_bytes(at, sizeof(at)));
     return err != SG_OK ? err : row_put(txn, log, seq, &purge);
 }
 
-enum sg_err sge_purgelog_append(struct sge_mdb_txn *txn, const struct sge_purgelog *log,
+enum sg_err sge_purgelog_append(struct sg_mdb_txn *txn, const struct sge_purgelog *log,
                                 const struct sge_purge *purge, uint32_t keep, uint64_t *seq)
 {
     uint64_t newest = 0, unfolded = 1;
@@ -133,14 +132,14 @@ enum sg_err sge_purgelog_append(struct sge_mdb_txn *txn, const struct sge_purgel
     return err;
 }
 
-uint64_t sge_purgelog_newest(struct sge_mdb_txn *txn, const struct sge_purgelog *log)
+uint64_t sge_purgelog_newest(struct sg_mdb_txn *txn, const struct sge_purgelog *log)
 {
     uint64_t newest = 0;
     enum sg_err err = mark_get(txn, log, SG_STR("newest"), &newest);
     return err == SG_OK ? newest : 0;
 }
 
-uint32_t sge_purgelog_after(struct sge_mdb_cursor *cursor, uint64_t seq, struct sge_purge *out,
+uint32_t sge_purgelog_after(struct sg_mdb_cursor *cursor, uint64_t seq, struct sge_purge *out,
                             uint32_t max)
 {
     uint8_t from[8];
@@ -149,11 +148,11 @@ uint32_t sge_purgelog_after(struct sge_mdb_cursor *cursor, uint64_t seq, struct 
     if (seq == UINT64_MAX || max == 0)
         return 0;
     sge_be64_put(from, seq + 1);
-    enum sg_err err = sge_mdb_cursor_seek(cursor, sge_bytes(from, sizeof(from)), &key, &value);
+    enum sg_err err = sg_mdb_cursor_seek(cursor, sge_bytes(from, sizeof(from)), &key, &value);
     while (err == SG_OK && count < max && row_read(key, value, &out[count])) {
         count++;
         if (count < max)
-            err = sge_mdb_cursor_next(cursor, &key, &value);
+            err = sg_mdb_cursor_next(cursor, &key, &value);
     }
     return count;
 }

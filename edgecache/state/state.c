@@ -43,7 +43,7 @@ struct tenant_row {
 _Static_assert(sizeof(struct fact_row) == 88 && sizeof(struct tenant_row) == 8, "format on disk");
 
 struct sge_state {
-    struct sge_mdb *mdb;
+    struct sg_mdb *mdb;
     struct sge_purgelog purges;
     uint32_t about, facts, ctis, cti_ends, index_bits, tenants; /* databases */
     _Atomic uint64_t *fed;
@@ -53,8 +53,8 @@ struct sge_state {
 
 struct sge_state_reader {
     const struct sge_state *state;
-    struct sge_mdb_txn *txn;
-    struct sge_mdb_cursor *purges;
+    struct sg_mdb_txn *txn;
+    struct sg_mdb_cursor *purges;
 };
 
 /* ---- opening ---- */
@@ -99,15 +99,15 @@ static enum sg_err dbs_open(struct sge_state *state)
     };
     enum sg_err err = sge_purgelog_init(state->mdb, &state->purges);
     for (size_t i = 0; err == SG_OK && i < SG_COUNT(dbs); i++)
-        err = sge_mdb_db(state->mdb, dbs[i].name, dbs[i].db);
+        err = sg_mdb_db(state->mdb, dbs[i].name, dbs[i].db);
     return err;
 }
 
-static enum sg_err format_check(struct sge_state *state, struct sge_mdb_txn *txn)
+static enum sg_err format_check(struct sge_state *state, struct sg_mdb_txn *txn)
 {
     uint32_t format;
     struct sg_str value;
-    enum sg_err err = sge_mdb_get(txn, state->about, SG_STR("format"), &value);
+    enum sg_err err = sg_mdb_get(txn, state->about, SG_STR("format"), &value);
     if (err != SG_OK)
         return err;
     if (value.len != sizeof(format))
@@ -120,29 +120,29 @@ static enum sg_err format_check(struct sge_state *state, struct sge_mdb_txn *txn
 static enum sg_err format_open(struct sge_state *state, bool writable)
 {
     const uint32_t format = FORMAT;
-    struct sge_mdb_txn *txn = NULL;
+    struct sg_mdb_txn *txn = NULL;
     enum sg_err err = SG_OK;
     if (!writable) {
-        err = sge_mdb_reader_open(state->mdb, &txn);
+        err = sg_mdb_reader_open(state->mdb, &txn);
         if (err == SG_OK)
-            err = sge_mdb_renew(txn);
+            err = sg_mdb_renew(txn);
         if (err == SG_OK)
             err = format_check(state, txn);
-        sge_mdb_reader_close(txn);
+        sg_mdb_reader_close(txn);
         return err;
     }
-    err = sge_mdb_write_begin(state->mdb, &txn);
+    err = sg_mdb_write_begin(state->mdb, &txn);
     if (err != SG_OK)
         return err;
     err = format_check(state, txn);
     if (err != SG_ENOENT) {
-        sge_mdb_abort(txn);
+        sg_mdb_abort(txn);
         return err;
     }
-    err = sge_mdb_put(txn, state->about, SG_STR("format"), sge_bytes(&format, sizeof(format)));
+    err = sg_mdb_put(txn, state->about, SG_STR("format"), sge_bytes(&format, sizeof(format)));
     if (err == SG_OK)
-        return sge_mdb_commit(txn);
-    sge_mdb_abort(txn);
+        return sg_mdb_commit(txn);
+    sg_mdb_abort(txn);
     return err;
 }
 
@@ -153,12 +153,12 @@ enum sg_err sge_state_open(const char *dir, bool writable, struct sge_state **ou
     char folder[4000];
     if (snprintf(folder, sizeof(folder), "%s/state", dir) >= (int)sizeof(folder))
         return SG_EINVAL;
-    const struct sge_mdb_conf conf = {.dir = folder,
-                                      .map_bytes = MAP_BYTES,
-                                      .readers_max = READERS_MAX,
-                                      .dbs_max = 16,
-                                      .writable = writable,
-                                      .sync = SGE_MDB_DURABLE};
+    const struct sg_mdb_conf conf = {.dir = folder,
+                                     .map_bytes = MAP_BYTES,
+                                     .readers_max = READERS_MAX,
+                                     .dbs_max = 16,
+                                     .writable = writable,
+                                     .sync = SG_MDB_DURABLE};
     struct sge_state *state = sg_boot_alloc(sizeof(*state));
     if (state == NULL)
         return SG_ENOMEM;
@@ -170,14 +170,14 @@ enum sg_err sge_state_open(const char *dir, bool writable, struct sge_state **ou
     if (err == SG_OK)
         err = fed_open(state, folder, writable); /* first: who finds the rest finds it too */
     if (err == SG_OK)
-        err = sge_mdb_open(&conf, &state->mdb);
+        err = sg_mdb_open(&conf, &state->mdb);
     if (err == SG_OK)
         err = dbs_open(state);
     if (err == SG_OK)
         err = format_open(state, writable);
     if (err != SG_OK)
         goto out;
-    state->locked = sge_mdb_lock_memory(state->mdb);
+    state->locked = sg_mdb_lock_memory(state->mdb);
     *out = SG_TAKE(state);
 out:
     sge_state_close(state);
@@ -188,7 +188,7 @@ void sge_state_close(struct sge_state *state)
 {
     if (state == NULL)
         return;
-    sge_mdb_close(state->mdb);
+    sg_mdb_close(state->mdb);
     if (state->fed != NULL)
         munmap(state->fed, FED_FILE_BYTES);
     sg_boot_free(state);
@@ -203,7 +203,7 @@ enum sg_err sge_state_locked(const struct sge_state *state)
 uint64_t sge_state_version(const struct sge_state *state)
 {
     SG_ASSERT(state != NULL);
-    return sge_mdb_last_txnid(state->mdb);
+    return sg_mdb_last_txnid(state->mdb);
 }
 
 uint64_t sge_state_fed_ns(const struct sge_state *state)
@@ -217,7 +217,7 @@ enum sg_err sge_state_heartbeat(struct sge_state *state, uint64_t now_ns)
     SG_ASSERT(state != NULL);
     if (!state->writable)
         return SG_EACCES;
-    sge_mdb_reap_readers(state->mdb);
+    sg_mdb_reap_readers(state->mdb);
     atomic_store_explicit(state->fed, now_ns, memory_order_release);
     return SG_OK;
 }
@@ -232,13 +232,13 @@ enum sg_err sge_state_reader_open(struct sge_state *state, struct sge_state_read
     if (reader == NULL)
         return SG_ENOMEM;
     reader->state = state;
-    enum sg_err err = sge_mdb_reader_open(state->mdb, &reader->txn);
+    enum sg_err err = sg_mdb_reader_open(state->mdb, &reader->txn);
     if (err == SG_OK)
-        err = sge_mdb_renew(reader->txn);
+        err = sg_mdb_renew(reader->txn);
     if (err != SG_OK)
         goto out;
-    err = sge_mdb_cursor_open(reader->txn, state->purges.log, &reader->purges);
-    sge_mdb_reset(reader->txn);
+    err = sg_mdb_cursor_open(reader->txn, state->purges.log, &reader->purges);
+    sg_mdb_reset(reader->txn);
     if (err == SG_OK)
         *out = SG_TAKE(reader);
 out:
@@ -250,27 +250,27 @@ void sge_state_reader_close(struct sge_state_reader *reader)
 {
     if (reader == NULL)
         return;
-    sge_mdb_cursor_close(reader->purges);
-    sge_mdb_reader_close(reader->txn);
+    sg_mdb_cursor_close(reader->purges);
+    sg_mdb_reader_close(reader->txn);
     sg_boot_free(reader);
 }
 
 enum sg_err sge_state_begin(struct sge_state_reader *reader)
 {
     SG_ASSERT(reader != NULL);
-    return sge_mdb_renew(reader->txn);
+    return sg_mdb_renew(reader->txn);
 }
 
 void sge_state_end(struct sge_state_reader *reader)
 {
     SG_ASSERT(reader != NULL);
-    sge_mdb_reset(reader->txn);
+    sg_mdb_reset(reader->txn);
 }
 
 uint64_t sge_state_reader_version(const struct sge_state_reader *reader)
 {
     SG_ASSERT(reader != NULL);
-    return sge_mdb_txnid(reader->txn);
+    return sg_mdb_txnid(reader->txn);
 }
 
 const struct sge_state *sge_state_of(const struct sge_state_reader *reader)
@@ -281,27 +281,27 @@ const struct sge_state *sge_state_of(const struct sge_state_reader *reader)
 
 /* ---- writing: begin, what the caller does, then finish ---- */
 
-static enum sg_err write_begin(struct sge_state *state, struct sge_mdb_txn **txn)
+static enum sg_err write_begin(struct sge_state *state, struct sg_mdb_txn **txn)
 {
     SG_ASSERT(state != NULL);
-    return sge_mdb_write_begin(state->mdb, txn);
+    return sg_mdb_write_begin(state->mdb, txn);
 }
 
 /* Commits where all went well so far; what is not committed never was. */
-static enum sg_err write_finish(struct sge_mdb_txn *txn, enum sg_err err)
+static enum sg_err write_finish(struct sg_mdb_txn *txn, enum sg_err err)
 {
     if (err == SG_OK)
-        return sge_mdb_commit(txn);
-    sge_mdb_abort(txn);
+        return sg_mdb_commit(txn);
+    sg_mdb_abort(txn);
     return err;
 }
 
 /* Reads a row of exactly `len` bytes. SG_ENOENT leaves *row. */
-static enum sg_err row_get(struct sge_mdb_txn *txn, uint32_t db, struct sg_str key, void *row,
+static enum sg_err row_get(struct sg_mdb_txn *txn, uint32_t db, struct sg_str key, void *row,
                            size_t len)
 {
     struct sg_str value;
-    enum sg_err err = sge_mdb_get(txn, db, key, &value);
+    enum sg_err err = sg_mdb_get(txn, db, key, &value);
     if (err != SG_OK)
         return err;
     if (value.len != len)
@@ -316,7 +316,7 @@ enum sg_err sge_state_purge(struct sge_state *state, const struct sge_purge *pur
 {
     SG_ASSERT(purge != NULL);
     SG_ASSERT(seq != NULL);
-    struct sge_mdb_txn *txn = NULL;
+    struct sg_mdb_txn *txn = NULL;
     uint64_t assigned = 0;
     enum sg_err err = write_begin(state, &txn);
     if (err != SG_OK)
@@ -338,7 +338,7 @@ uint32_t sge_state_purges_after(struct sge_state_reader *reader, uint64_t seq,
                                 struct sge_purge *out, uint32_t max)
 {
     SG_ASSERT(reader != NULL);
-    if (sge_mdb_cursor_renew(reader->txn, reader->purges) != SG_OK)
+    if (sg_mdb_cursor_renew(reader->txn, reader->purges) != SG_OK)
         return 0;
     return sge_purgelog_after(reader->purges, seq, out, max);
 }
@@ -385,7 +385,7 @@ enum sg_err sge_state_fact(struct sge_state_reader *reader, uint64_t fact_key, s
 }
 
 /* Never used again, whatever happens to the fact: a counter of the whole state. */
-static enum sg_err generation_next(struct sge_state *state, struct sge_mdb_txn *txn, uint64_t *out)
+static enum sg_err generation_next(struct sge_state *state, struct sg_mdb_txn *txn, uint64_t *out)
 {
     const struct sg_str name = SG_STR("generation");
     uint64_t last = 0;
@@ -393,7 +393,7 @@ static enum sg_err generation_next(struct sge_state *state, struct sge_mdb_txn *
     if (err != SG_OK && err != SG_ENOENT)
         return err;
     last++;
-    err = sge_mdb_put(txn, state->about, name, sge_bytes(&last, sizeof(last)));
+    err = sg_mdb_put(txn, state->about, name, sge_bytes(&last, sizeof(last)));
     if (err == SG_OK)
         *out = last;
     return err;
@@ -405,7 +405,7 @@ enum sg_err sge_state_fact_set(struct sge_state *state, uint64_t fact_key,
 {
     SG_ASSERT(owner_head != NULL && owner_safe != NULL);
     SG_ASSERT(generation != NULL);
-    struct sge_mdb_txn *txn = NULL;
+    struct sg_mdb_txn *txn = NULL;
     struct fact_row row = {0};
     uint8_t bytes[8];
     struct sg_str key = sge_bytes(bytes, sizeof(bytes));
@@ -425,7 +425,7 @@ enum sg_err sge_state_fact_set(struct sge_state *state, uint64_t fact_key,
     memcpy(row.owner_head, owner_head, 32);
     memcpy(row.owner_safe, owner_safe, 32);
     if (err == SG_OK)
-        err = sge_mdb_put(txn, state->facts, key, sge_bytes(&row, sizeof(row)));
+        err = sg_mdb_put(txn, state->facts, key, sge_bytes(&row, sizeof(row)));
     err = write_finish(txn, err);
     if (err == SG_OK)
         *generation = row.generation;
@@ -434,7 +434,7 @@ enum sg_err sge_state_fact_set(struct sge_state *state, uint64_t fact_key,
 
 /* ---- tenants: lowest epoch, rule version ---- */
 
-static enum sg_err tenant_get(struct sge_mdb_txn *txn, const struct sge_state *state,
+static enum sg_err tenant_get(struct sg_mdb_txn *txn, const struct sge_state *state,
                               uint32_t tenant, struct tenant_row *row)
 {
     uint8_t key[4];
@@ -463,7 +463,7 @@ uint32_t sge_state_rule_version(struct sge_state_reader *reader, uint32_t tenant
 /* Raises one number of a tenant's row, found at `offset` in it. */
 static enum sg_err tenant_raise(struct sge_state *state, uint32_t tenant, size_t offset, uint32_t v)
 {
-    struct sge_mdb_txn *txn = NULL;
+    struct sg_mdb_txn *txn = NULL;
     struct tenant_row row;
     uint8_t key[4];
     sge_be32_put(key, tenant);
@@ -476,8 +476,8 @@ static enum sg_err tenant_raise(struct sge_state *state, uint32_t tenant, size_t
         err = SG_ERANGE;
     *number = v;
     if (err == SG_OK)
-        err = sge_mdb_put(txn, state->tenants, sge_bytes(key, sizeof(key)),
-                          sge_bytes(&row, sizeof(row)));
+        err = sg_mdb_put(txn, state->tenants, sge_bytes(key, sizeof(key)),
+                         sge_bytes(&row, sizeof(row)));
     return write_finish(txn, err);
 }
 
@@ -509,7 +509,7 @@ bool sge_state_cti_revoked(struct sge_state_reader *reader, uint32_t tenant, con
     SG_ASSERT(reader != NULL);
     cti_key(key, tenant, cti);
     enum sg_err err =
-        sge_mdb_get(reader->txn, reader->state->ctis, sge_bytes(key, sizeof(key)), &value);
+        sg_mdb_get(reader->txn, reader->state->ctis, sge_bytes(key, sizeof(key)), &value);
     return err != SG_ENOENT;
 }
 
@@ -520,30 +520,30 @@ static void cti_end(uint8_t end[CTI_END_BYTES], uint64_t until_ns, const uint8_t
 }
 
 /* Forgets a few of those whose token has long expired anyway. */
-static enum sg_err ctis_forget(struct sge_state *state, struct sge_mdb_txn *txn, uint64_t now_ns)
+static enum sg_err ctis_forget(struct sge_state *state, struct sg_mdb_txn *txn, uint64_t now_ns)
 {
-    struct sge_mdb_cursor *cursor = NULL;
+    struct sg_mdb_cursor *cursor = NULL;
     struct sg_str end, nothing;
-    enum sg_err err = sge_mdb_cursor_open(txn, state->cti_ends, &cursor);
+    enum sg_err err = sg_mdb_cursor_open(txn, state->cti_ends, &cursor);
     if (err != SG_OK)
         return err;
     for (int i = 0; i < CTI_FORGET_AT_ONE; i++) {
-        err = sge_mdb_cursor_seek(cursor, SG_STR_NONE, &end, &nothing);
+        err = sg_mdb_cursor_seek(cursor, SG_STR_NONE, &end, &nothing);
         if (err != SG_OK || end.len != CTI_END_BYTES ||
             sge_be64_get(end.ptr) >= now_ns - SG_MIN(now_ns, CTI_FORGET_AFTER * SG_NS_PER_SEC))
             break;
-        err = sge_mdb_del(txn, state->ctis, sge_bytes(end.ptr + 8, CTI_KEY_BYTES));
+        err = sg_mdb_del(txn, state->ctis, sge_bytes(end.ptr + 8, CTI_KEY_BYTES));
         if (err == SG_OK || err == SG_ENOENT)
-            err = sge_mdb_cursor_del(cursor);
+            err = sg_mdb_cursor_del(cursor);
         if (err != SG_OK)
             break;
     }
-    sge_mdb_cursor_close(cursor);
+    sg_mdb_cursor_close(cursor);
     return err == SG_ENOENT ? SG_OK : err;
 }
 
 /* A cti revoked again keeps the later end. */
-static enum sg_err cti_put(struct sge_state *state, struct sge_mdb_txn *txn,
+static enum sg_err cti_put(struct sge_state *state, struct sg_mdb_txn *txn,
                            const uint8_t key[CTI_KEY_BYTES], uint64_t until_ns)
 {
     uint8_t end[CTI_END_BYTES];
@@ -554,22 +554,21 @@ static enum sg_err cti_put(struct sge_state *state, struct sge_mdb_txn *txn,
         return SG_OK;
     if (err == SG_OK) {
         cti_end(end, before, key);
-        err = sge_mdb_del(txn, state->cti_ends, sge_bytes(end, sizeof(end)));
+        err = sg_mdb_del(txn, state->cti_ends, sge_bytes(end, sizeof(end)));
     }
     if (err != SG_OK && err != SG_ENOENT)
         return err;
     cti_end(end, until_ns, key);
-    err = sge_mdb_put(txn, state->cti_ends, sge_bytes(end, sizeof(end)), SG_STR(""));
-    return err != SG_OK
-               ? err
-               : sge_mdb_put(txn, state->ctis, row, sge_bytes(&until_ns, sizeof(until_ns)));
+    err = sg_mdb_put(txn, state->cti_ends, sge_bytes(end, sizeof(end)), SG_STR(""));
+    return err != SG_OK ? err
+                        : sg_mdb_put(txn, state->ctis, row, sge_bytes(&until_ns, sizeof(until_ns)));
 }
 
 enum sg_err sge_state_revoke_cti(struct sge_state *state, uint32_t tenant, const uint8_t cti[16],
                                  uint64_t until_ns)
 {
     SG_ASSERT(cti != NULL);
-    struct sge_mdb_txn *txn = NULL;
+    struct sg_mdb_txn *txn = NULL;
     uint8_t key[CTI_KEY_BYTES];
     cti_key(key, tenant, cti);
     enum sg_err err = write_begin(state, &txn);
@@ -594,7 +593,7 @@ bool sge_state_index_revoked(struct sge_state_reader *reader, uint32_t tenant, u
     SG_ASSERT(reader != NULL);
     index_key(key, tenant, index);
     enum sg_err err =
-        sge_mdb_get(reader->txn, reader->state->index_bits, sge_bytes(key, sizeof(key)), &bits);
+        sg_mdb_get(reader->txn, reader->state->index_bits, sge_bytes(key, sizeof(key)), &bits);
     if (err != SG_OK || bits.len != INDEX_CHUNK_BITS / 8)
         return err != SG_ENOENT;
     uint32_t bit = index % INDEX_CHUNK_BITS;
@@ -603,7 +602,7 @@ bool sge_state_index_revoked(struct sge_state_reader *reader, uint32_t tenant, u
 
 enum sg_err sge_state_revoke_index(struct sge_state *state, uint32_t tenant, uint32_t index)
 {
-    struct sge_mdb_txn *txn = NULL;
+    struct sg_mdb_txn *txn = NULL;
     uint8_t key[8], bits[INDEX_CHUNK_BITS / 8] = {0};
     uint32_t bit = index % INDEX_CHUNK_BITS;
     index_key(key, tenant, index);
@@ -613,7 +612,7 @@ enum sg_err sge_state_revoke_index(struct sge_state *state, uint32_t tenant, uin
     err = row_get(txn, state->index_bits, sge_bytes(key, sizeof(key)), bits, sizeof(bits));
     bits[bit / 8] |= (uint8_t)SG_BIT(bit % 8);
     if (err == SG_OK || err == SG_ENOENT)
-        err = sge_mdb_put(txn, state->index_bits, sge_bytes(key, sizeof(key)),
-                          sge_bytes(bits, sizeof(bits)));
+        err = sg_mdb_put(txn, state->index_bits, sge_bytes(key, sizeof(key)),
+                         sge_bytes(bits, sizeof(bits)));
     return write_finish(txn, err);
 }

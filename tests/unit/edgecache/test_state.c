@@ -62,24 +62,24 @@ static void purges_are_numbered_and_read_back_in_order(void **fixture)
 static void an_overfull_purge_log_folds_the_oldest_into_purges_of_their_tenant(void **fixture)
 {
     struct fix *f = *fixture;
-    struct sge_mdb *mdb = NULL;
-    struct sge_mdb_txn *txn = NULL;
-    struct sge_mdb_cursor *cursor = NULL;
+    struct sg_mdb *mdb = NULL;
+    struct sg_mdb_txn *txn = NULL;
+    struct sg_mdb_cursor *cursor = NULL;
     struct sge_purgelog log;
     struct sge_purge out[16];
     uint64_t seq;
     char dir[SGT_DIR_BYTES + 8];
     snprintf(dir, sizeof(dir), "%s/log", f->dir);
-    struct sge_mdb_conf conf = {
+    struct sg_mdb_conf conf = {
         .dir = dir, .map_bytes = 1 << 20, .readers_max = 2, .dbs_max = 4, .writable = true};
-    assert_int_equal(sge_mdb_open(&conf, &mdb), SG_OK);
+    assert_int_equal(sg_mdb_open(&conf, &mdb), SG_OK);
     assert_int_equal(sge_purgelog_init(mdb, &log), SG_OK);
-    assert_int_equal(sge_mdb_write_begin(mdb, &txn), SG_OK);
+    assert_int_equal(sg_mdb_write_begin(mdb, &txn), SG_OK);
     for (uint32_t i = 1; i <= 8; i++) { /* tenants 1 0 1 0 ...; the third is hard */
         struct sge_purge purge = {.tenant = i % 2, .match = i, .soft = i != 3};
         assert_int_equal(sge_purgelog_append(txn, &log, &purge, 4, &seq), SG_OK);
     }
-    assert_int_equal(sge_mdb_cursor_open(txn, log.log, &cursor), SG_OK);
+    assert_int_equal(sg_mdb_cursor_open(txn, log.log, &cursor), SG_OK);
     assert_int_equal(sge_purgelog_after(cursor, 0, out, 16), 6);
     assert_true(out[0].seq == 3 && out[0].scope == SGE_PURGE_TENANT && out[0].tenant == 1);
     assert_false(out[0].soft);
@@ -87,9 +87,9 @@ static void an_overfull_purge_log_folds_the_oldest_into_purges_of_their_tenant(v
     assert_true(out[1].soft);
     assert_true(out[2].seq == 5 && out[2].scope == SGE_PURGE_URL && out[2].match == 5);
     assert_int_equal(sge_purgelog_newest(txn, &log), 8);
-    sge_mdb_cursor_close(cursor);
-    sge_mdb_abort(txn);
-    sge_mdb_close(mdb);
+    sg_mdb_cursor_close(cursor);
+    sg_mdb_abort(txn);
+    sg_mdb_close(mdb);
 }
 
 static void a_fact_gets_a_new_generation_only_when_its_owner_at_head_changes(void **fixture)

@@ -1,4 +1,4 @@
-#include "edgecache/sys/mdb.h"
+#include "base/sys/mdb.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -10,21 +10,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct sge_mdb {
+struct sg_mdb {
     MDB_env *env;
     uint64_t map_bytes;
     bool writable;
 };
 
-/* struct sge_mdb_txn and _cursor are never defined: they are LMDB's own objects by another name, so
+/* struct sg_mdb_txn and _cursor are never defined: they are LMDB's own objects by another name, so
  * that a transaction costs no allocation of ours. */
-static MDB_txn *txn_of(const struct sge_mdb_txn *txn)
+static MDB_txn *txn_of(const struct sg_mdb_txn *txn)
 {
     SG_ASSERT(txn != NULL);
     return (MDB_txn *)txn;
 }
 
-static MDB_cursor *cursor_of(struct sge_mdb_cursor *cursor)
+static MDB_cursor *cursor_of(struct sg_mdb_cursor *cursor)
 {
     SG_ASSERT(cursor != NULL);
     return (MDB_cursor *)cursor;
@@ -89,17 +89,17 @@ static enum sg_err dir_sync(const char *dir)
     return err;
 }
 
-static unsigned flags_of(const struct sge_mdb_conf *conf)
+static unsigned flags_of(const struct sg_mdb_conf *conf)
 {
     unsigned flags = MDB_NOTLS | MDB_NORDAHEAD; /* slots belong to readers, not to threads */
     if (!conf->writable)
         flags |= MDB_RDONLY;
-    if (conf->sync == SGE_MDB_LAZY)
+    if (conf->sync == SG_MDB_LAZY)
         flags |= MDB_NOSYNC;
     return flags;
 }
 
-static enum sg_err env_open(struct sge_mdb *mdb, const struct sge_mdb_conf *conf)
+static enum sg_err env_open(struct sg_mdb *mdb, const struct sg_mdb_conf *conf)
 {
     int rc = mdb_env_create(&mdb->env);
     if (rc != 0)
@@ -115,7 +115,7 @@ static enum sg_err env_open(struct sge_mdb *mdb, const struct sge_mdb_conf *conf
 }
 
 /* A file cut short would end us by SIGBUS at the first page that is not there. */
-static enum sg_err env_check_whole(struct sge_mdb *mdb)
+static enum sg_err env_check_whole(struct sg_mdb *mdb)
 {
     mdb_filehandle_t fd;
     struct stat st;
@@ -124,14 +124,14 @@ static enum sg_err env_check_whole(struct sge_mdb *mdb)
         return err_of(rc);
     if (fstat(fd, &st) != 0)
         return sg_err_from_errno(errno);
-    return (uint64_t)st.st_size < sge_mdb_used_bytes(mdb) ? SG_ECORRUPT : SG_OK;
+    return (uint64_t)st.st_size < sg_mdb_used_bytes(mdb) ? SG_ECORRUPT : SG_OK;
 }
 
-enum sg_err sge_mdb_open(const struct sge_mdb_conf *conf, struct sge_mdb **out)
+enum sg_err sg_mdb_open(const struct sg_mdb_conf *conf, struct sg_mdb **out)
 {
     SG_ASSERT(conf != NULL && conf->dir != NULL);
     SG_ASSERT(out != NULL);
-    struct sge_mdb *mdb = sg_boot_alloc(sizeof(*mdb));
+    struct sg_mdb *mdb = sg_boot_alloc(sizeof(*mdb));
     if (mdb == NULL)
         return SG_ENOMEM;
     mdb->map_bytes = conf->map_bytes;
@@ -147,14 +147,14 @@ enum sg_err sge_mdb_open(const struct sge_mdb_conf *conf, struct sge_mdb **out)
         err = dir_sync(conf->dir);
     if (err != SG_OK)
         goto out;
-    sge_mdb_reap_readers(mdb);
+    sg_mdb_reap_readers(mdb);
     *out = SG_TAKE(mdb);
 out:
-    sge_mdb_close(mdb);
+    sg_mdb_close(mdb);
     return err;
 }
 
-void sge_mdb_close(struct sge_mdb *mdb)
+void sg_mdb_close(struct sg_mdb *mdb)
 {
     if (mdb == NULL)
         return;
@@ -162,7 +162,7 @@ void sge_mdb_close(struct sge_mdb *mdb)
     sg_boot_free(mdb);
 }
 
-enum sg_err sge_mdb_db(struct sge_mdb *mdb, const char *name, uint32_t *db)
+enum sg_err sg_mdb_db(struct sg_mdb *mdb, const char *name, uint32_t *db)
 {
     SG_ASSERT(mdb != NULL && name != NULL);
     SG_ASSERT(db != NULL);
@@ -182,7 +182,7 @@ enum sg_err sge_mdb_db(struct sge_mdb *mdb, const char *name, uint32_t *db)
     return err_of(rc);
 }
 
-uint64_t sge_mdb_last_txnid(const struct sge_mdb *mdb)
+uint64_t sg_mdb_last_txnid(const struct sg_mdb *mdb)
 {
     MDB_envinfo info;
     SG_ASSERT(mdb != NULL);
@@ -190,13 +190,13 @@ uint64_t sge_mdb_last_txnid(const struct sge_mdb *mdb)
     return info.me_last_txnid;
 }
 
-enum sg_err sge_mdb_sync(struct sge_mdb *mdb)
+enum sg_err sg_mdb_sync(struct sg_mdb *mdb)
 {
     SG_ASSERT(mdb != NULL);
     return err_of(mdb_env_sync(mdb->env, 1));
 }
 
-uint32_t sge_mdb_reap_readers(struct sge_mdb *mdb)
+uint32_t sg_mdb_reap_readers(struct sg_mdb *mdb)
 {
     int dead = 0;
     SG_ASSERT(mdb != NULL);
@@ -205,13 +205,13 @@ uint32_t sge_mdb_reap_readers(struct sge_mdb *mdb)
     return (uint32_t)dead;
 }
 
-uint64_t sge_mdb_map_bytes(const struct sge_mdb *mdb)
+uint64_t sg_mdb_map_bytes(const struct sg_mdb *mdb)
 {
     SG_ASSERT(mdb != NULL);
     return mdb->map_bytes;
 }
 
-uint64_t sge_mdb_used_bytes(const struct sge_mdb *mdb)
+uint64_t sg_mdb_used_bytes(const struct sg_mdb *mdb)
 {
     MDB_envinfo info;
     MDB_stat stat;
@@ -222,7 +222,7 @@ uint64_t sge_mdb_used_bytes(const struct sge_mdb *mdb)
 }
 
 /* LMDB tells the map's address to nobody; the kernel does. NULL: not found. */
-static void *map_base(const struct sge_mdb *mdb)
+static void *map_base(const struct sg_mdb *mdb)
 {
     struct stat file;
     void *base = NULL;
@@ -243,13 +243,13 @@ static void *map_base(const struct sge_mdb *mdb)
     return base;
 }
 
-enum sg_err sge_mdb_lock_memory(struct sge_mdb *mdb)
+enum sg_err sg_mdb_lock_memory(struct sg_mdb *mdb)
 {
     SG_ASSERT(mdb != NULL);
     void *base = map_base(mdb);
     if (base == NULL)
         return SG_ENOTSUP;
-    uint64_t used = SG_MIN(sge_mdb_used_bytes(mdb), mdb->map_bytes);
+    uint64_t used = SG_MIN(sg_mdb_used_bytes(mdb), mdb->map_bytes);
     enum sg_err err = SG_OK;
     if (mlock2(base, mdb->map_bytes, MLOCK_ONFAULT) != 0)
         err = sg_err_from_errno(errno);
@@ -260,7 +260,7 @@ enum sg_err sge_mdb_lock_memory(struct sge_mdb *mdb)
 
 /* ---- transactions ---- */
 
-enum sg_err sge_mdb_reader_open(struct sge_mdb *mdb, struct sge_mdb_txn **out)
+enum sg_err sg_mdb_reader_open(struct sg_mdb *mdb, struct sg_mdb_txn **out)
 {
     MDB_txn *txn = NULL;
     SG_ASSERT(mdb != NULL);
@@ -269,55 +269,54 @@ enum sg_err sge_mdb_reader_open(struct sge_mdb *mdb, struct sge_mdb_txn **out)
     if (rc != 0)
         return err_of(rc);
     mdb_txn_reset(txn);
-    *out = (struct sge_mdb_txn *)txn;
+    *out = (struct sg_mdb_txn *)txn;
     return SG_OK;
 }
 
-enum sg_err sge_mdb_renew(struct sge_mdb_txn *reader)
+enum sg_err sg_mdb_renew(struct sg_mdb_txn *reader)
 {
     return err_of(mdb_txn_renew(txn_of(reader)));
 }
 
-void sge_mdb_reset(struct sge_mdb_txn *reader)
+void sg_mdb_reset(struct sg_mdb_txn *reader)
 {
     mdb_txn_reset(txn_of(reader));
 }
 
-void sge_mdb_reader_close(struct sge_mdb_txn *reader)
+void sg_mdb_reader_close(struct sg_mdb_txn *reader)
 {
     if (reader != NULL)
         mdb_txn_abort(txn_of(reader));
 }
 
-enum sg_err sge_mdb_write_begin(struct sge_mdb *mdb, struct sge_mdb_txn **out)
+enum sg_err sg_mdb_write_begin(struct sg_mdb *mdb, struct sg_mdb_txn **out)
 {
     MDB_txn *txn = NULL;
     SG_ASSERT(mdb != NULL);
     SG_ASSERT(out != NULL);
     int rc = mdb_txn_begin(mdb->env, NULL, 0, &txn);
     if (rc == 0)
-        *out = (struct sge_mdb_txn *)txn;
+        *out = (struct sg_mdb_txn *)txn;
     return err_of(rc);
 }
 
-enum sg_err sge_mdb_commit(struct sge_mdb_txn *txn)
+enum sg_err sg_mdb_commit(struct sg_mdb_txn *txn)
 {
     return err_of(mdb_txn_commit(txn_of(txn)));
 }
 
-void sge_mdb_abort(struct sge_mdb_txn *txn)
+void sg_mdb_abort(struct sg_mdb_txn *txn)
 {
     if (txn != NULL)
         mdb_txn_abort(txn_of(txn));
 }
 
-uint64_t sge_mdb_txnid(const struct sge_mdb_txn *txn)
+uint64_t sg_mdb_txnid(const struct sg_mdb_txn *txn)
 {
     return mdb_txn_id(txn_of(txn));
 }
 
-enum sg_err sge_mdb_get(struct sge_mdb_txn *txn, uint32_t db, struct sg_str key,
-                        struct sg_str *value)
+enum sg_err sg_mdb_get(struct sg_mdb_txn *txn, uint32_t db, struct sg_str key, struct sg_str *value)
 {
     MDB_val k = val_of(key), v;
     int rc = mdb_get(txn_of(txn), db, &k, &v);
@@ -326,25 +325,24 @@ enum sg_err sge_mdb_get(struct sge_mdb_txn *txn, uint32_t db, struct sg_str key,
     return err_of(rc);
 }
 
-enum sg_err sge_mdb_put(struct sge_mdb_txn *txn, uint32_t db, struct sg_str key,
-                        struct sg_str value)
+enum sg_err sg_mdb_put(struct sg_mdb_txn *txn, uint32_t db, struct sg_str key, struct sg_str value)
 {
     MDB_val k = val_of(key), v = val_of(value);
     return err_of(mdb_put(txn_of(txn), db, &k, &v, 0));
 }
 
-enum sg_err sge_mdb_del(struct sge_mdb_txn *txn, uint32_t db, struct sg_str key)
+enum sg_err sg_mdb_del(struct sg_mdb_txn *txn, uint32_t db, struct sg_str key)
 {
     MDB_val k = val_of(key);
     return err_of(mdb_del(txn_of(txn), db, &k, NULL));
 }
 
-enum sg_err sge_mdb_drop(struct sge_mdb_txn *txn, uint32_t db)
+enum sg_err sg_mdb_drop(struct sg_mdb_txn *txn, uint32_t db)
 {
     return err_of(mdb_drop(txn_of(txn), db, 0));
 }
 
-uint64_t sge_mdb_count(struct sge_mdb_txn *txn, uint32_t db)
+uint64_t sg_mdb_count(struct sg_mdb_txn *txn, uint32_t db)
 {
     MDB_stat stat;
     return mdb_stat(txn_of(txn), db, &stat) == 0 ? stat.ms_entries : 0;
@@ -352,28 +350,28 @@ uint64_t sge_mdb_count(struct sge_mdb_txn *txn, uint32_t db)
 
 /* ---- cursors ---- */
 
-enum sg_err sge_mdb_cursor_open(struct sge_mdb_txn *txn, uint32_t db, struct sge_mdb_cursor **out)
+enum sg_err sg_mdb_cursor_open(struct sg_mdb_txn *txn, uint32_t db, struct sg_mdb_cursor **out)
 {
     MDB_cursor *cursor = NULL;
     SG_ASSERT(out != NULL);
     int rc = mdb_cursor_open(txn_of(txn), db, &cursor);
     if (rc == 0)
-        *out = (struct sge_mdb_cursor *)cursor;
+        *out = (struct sg_mdb_cursor *)cursor;
     return err_of(rc);
 }
 
-void sge_mdb_cursor_close(struct sge_mdb_cursor *cursor)
+void sg_mdb_cursor_close(struct sg_mdb_cursor *cursor)
 {
     if (cursor != NULL)
         mdb_cursor_close(cursor_of(cursor));
 }
 
-enum sg_err sge_mdb_cursor_renew(struct sge_mdb_txn *txn, struct sge_mdb_cursor *cursor)
+enum sg_err sg_mdb_cursor_renew(struct sg_mdb_txn *txn, struct sg_mdb_cursor *cursor)
 {
     return err_of(mdb_cursor_renew(txn_of(txn), cursor_of(cursor)));
 }
 
-static enum sg_err cursor_get(struct sge_mdb_cursor *cursor, MDB_val k, MDB_cursor_op op,
+static enum sg_err cursor_get(struct sg_mdb_cursor *cursor, MDB_val k, MDB_cursor_op op,
                               struct sg_str *found, struct sg_str *value)
 {
     MDB_val v;
@@ -385,25 +383,25 @@ static enum sg_err cursor_get(struct sge_mdb_cursor *cursor, MDB_val k, MDB_curs
     return err_of(rc);
 }
 
-enum sg_err sge_mdb_cursor_seek(struct sge_mdb_cursor *cursor, struct sg_str key,
-                                struct sg_str *found, struct sg_str *value)
+enum sg_err sg_mdb_cursor_seek(struct sg_mdb_cursor *cursor, struct sg_str key,
+                               struct sg_str *found, struct sg_str *value)
 {
     return cursor_get(cursor, val_of(key), key.len == 0 ? MDB_FIRST : MDB_SET_RANGE, found, value);
 }
 
-enum sg_err sge_mdb_cursor_next(struct sge_mdb_cursor *cursor, struct sg_str *found,
-                                struct sg_str *value)
+enum sg_err sg_mdb_cursor_next(struct sg_mdb_cursor *cursor, struct sg_str *found,
+                               struct sg_str *value)
 {
     return cursor_get(cursor, (MDB_val){0}, MDB_NEXT, found, value);
 }
 
-enum sg_err sge_mdb_cursor_last(struct sge_mdb_cursor *cursor, struct sg_str *found,
-                                struct sg_str *value)
+enum sg_err sg_mdb_cursor_last(struct sg_mdb_cursor *cursor, struct sg_str *found,
+                               struct sg_str *value)
 {
     return cursor_get(cursor, (MDB_val){0}, MDB_LAST, found, value);
 }
 
-enum sg_err sge_mdb_cursor_del(struct sge_mdb_cursor *cursor)
+enum sg_err sg_mdb_cursor_del(struct sg_mdb_cursor *cursor)
 {
     return err_of(mdb_cursor_del(cursor_of(cursor), 0));
 }
