@@ -1,11 +1,12 @@
 /* caip - the names of chains, accounts and assets: CAIP-2, CAIP-10, CAIP-19. Reading is strict and
  * gives each thing one normal form, since what is hashed and compared is that form alone: EVM
- * addresses in lower case hexadecimal (a mixed-case one must have a right EIP-55 checksum),
+ * addresses in lower case hexadecimal (one with a capital must have a right EIP-55 checksum),
  * Solana's in base58 of exactly 32 bytes, token ids in decimal without leading zeros. No
  * allocation, any thread. */
 #ifndef SG_BASE_CAIP_H
 #define SG_BASE_CAIP_H
 
+#include "base/base58.h"
 #include "base/out.h"
 #include "base/u256.h"
 
@@ -35,7 +36,7 @@ struct sg_caip_account {
 
 enum sg_caip_standard {
     SG_CAIP_ERC721,  /* eip155:1/erc721:0xCONTRACT[/ID] */
-    SG_CAIP_ERC1155, /* eip155:1/erc1155:0xCONTRACT/ID */
+    SG_CAIP_ERC1155, /* eip155:1/erc1155:0xCONTRACT[/ID] */
     SG_CAIP_NFT,     /* solana:.../nft:MINT (one of one), also a collection's mint or a creator */
     SG_CAIP_TOKEN,   /* solana:.../token:MINT (SPL, fungible) */
 };
@@ -62,10 +63,5 @@ void sg_caip_asset_put(struct sg_out *out, const struct sg_caip_asset *asset);
 void sg_caip_eip55_put(struct sg_out *out, const uint8_t address[20]);
 /* SHA-256 of the normal form: how an account stands in facts. */
 void sg_caip_account_id(const struct sg_caip_account *account, uint8_t out[32]);
-
-/* Base58 with Bitcoin's alphabet, as Solana writes bytes; up to 128 bytes. False: not that, or not
- * exactly `len` bytes. */
-bool sg_base58_read(struct sg_str text, uint8_t *out, size_t len);
-void sg_base58_put(struct sg_out *out, const uint8_t *bytes, size_t len);
 
 #endif

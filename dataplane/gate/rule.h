@@ -13,8 +13,7 @@
 #define SGD_RULE_TEXT_MAX  8192
 #define SGD_RULE_OPS_MAX   256
 #define SGD_RULE_DEPTH_MAX 16
-#define SGD_RULE_STEPS_MAX 4096 /* look-ups of one check, holdings that are gone through included  \
-                                 */
+#define SGD_RULE_STEPS_MAX 4096 /* look-ups of one check, with the holdings gone through */
 
 struct sgd_rule;
 /* `tenant`: whose allow lists are meant. SG_ECONFIG: `report` has "COLUMN: what is wrong, what

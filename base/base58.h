@@ -1,0 +1,13 @@
+/* base58 - bytes in Bitcoin's alphabet, as Solana writes them; up to 128. No allocation, any
+ * thread.
+ */
+#ifndef SG_BASE_BASE58_H
+#define SG_BASE_BASE58_H
+
+#include "base/out.h"
+
+/* False: not exactly `len` bytes in base58; *out is then untouched. */
+bool sg_base58_read(struct sg_str text, uint8_t *out, size_t len);
+void sg_base58_put(struct sg_out *out, const uint8_t *bytes, size_t len);
+
+#endif
