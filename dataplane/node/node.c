@@ -26,7 +26,9 @@
 #define SEND_TRIES       5000 /* of a millisecond: a worker that took no mail so long is stuck */
 #define TRY_PAUSE_NS     1000000l
 #define DRAIN_SLACK_NS   (3 * SG_NS_PER_SEC) /* for what was cut to end in order */
-#define WORKERS_MAIL_LOW 256u                /* rings grow with the square of the threads */
+#define GIVE_UP_NS       (5 * SG_NS_PER_SEC)
+#define DISK_TRIES       10000 /* of a millisecond, for another process to give the disk up */
+#define WORKERS_MAIL_LOW 256u  /* rings grow with the square of the threads */
 
 struct sgd_node {
     char file[PATH_MAX];
@@ -39,6 +41,7 @@ struct sgd_node {
     bool follows;      /* another process still has what this one takes over */
     bool locked;       /* run_dir is ours */
     bool without_disk; /* the disk tier is not */
+    bool gives_up_disk;
     bool draining;
     uint64_t drain_end_ns; /* monotonic: nothing is waited for after it */
     uint64_t started_ns, loaded_ns;
@@ -113,6 +116,13 @@ static enum sg_err node_lock_disk(struct sgd_node *node, const struct sg_config 
     if (config->cache.disk_path == NULL)
         return SG_OK;
     enum sg_err err = lock_take(config->node.state_dir, "disk.lock", &node->disk_lock_fd);
+    /* A slow disk: its holder serves on meanwhile, and lets go as soon as what waited is written.
+     */
+    const struct timespec pause = {0, TRY_PAUSE_NS};
+    for (int tries = 0; err == SG_EBUSY && node->follows && tries < DISK_TRIES; tries++) {
+        nanosleep(&pause, NULL);
+        err = lock_take(NULL, NULL, &node->disk_lock_fd);
+    }
     if (err == SG_EBUSY && node->follows) {
         sg_warn("disk tier: the process that this one takes over from still has it: RAM only "
                 "until the next start");
@@ -423,12 +433,18 @@ static void node_tell(struct sgd_node *node, const struct sg_msg *msg)
     }
 }
 
-void sgd_node_give_up_disk(struct sgd_node *node)
+static void node_give_up_disk(struct sgd_node *node, uint64_t patience_ns)
 {
-    if (!sge_content_give_up_disk(node->content) || node->disk_lock_fd < 0)
+    if (node->disk_lock_fd < 0 || !sge_content_give_up_disk(node->content, patience_ns))
         return;
     close(node->disk_lock_fd);
     node->disk_lock_fd = -1;
+}
+
+void sgd_node_give_up_disk(struct sgd_node *node)
+{
+    node->gives_up_disk = true;
+    node_give_up_disk(node, GIVE_UP_NS);
 }
 
 void sgd_node_drain(struct sgd_node *node)
@@ -558,6 +574,8 @@ void sgd_node_tick(struct sgd_node *node)
     node_sweep(node);
     if (!node->locked)
         node->locked = lock_take(NULL, NULL, &node->lock_fd) == SG_OK;
+    if (node->gives_up_disk)
+        node_give_up_disk(node, 0);
     const struct sgd_snapshot *snapshot = node->snapshot;
     for (uint32_t i = 0; i < snapshot->config->listeners_count; i++)
         if (snapshot->tls[i] != NULL)

@@ -14,8 +14,8 @@ struct sgd_node;
 
 /* Loads `file`, binds, drops root, opens all stores, starts the workers. They serve when it returns
  * SG_OK. Otherwise `report` says why, a line a mistake. `follows`: the process that this one takes
- * over from still runs, and has run_dir: that is waited for. If it has the disk tier still, this
- * one serves from RAM until its next start. */
+ * over from still runs, and has run_dir: that is taken when it ended. If it has the disk tier still,
+ * that is waited for, some seconds; then this one serves from RAM until its next start. */
 SG_MUST_USE enum sg_err sgd_node_open(const char *file, bool follows, struct sg_out *report,
                                       struct sgd_node **out);
 /* Stops what still runs (cutting what is under way: drain first), closes all. Accepts NULL. */
@@ -30,7 +30,8 @@ SG_MUST_USE enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *re
 void sgd_node_drain(struct sgd_node *node);
 bool sgd_node_draining(const struct sgd_node *node);
 /* Before another process follows this one: the disk tier is one process's, and goes to that one.
- * This one goes on in RAM. Blocks, seconds at most. */
+ * This one goes on in RAM. Blocks, seconds at most; a disk that is slower is let go by a later
+ * sgd_node_tick(). */
 void sgd_node_give_up_disk(struct sgd_node *node);
 /* To be asked every few ms while draining. True: nothing is under way any more, sgd_node_close()
  * now cuts nothing; or it is some seconds after drain_s, whatever hangs. */

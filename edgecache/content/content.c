@@ -111,9 +111,9 @@ uint32_t sge_content_slice_bytes(const struct sge_content *content)
     return content->slice_bytes;
 }
 
-bool sge_content_give_up_disk(struct sge_content *content)
+bool sge_content_give_up_disk(struct sge_content *content, uint64_t patience_ns)
 {
-    return content->volume == NULL || sge_volume_give_up(content->volume);
+    return content->volume == NULL || sge_volume_give_up(content->volume, patience_ns);
 }
 
 bool sge_content_volume_counts(const struct sge_content *content, struct sge_volume_counts *out)

@@ -23,7 +23,7 @@
 #define IDLE_NS         (10 * SG_NS_PER_SEC)
 #define ERRORS_MAX      8 /* in a row, and writing pauses */
 #define PAUSE_NS        (10 * SG_NS_PER_SEC)
-#define GIVE_UP_NS      (5 * SG_NS_PER_SEC)
+#define LINGER_NS       (200 * SG_NS_PER_MS) /* of giving up: what ends just now is kept too */
 #define INDEX_BYTES_MIN (256ull << 20)
 
 /* One read or write under way. */
@@ -70,6 +70,7 @@ struct sge_volume {
     uint8_t *card;           /* a card on its way */
     uint64_t commit_ns;      /* when the changes must be committed; SG_NEVER: none */
     uint64_t paused_until_ns;
+    uint64_t linger_end_ns; /* giving up: nothing is kept after it; 0: we don't */
     uint32_t errors_in_a_row;
     bool blind; /* the index could not forget: nothing is found until it is emptied */
     _Atomic uint64_t reads, writes, errors, kept, objects, dropped, readmitted;
@@ -93,6 +94,11 @@ static bool volume_is_gone(const struct sge_volume *volume)
 static bool volume_lets_go(const struct sge_volume *volume)
 {
     return atomic_load_explicit(&volume->let_go, memory_order_acquire);
+}
+
+static bool volume_lingered(const struct sge_volume *volume)
+{
+    return volume->linger_end_ns != 0 && sg_clock_mono_ns() >= volume->linger_end_ns;
 }
 
 /* ---- trouble ---- */
@@ -433,7 +439,7 @@ static void volume_supersede(struct sge_volume *volume, const uint64_t hash[2])
 static void volume_keep(struct sge_volume *volume, struct sge_object *object)
 {
     volume_supersede(volume, object->key.hash);
-    if (volume->keeps_count == KEEPS_MAX || volume_lets_go(volume) ||
+    if (volume->keeps_count == KEEPS_MAX || volume_lingered(volume) ||
         sg_clock_mono_ns() < volume->paused_until_ns) {
         volume_forget(volume, object->key.hash); /* not an older one in its place */
         sg_hold_unref(&object->hold);
@@ -543,7 +549,7 @@ static uint64_t volume_rest_ns(struct sge_volume *volume, bool busy)
     uint64_t now_ns = sg_clock_mono_ns();
     if (busy || (volume->keeps_count > 0 && volume->jobs_under_way == 0))
         return 0;
-    if (volume->answers != NULL)
+    if (volume->answers != NULL || (volume->linger_end_ns != 0 && !volume_is_gone(volume)))
         return SG_NS_PER_MS;
     if (volume->commit_ns == SG_NEVER)
         return IDLE_NS;
@@ -573,11 +579,15 @@ static void volume_wait(struct sge_volume *volume, uint64_t rest_ns)
     }
 }
 
-/* For the process that takes over: what is on its way is finished, then all is closed. */
+/* For the process that takes over: what is on its way is finished, then all is closed. A viewer has
+ * the last byte of an object a moment before its fill is told to be over: so we linger. */
 static void volume_give_up(struct sge_volume *volume)
 {
-    if (!volume_lets_go(volume) || volume_is_gone(volume) || volume->jobs_under_way > 0 ||
-        volume_keeping(volume))
+    if (!volume_lets_go(volume) || volume_is_gone(volume))
+        return;
+    if (volume->linger_end_ns == 0)
+        volume->linger_end_ns = sg_clock_mono_ns() + LINGER_NS;
+    if (!volume_lingered(volume) || volume->jobs_under_way > 0 || volume_keeping(volume))
         return;
     volume_commit(volume);
     volume->commit_ns = SG_NEVER;
@@ -748,9 +758,9 @@ void sge_volume_forget_all(struct sge_volume *volume)
     sg_mail_wake(volume->mail, volume->mail_id);
 }
 
-bool sge_volume_give_up(struct sge_volume *volume)
+bool sge_volume_give_up(struct sge_volume *volume, uint64_t patience_ns)
 {
-    uint64_t end_ns = sg_clock_mono_ns() + GIVE_UP_NS;
+    uint64_t end_ns = sg_clock_mono_ns() + patience_ns;
     atomic_store_explicit(&volume->let_go, true, memory_order_release);
     sg_mail_wake(volume->mail, volume->mail_id);
     while (!volume_is_gone(volume) && sg_clock_mono_ns() < end_ns)

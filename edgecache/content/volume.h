@@ -56,7 +56,7 @@ bool sge_volume_forget(struct sge_volume *volume, uint16_t shard, const uint64_t
 void sge_volume_forget_all(struct sge_volume *volume);
 
 /* Any other thread: see sge_content_give_up_disk(). */
-bool sge_volume_give_up(struct sge_volume *volume);
+bool sge_volume_give_up(struct sge_volume *volume, uint64_t patience_ns);
 void sge_volume_counts(const struct sge_volume *volume, struct sge_volume_counts *out);
 
 #endif

@@ -94,7 +94,6 @@ class Upgrade(sg.Scenario):
         node.get("/a")
         self.upgraded(node)
         self.assertEqual(node.process.wait(sg.PATIENCE_S), 0)
-        time.sleep(0.5)  # the old process had the disk until its end
         self.assertNotIn("RAM only", node.said())
         self.assertEqual(node.get("/a").body, b"hello")
         self.assertEqual(source.hits["/a"], 1)

@@ -26,6 +26,8 @@ static int tear_down(void **fixture)
     return 0;
 }
 
+#define PATIENCE_NS (5 * SG_NS_PER_SEC)
+
 static void reopen(struct sgt_store *s)
 {
     sgt_store_close(s);
@@ -255,7 +257,7 @@ static void the_disk_is_one_process_s_until_it_gives_it_up(void **fixture)
     for (uint32_t i = 0; i < 20; i++)
         assert_true(sgt_store_put(s, i, 1, true));
     sgt_store_settle(s, 20);
-    assert_true(sge_content_give_up_disk(s->content));
+    assert_true(sge_content_give_up_disk(s->content, PATIENCE_NS));
     assert_int_equal(sgt_store_open(&next), SG_OK);
     for (uint32_t i = 0; i < 20; i++)
         assert_int_equal(get_and_verify(&next, i), 1);
@@ -273,6 +275,24 @@ static void the_disk_is_one_process_s_until_it_gives_it_up(void **fixture)
     assert_int_equal(sgt_store_open(s), SG_OK);
     assert_int_equal(get_and_verify(s, 7), 1);
     assert_null(sgt_store_get(s, 50));
+}
+
+/* A viewer has the last byte of an object before its fill is told to be over. */
+static void what_becomes_whole_while_the_disk_is_given_up_is_kept(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    struct sge_event event;
+    assert_true(sgt_store_put(s, 1, 1, true));
+    assert_false(sge_content_give_up_disk(s->content, 0));
+    usleep(20000);
+    assert_true(sgt_store_put(s, 2, 1, true));
+    assert_true(sge_content_give_up_disk(s->content, PATIENCE_NS));
+    assert_true(sgt_store_put(s, 3, 1, true));
+    (void)sgt_store_turn(s, &event);
+    reopen(s);
+    assert_int_equal(get_and_verify(s, 1), 1);
+    assert_int_equal(get_and_verify(s, 2), 1);
+    assert_null(sgt_store_get(s, 3));
 }
 
 static void a_disk_that_refuses_writes_is_counted_and_done_without(void **fixture)
@@ -347,6 +367,7 @@ static const struct CMUnitTest tests[] = {
     TEST(another_disk_or_a_lost_index_is_a_cold_start),
     TEST(without_a_disk_the_store_goes_on_in_memory),
     TEST(the_disk_is_one_process_s_until_it_gives_it_up),
+    TEST(what_becomes_whole_while_the_disk_is_given_up_is_kept),
     TEST(a_disk_that_refuses_writes_is_counted_and_done_without),
     TEST(what_is_asked_for_once_is_not_written),
     TEST(open_undoes_itself_at_every_failing_allocation),
