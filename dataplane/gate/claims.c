@@ -1,5 +1,6 @@
 #include "base/assert.h"
 #include "base/cbor.h"
+#include "dataplane/gate/cat.h"
 #include "dataplane/gate/token.h"
 
 #define CATV_VERSION 1
@@ -58,67 +59,6 @@ static bool read_cti(struct sg_cbor *cbor, struct sgd_claims *claims)
         return false;
     memcpy(claims->cti, item.bytes.ptr, sizeof(claims->cti));
     claims->has_cti = true;
-    return true;
-}
-
-/* One kind of match within a part of the URI: { kind: value }. */
-static bool read_match(struct sg_cbor *cbor, int64_t part, struct sgd_claims *claims)
-{
-    struct sg_cbor_item item;
-    int64_t kind;
-    if (!sg_cbor_next(cbor, &item) || !sg_cbor_int(&item, &kind) ||
-        claims->matches_count == SGD_TOKEN_MATCHES_MAX || !sg_cbor_next(cbor, &item))
-        return false;
-    bool hash = kind == SGD_MATCH_SHA256;
-    if (!hash && kind != SGD_MATCH_EXACT && kind != SGD_MATCH_PREFIX && kind != SGD_MATCH_SUFFIX)
-        return false; /* regular expressions above all */
-    if (hash ? item.type != SG_CBOR_BYTES || item.bytes.len != SG_SHA256_BYTES
-             : item.type != SG_CBOR_TEXT || item.bytes.len == 0)
-        return false;
-    claims->matches[claims->matches_count++] =
-        (struct sgd_match){(enum sgd_match_part)part, (enum sgd_match_kind)kind, item.bytes};
-    return true;
-}
-
-/* catu { part: { kind: value } }. One that asks for nothing would open everything: refused. */
-static bool read_uri(struct sg_cbor *cbor, struct sgd_claims *claims)
-{
-    struct sg_cbor_item parts, kinds, item;
-    int64_t part;
-    if (!sg_cbor_want(cbor, SG_CBOR_MAP, &parts) || parts.value == 0)
-        return false;
-    for (uint64_t i = 0; i < parts.value; i++) {
-        if (!sg_cbor_next(cbor, &item) || !sg_cbor_int(&item, &part) ||
-            (part != SGD_MATCH_HOST && part != SGD_MATCH_PATH) ||
-            !sg_cbor_want(cbor, SG_CBOR_MAP, &kinds) || kinds.value == 0)
-            return false;
-        for (uint64_t j = 0; j < kinds.value; j++)
-            if (!read_match(cbor, part, claims))
-                return false;
-    }
-    return true;
-}
-
-static bool read_methods(struct sg_cbor *cbor, struct sgd_claims *claims)
-{
-    static const struct sg_str names[] = {
-        [SGD_METHOD_GET] = {"GET", 3},         [SGD_METHOD_HEAD] = {"HEAD", 4},
-        [SGD_METHOD_OPTIONS] = {"OPTIONS", 7}, [SGD_METHOD_POST] = {"POST", 4},
-        [SGD_METHOD_PUT] = {"PUT", 3},         [SGD_METHOD_DELETE] = {"DELETE", 6},
-        [SGD_METHOD_PATCH] = {"PATCH", 5},
-    };
-    struct sg_cbor_item array;
-    struct sg_str name;
-    if (!sg_cbor_want(cbor, SG_CBOR_ARRAY, &array))
-        return false;
-    claims->has_methods = true;
-    for (uint64_t i = 0; i < array.value; i++) {
-        if (!read_text(cbor, &name))
-            return false;
-        for (size_t m = 0; m < SG_COUNT(names); m++)
-            if (sg_str_eq(name, names[m]))
-                claims->methods |= SG_BIT(m);
-    }
     return true;
 }
 
@@ -287,9 +227,10 @@ static enum sgd_gate_verdict claim_read(struct sg_cbor *cbor, int64_t label,
     case SGD_CLAIM_CATNIP:
         return read_networks(cbor, claims) ? ok : unknown;
     case SGD_CLAIM_CATU:
-        return read_uri(cbor, claims) ? ok : unknown;
+        return sgd_catu_read(cbor, claims->matches, &claims->matches_count) ? ok : unknown;
     case SGD_CLAIM_CATM:
-        return read_methods(cbor, claims) ? ok : bad;
+        claims->has_methods = true;
+        return sgd_catm_read(cbor, &claims->methods) ? ok : bad;
     case SGD_CLAIM_CATGEOISO3166:
         return read_countries(cbor, claims) ? ok : unknown;
     case SGD_CLAIM_CATIF:

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/b64url.h"
 #include "base/cbor.h"
+#include "dataplane/gate/cat.h"
 
 /* Claims are written in the order of RFC 8949 section 4.2.1: positive labels upwards, then negative
  * ones; so a map is counted first and every reader finds it sorted. */
@@ -21,43 +22,6 @@ static void put_text_claim(struct sg_out *out, int64_t label, struct sg_str text
         return;
     sg_cbor_put_int(out, label);
     sg_cbor_put_text(out, text);
-}
-
-/* How many of `claims` matches are of `part`. */
-static uint64_t matches_of(const struct sgd_claims *claims, enum sgd_match_part part)
-{
-    uint64_t count = 0;
-    for (uint8_t i = 0; i < claims->matches_count; i++)
-        count += claims->matches[i].part == part;
-    return count;
-}
-
-static void put_matches(struct sg_out *out, const struct sgd_claims *claims,
-                        enum sgd_match_part part)
-{
-    if (matches_of(claims, part) == 0)
-        return;
-    sg_cbor_put_uint(out, part);
-    sg_cbor_put_map(out, matches_of(claims, part));
-    for (uint8_t i = 0; i < claims->matches_count; i++) {
-        const struct sgd_match *match = &claims->matches[i];
-        if (match->part != part)
-            continue;
-        sg_cbor_put_int(out, match->kind);
-        if (match->kind == SGD_MATCH_SHA256)
-            sg_cbor_put_bytes(out, match->value.ptr, match->value.len);
-        else
-            sg_cbor_put_text(out, match->value);
-    }
-}
-
-static void put_uri(struct sg_out *out, const struct sgd_claims *claims)
-{
-    sg_cbor_put_int(out, SGD_CLAIM_CATU);
-    sg_cbor_put_map(out, (uint64_t)(matches_of(claims, SGD_MATCH_HOST) > 0) +
-                             (matches_of(claims, SGD_MATCH_PATH) > 0));
-    put_matches(out, claims, SGD_MATCH_HOST);
-    put_matches(out, claims, SGD_MATCH_PATH);
 }
 
 static void put_networks(struct sg_out *out, const struct sgd_claims *claims)
@@ -79,19 +43,6 @@ static void put_networks(struct sg_out *out, const struct sgd_claims *claims)
         sg_cbor_put_uint(out, v4 ? network->bits - 96u : network->bits);
         sg_cbor_put_bytes(out, network->address + (v4 ? 12 : 0), v4 ? 4 : 16);
     }
-}
-
-static void put_methods(struct sg_out *out, const struct sgd_claims *claims)
-{
-    static const struct sg_str names[] = {{"GET", 3}, {"HEAD", 4},   {"OPTIONS", 7}, {"POST", 4},
-                                          {"PUT", 3}, {"DELETE", 6}, {"PATCH", 5}};
-    if (!claims->has_methods)
-        return;
-    sg_cbor_put_int(out, SGD_CLAIM_CATM);
-    sg_cbor_put_array(out, (uint64_t)__builtin_popcount(claims->methods));
-    for (size_t m = 0; m < SG_COUNT(names); m++)
-        if ((claims->methods & SG_BIT(m)) != 0)
-            sg_cbor_put_text(out, names[m]);
 }
 
 static void put_countries(struct sg_out *out, const struct sgd_claims *claims)
@@ -169,8 +120,12 @@ static void put_claims(struct sg_out *out, const struct sgd_claims *claims)
     sg_cbor_put_int(out, SGD_CLAIM_CATV);
     sg_cbor_put_uint(out, 1);
     put_networks(out, claims);
-    put_uri(out, claims);
-    put_methods(out, claims);
+    sg_cbor_put_int(out, SGD_CLAIM_CATU);
+    sgd_catu_put(out, claims->matches, claims->matches_count);
+    if (claims->has_methods) {
+        sg_cbor_put_int(out, SGD_CLAIM_CATM);
+        sgd_catm_put(out, claims->methods);
+    }
     put_countries(out, claims);
     put_renewal(out, claims);
     put_facts(out, claims);
