@@ -19,8 +19,7 @@ enum sgd_gate_verdict sgd_check_tenant(const struct sgd_claims *claims, struct s
     return issuer && sg_str_eq(claims->audience, tenant) ? SGD_GATE_allowed : SGD_GATE_tenant;
 }
 
-/* "example.org" of "example.org:8443", "[::1]" of "[::1]:80". */
-static struct sg_str host_of(struct sg_str authority)
+struct sg_str sgd_authority_host(struct sg_str authority)
 {
     const char *colon = authority.len == 0 ? NULL : memrchr(authority.ptr, ':', authority.len);
     const char *bracket = authority.len == 0 ? NULL : memrchr(authority.ptr, ']', authority.len);
@@ -47,6 +46,15 @@ static bool text_matches(enum sgd_match_kind kind, struct sg_str value, struct s
     return fold_case ? sg_str_eq_nocase(text, value) : sg_str_eq(text, value);
 }
 
+bool sgd_check_host(const struct sgd_match *matches, uint8_t count, struct sg_str authority)
+{
+    for (uint8_t i = 0; i < count; i++)
+        if (matches[i].part == SGD_MATCH_HOST &&
+            !text_matches(matches[i].kind, matches[i].value, sgd_authority_host(authority), true))
+            return false;
+    return true;
+}
+
 enum sgd_gate_verdict sgd_check_uri(const struct sgd_claims *claims, struct sg_str authority,
                                     struct sg_str path)
 {
@@ -54,7 +62,8 @@ enum sgd_gate_verdict sgd_check_uri(const struct sgd_claims *claims, struct sg_s
     for (uint8_t i = 0; i < claims->matches_count; i++) {
         const struct sgd_match *match = &claims->matches[i];
         bool host = match->part == SGD_MATCH_HOST;
-        if (!text_matches(match->kind, match->value, host ? host_of(authority) : path, host))
+        if (!text_matches(match->kind, match->value, host ? sgd_authority_host(authority) : path,
+                          host))
             return host ? SGD_GATE_host : SGD_GATE_path;
     }
     return SGD_GATE_allowed;

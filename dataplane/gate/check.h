@@ -11,6 +11,10 @@ enum sgd_gate_verdict sgd_check_time(const struct sgd_claims *claims, uint64_t n
                                      uint32_t skew_s);
 /* aud, and iss where there is one. */
 enum sgd_gate_verdict sgd_check_tenant(const struct sgd_claims *claims, struct sg_str tenant);
+/* "example.org" of "example.org:8443", "[::1]" of "[::1]:80". */
+struct sg_str sgd_authority_host(struct sg_str authority);
+/* Those of `matches` that are of the host hold; its port does not count. */
+bool sgd_check_host(const struct sgd_match *matches, uint8_t count, struct sg_str authority);
 /* `authority` in lower case; its port does not count. `path` decoded. */
 enum sgd_gate_verdict sgd_check_uri(const struct sgd_claims *claims, struct sg_str authority,
                                     struct sg_str path);

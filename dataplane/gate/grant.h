@@ -70,11 +70,22 @@ enum sgd_grant_verdict sgd_grant_read(struct sg_str bytes, struct sgd_grant *out
  * sgd_grant_read() takes and clients wrap unchanged. */
 void sgd_grant_put_claims(struct sg_out *out, const struct sgd_grant *grant);
 void sgd_grant_put_header(struct sg_out *out, const struct sgd_grant *grant);
+/* The whole, of header, payload, signature and countersignature, which must be there (the last need
+ * not). */
+void sgd_grant_put(struct sg_out *out, const struct sgd_grant *grant);
 /* Exactly what the wallet signs: SIWE and SOLANA_TEXT the text, EIP712 the 32-byte digest, Solana's
  * the message's bytes. SG_EMSGSIZE: it does not fit. SG_ENOTSUP: issuer algorithms sign COSE. */
 SG_MUST_USE enum sg_err sgd_grant_put_signed(struct sg_out *out, const struct sgd_grant *grant);
+/* The 32 bytes that an EVM key signs of that, and that a contract is asked about: EIP-191's hash of
+ * the text (SIWE; ON_CHAIN, of an EVM account), EIP-712's. SG_ENOTSUP: no such algorithm. */
+SG_MUST_USE enum sg_err sgd_grant_digest(const struct sgd_grant *grant, uint8_t out[32]);
 /* EIP712: the typed data as JSON, for eth_signTypedData_v4. */
 SG_MUST_USE enum sg_err sgd_grant_put_typed_data(struct sg_out *out, const struct sgd_grant *grant);
+
+/* What the control plane signs of an ON_CHAIN grant: its Countersign_structure (RFC 9338,
+ * CounterSignature0V2). SG_EMSGSIZE: it does not fit. */
+SG_MUST_USE enum sg_err sgd_grant_put_countersigned(struct sg_out *out,
+                                                    const struct sgd_grant *grant);
 
 /* Times, lifetime, tenant, host, domain: everything of the claims that needs no signature.
  * `domains`: those the tenant lists, for pages on other hosts than the content. */

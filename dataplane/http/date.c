@@ -159,3 +159,21 @@ void sgd_http_date_write(int64_t unix_s, char out[29])
     put_digits(out + 20, seconds / 60 % 60, 2);
     put_digits(out + 23, seconds % 60, 2);
 }
+
+void sgd_rfc3339_write(int64_t unix_s, char out[20])
+{
+    SG_ASSERT(unix_s >= -62167219200 && unix_s < 253402300800);
+    int64_t days = unix_s / 86400, seconds = unix_s % 86400, year, month, day;
+    if (seconds < 0) {
+        seconds += 86400;
+        days--;
+    }
+    date_of(days, &year, &month, &day);
+    memcpy(out, "0000-00-00T00:00:00Z", 20);
+    put_digits(out, year, 4);
+    put_digits(out + 5, month, 2);
+    put_digits(out + 8, day, 2);
+    put_digits(out + 11, seconds / 3600, 2);
+    put_digits(out + 14, seconds / 60 % 60, 2);
+    put_digits(out + 17, seconds % 60, 2);
+}

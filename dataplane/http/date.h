@@ -9,5 +9,7 @@
 bool sgd_http_date(struct sg_str text, int64_t *out);
 /* "Sun, 06 Nov 1994 08:49:37 GMT": 29 bytes, no NUL. */
 void sgd_http_date_write(int64_t unix_s, char out[29]);
+/* RFC 3339: "1994-11-06T08:49:37Z", 20 bytes, no NUL. Years 0 to 9999. */
+void sgd_rfc3339_write(int64_t unix_s, char out[20]);
 
 #endif
