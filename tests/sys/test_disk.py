@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The disk tier as a viewer sees it: a restart is warm, and a kill at any moment never brings a wrong
-byte or something purged back. SG_KILLS: how often the node is killed under load (6)."""
+byte or something purged back. SG_KILLS: how often the node is killed under load (3)."""
 import os
 import random
 import threading
@@ -31,7 +31,27 @@ def body_of(path):
 BODIES = {path: body_of(path) for path in PATHS}
 
 
-class Disk(sg.Scenario):
+class Mortal(sg.Scenario):
+    edge = None
+
+    def lives(self, during, wrong):
+        """Kills the node, again and again, while threads of `during` (called with stop and a seed)
+        are at it."""
+        for life in range(int(os.environ.get("SG_KILLS", "3"))):
+            stop = threading.Event()
+            threads = [threading.Thread(target=each, args=(stop, wrong, life * 10 + i))
+                       for i, each in enumerate(during)]
+            for thread in threads:
+                thread.start()
+            time.sleep(random.Random(life).uniform(0.1, 1.2))
+            self.edge.kill()
+            stop.set()
+            for thread in threads:
+                thread.join()
+            self.edge.start()
+
+
+class Disk(Mortal):
     def setUp(self):
         super().setUp()
         self.studio = self.origin({
@@ -106,21 +126,89 @@ class Disk(sg.Scenario):
 
     def test_killed_at_any_moment_it_never_gives_a_wrong_byte(self):
         wrong = []
-        for life in range(int(os.environ.get("SG_KILLS", "6"))):
-            stop = threading.Event()
-            threads = [threading.Thread(target=self.load, args=(stop, wrong, life * 10 + i))
-                       for i in range(3)]
-            for thread in threads:
-                thread.start()
-            time.sleep(random.Random(life).uniform(0.1, 1.2))
-            self.edge.kill()
-            stop.set()
-            for thread in threads:
-                thread.join()
-            self.edge.start()
+        self.lives([self.load] * 3, wrong)
         for path in PATHS:
             self.assertEqual(self.edge.get(path).body, BODIES[path])
         self.assertEqual(wrong, [])
+
+
+GATED = """
+node: {name: edge1, region: eu, workers: 2, state_dir: {folder}/state, run_dir: {folder}/run}
+listeners: [{address: "127.0.0.1:{port}"}]
+admin: {address: "127.0.0.1:{admin_port}"}
+cache: {ram_bytes: 64MiB, disk_path: "{folder}/volume", disk_bytes: 200MiB, slice_bytes: 256KiB}
+tenants: [{name: films, secret_file: "{secret}"}]
+origins: [{name: studio, urls: [{url: "{origin}"}]}]
+sites:
+  - {name: gated, tenant: films, hosts: ["*"], path: /gated/, origin: studio, access: token}
+  - {name: open, tenant: films, hosts: ["*"], path: /, origin: studio, access: public}
+"""
+
+
+class Promises(Mortal):
+    """What sgctl said is done stays done, whatever kills the node when."""
+
+    def setUp(self):
+        super().setUp()
+        secret = self.folder / "secret"
+        secret.write_text("0123456789abcdef0123456789abcdef\n")
+        self.version = {f"/v/{i}": 0 for i in range(40)}  # of what the origin has
+        self.promised = dict(self.version)  # nothing older may be served
+        content = {path: self.answer for path in self.version}
+        self.studio = self.origin({**content, "/gated/a": "hello"})
+        self.edge = self.node(self.studio, GATED.replace("{secret}", str(secret)))
+        self.revoked = []
+
+    def answer(self, handler):
+        body = f"{handler.path} {self.version[handler.path]} ".encode() * 3000
+        sg.reply(handler, 200, body, {"Cache-Control": "max-age=3600"})
+
+    def view(self, stop, wrong, seed):
+        chance = random.Random(seed)
+        while not stop.is_set():
+            path = chance.choice(list(self.version))
+            least = self.promised[path]
+            try:
+                answer = self.edge.get(path)
+            except Exception:
+                continue
+            words = set(answer.text.split(" ")) - {"", path}
+            if answer.status != 200 or len(words) != 1 or int(min(words)) < least:
+                wrong.append((path, least, answer.status, words))
+
+    def purge(self, stop, _, seed):
+        chance = random.Random(seed)
+        while not stop.is_set():
+            path = chance.choice(list(self.version))
+            self.version[path] += 1
+            now = self.version[path]
+            done = self.edge.sgctl("purge", "url", f"https://any.example{path}", check=False)
+            if done.returncode == 0:
+                self.promised[path] = now
+
+    def revoke(self, stop, *_):
+        while not stop.is_set():
+            minted = self.edge.sgctl("token", "mint", "--path", "/gated/", check=False)
+            token = minted.stdout.strip()
+            if minted.returncode == 0 and \
+                    self.edge.sgctl("token", "revoke", token, check=False).returncode == 0:
+                self.revoked.append(token)
+            stop.wait(0.05)
+
+    def test_killed_at_any_moment_it_loses_no_purge_and_no_revocation(self):
+        wrong = []
+        self.lives([self.view, self.view, self.purge, self.revoke], wrong)
+        for path, least in self.promised.items():
+            words = self.edge.get(path).text.split(" ")
+            self.assertGreaterEqual(int(words[1]), least)
+        self.assertEqual(wrong, [])
+        self.assertGreater(sum(self.promised.values()), 0)
+        self.assertGreater(len(self.revoked), 0)
+        for token in self.revoked:
+            answer = self.edge.get("/gated/a", {"CTA-Common-Access-Token": token})
+            self.assertEqual((answer.status, answer.text.split(":")[0]), (403, "token_revoked"))
+        print(f"purges kept: {sum(v > 0 for v in self.promised.values())} paths, up to version "
+              f"{max(self.promised.values())}; revocations kept: {len(self.revoked)}")
 
 
 if __name__ == "__main__":
