@@ -1,5 +1,5 @@
-/* HLS playlists: whatever is written is an absolute path of its own line, and no more than asked.
- */
+/* HLS playlists and DASH manifests (one function reads both): whatever is written is an absolute
+ * path of its own line, and no more than asked. */
 #include "base/assert.h"
 #include "dataplane/origin/playlist.h"
 
