@@ -254,7 +254,7 @@ static void ask_part(struct sgd_fill *fill, const struct sgd_want *leader)
 {
     uint64_t first, last;
     uint64_t slice_bytes = sge_content_slice_bytes(fill->d->worker->content);
-    if (fill->solo || fill->base != NULL || !fill->site->cache.range_fill ||
+    if (fill->solo || fill->base != NULL || leader->whole || !fill->site->cache.range_fill ||
         !sgd_range_hint(&leader->req, &first, &last) || (first == 0 && last == UINT64_MAX) ||
         first / slice_bytes > UINT32_MAX - SGD_FILL_SLICES_MAX - 1)
         return;

@@ -350,12 +350,11 @@ static void head_freshen(struct sgd_fill *fill)
     give_all(fill, NULL, SGE_CACHE_REVALIDATED);
 }
 
-/* The origin speaks of a representation that we do not have: ask again, without ours. */
+/* What came is of no use to anyone: all ask again. */
 static void begin_anew(struct sgd_fill *fill)
 {
     struct sgd_delivery *d = fill->d;
     struct sg_list wants;
-    sge_object_withdraw(d->worker->shard, fill->base);
     sgd_fill_take_all(fill, &wants);
     sgd_fill_enter(fill, SGD_FILL_BODY);
     sgd_fill_abandon(fill);
@@ -404,11 +403,11 @@ static bool is_our_range(const struct sgd_fill *fill, uint64_t *last, uint64_t *
            sg_str_to_u64(sg_str_skip(range, n + 1), total) && first <= *last && *last < *total;
 }
 
-/* The part is of what we have the rest of. */
+/* The part is of what we have the rest of: only a strong validator tells (RFC 9111 section 3.4). */
 static bool is_same(const struct sgd_fill *fill, uint64_t total)
 {
     struct sg_str etag = sgd_lines_field(fetched_lines(fill), SG_STR("etag"), NULL);
-    return total == sge_body_bytes(fill->body) &&
+    return total == sge_body_bytes(fill->body) && sgd_stored_strong(fill->base->head) &&
            sg_str_eq(etag, sgd_lines_field(fill->base->head, SG_STR("etag"), NULL));
 }
 
@@ -417,7 +416,7 @@ static bool open_skip(struct sgd_fill *fill)
 {
     const struct sgd_fetch *fetch = &fill->fetch;
     uint64_t total = fetch->length_known ? fetch->length : sge_body_bytes(fill->body);
-    if (fetch->status != 200 || !is_same(fill, total) || !sgd_stored_strong(fill->base->head))
+    if (fetch->status != 200 || !is_same(fill, total))
         return false;
     fill->upload = sg_pool_take(&fill->d->uploads);
     fill->skip_bytes = (uint64_t)fill->fill_slice * sge_body_slice_bytes(fill->body);
@@ -464,15 +463,29 @@ static void refuse_part(struct sgd_fill *fill)
     sgd_fill_abandon(fill);
 }
 
+/* Its other parts could not be told to belong to it: the whole is fetched. */
+static void ask_whole(struct sgd_fill *fill)
+{
+    sg_list_for_each_safe(it, &fill->wants)
+    {
+        sg_list_entry(it, struct sgd_want, node)->whole = true;
+    }
+    begin_anew(fill);
+}
+
 static void head_part(struct sgd_fill *fill)
 {
     uint64_t last, total;
     struct sge_key key;
     struct verdict v = {.lines = fetched_lines(fill)};
     judge(fill, &sgd_fill_first(fill)->req, 200, v.lines, &v);
-    if (!is_our_range(fill, &last, &total) || !v.fresh.storable ||
-        sgd_lines_field(v.lines, SG_STR("vary"), NULL).ptr != NULL ||
-        !open_part(fill, last, total, v.meta.tenant)) {
+    bool ours = is_our_range(fill, &last, &total) && v.fresh.storable &&
+                sgd_lines_field(v.lines, SG_STR("vary"), NULL).ptr == NULL;
+    if (ours && !sgd_stored_strong(v.lines)) {
+        ask_whole(fill);
+        return;
+    }
+    if (!ours || !open_part(fill, last, total, v.meta.tenant)) {
         refuse_part(fill);
         return;
     }
@@ -500,10 +513,12 @@ void sgd_fill_on_head(struct sgd_fill *fill)
     if (fill->slice_fill) {
         head_slice(fill);
     } else if (status == 304 && fill->base != NULL) {
-        if (is_other(fill))
-            begin_anew(fill);
-        else
+        if (!is_other(fill)) {
             head_freshen(fill);
+            return;
+        }
+        sge_object_withdraw(fill->d->worker->shard, fill->base); /* we do not have what it has */
+        begin_anew(fill);
     } else if (fill->range_fill && (status == 206 || status == 416)) {
         head_part(fill);
     } else if (status >= 500 && give_stale(fill)) {

@@ -44,6 +44,7 @@ struct sgd_want {
     bool background; /* nobody waits for the answer */
     bool prefetch;   /* a background one that sgd_prefetch_done() counts */
     bool pass;       /* past the store, for this viewer alone */
+    bool whole;      /* the owner's: parts of it can't be told to belong together */
     struct sgd_cc cc;
     struct sgd_request req;            /* its own copy, in memory[] */
     struct sg_str path, query, cookie; /* stripped of tokens */

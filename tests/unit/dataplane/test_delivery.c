@@ -477,6 +477,34 @@ static void a_range_brings_only_its_slices_and_the_rest_when_asked(void **fixtur
     assert_int_equal(rig_fetches, 3);
 }
 
+/* Its parts could be of different versions, and nobody could tell (RFC 9111 section 3.4). */
+static void a_range_of_what_has_no_strong_validator_brings_the_whole(void **fixture)
+{
+    static const char *const validators[] = {"", "etag: W/\"v1\"\r\n",
+                                             "last-modified: Mon, 02 Nov 2026 10:00:00 GMT\r\n"};
+    (void)fixture;
+    rig_site.cache.range_fill = true;
+    for (size_t i = 0; i < SG_COUNT(validators); i++) {
+        char path[32], lines[200], part[300];
+        snprintf(path, sizeof(path), "/weak%zu.mp4", i);
+        snprintf(lines, sizeof(lines), "cache-control: max-age=60\r\n%s", validators[i]);
+        snprintf(part, sizeof(part), "%scontent-range: bytes 65536-131071/200000\r\n", lines);
+        struct rig_viewer *v = rig_get(0, path, "range", "bytes=70000-70009", NULL);
+        struct sgd_fetch *fetch = rig_fetch();
+        assert_non_null(rig_fetch_field(fetch, "range"));
+        rig_head(fetch, 206, part, RIG_SLICE);
+        assert_true(rig_aborted(fetch));
+        rig_done(fetch, SGD_ORIGIN_aborted);
+        fetch = rig_fetch();
+        assert_null(rig_fetch_field(fetch, "range"));
+        rig_answer(fetch, 200, lines, 200000);
+        rig_read(v);
+        assert_int_equal(v->status, 206);
+        assert_body(v, 70000, 10);
+        rig_leave(v);
+    }
+}
+
 static void a_part_of_another_version_is_never_mixed_in(void **fixture)
 {
     (void)fixture;
@@ -580,6 +608,7 @@ static const struct CMUnitTest tests[] = {
     T(a_missing_part_of_something_else_cuts_the_answer),
     T(what_was_evicted_and_has_no_validator_is_fetched_whole),
     T(a_range_brings_only_its_slices_and_the_rest_when_asked),
+    T(a_range_of_what_has_no_strong_validator_brings_the_whole),
     T(a_part_of_another_version_is_never_mixed_in),
     T(what_was_not_for_sharing_may_become_so),
     T(a_tenant_has_no_more_requests_at_once_than_its_part),
