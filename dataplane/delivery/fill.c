@@ -501,6 +501,14 @@ void sgd_fill_store_event(struct sgd_delivery *d, const struct sge_event *event)
     }
 }
 
+/* Whole slices are worth having, whatever became of the others. */
+static void end_parts(struct sgd_fill *fill)
+{
+    sgd_fill_unclaim(fill);
+    if (fill->body != NULL)
+        sge_body_parts_filled(fill->d->worker->shard, fill->body);
+}
+
 static void on_done(struct sgd_fill *fill)
 {
     struct sgd_worker *w = fill->d->worker;
@@ -511,7 +519,7 @@ static void on_done(struct sgd_fill *fill)
     if (fill->state == SGD_FILL_FETCH && !fill->abandoned)
         sgd_fill_on_failure(fill);
     else if (fill->slice_fill || fill->range_fill)
-        sgd_fill_unclaim(fill);
+        end_parts(fill);
     else if (fill->body != NULL)
         sge_body_finish(w->shard, fill->body, whole);
     if (fill->published && whole)

@@ -246,15 +246,19 @@ struct sge_body *sge_body_make(struct sge_shard *shard, uint64_t bytes, uint32_t
     return body;
 }
 
-struct sge_body *sge_body_make_on_disk(struct sge_shard *shard, uint64_t bytes, uint32_t tenant,
-                                       uint64_t disk_id, const uint64_t key_hash[2])
+struct sge_body *sge_body_make_on_disk(struct sge_shard *shard, const struct sge_card *card)
 {
-    struct sge_body *body = sge_body_make(shard, bytes, tenant, false);
+    struct sge_body *body = sge_body_make(shard, card->meta.body_bytes, card->meta.tenant, false);
     if (body == NULL)
         return NULL;
-    body->filled_bytes = bytes;
-    body->disk_id = disk_id;
-    memcpy(body->key_hash, key_hash, sizeof(body->key_hash));
+    body->disk_id = card->body_id;
+    memcpy(body->key_hash, card->key.hash, sizeof(body->key_hash));
+    atomic_store_explicit(&body->part_on_disk, true, memory_order_relaxed);
+    if (!sge_card_complete(card)) { /* stays open, as one that is filled by ranges */
+        atomic_store_explicit(&body->lossy, true, memory_order_relaxed);
+        return body;
+    }
+    body->filled_bytes = card->meta.body_bytes;
     atomic_store_explicit(&body->on_disk, true, memory_order_relaxed);
     atomic_store_explicit(&body->state, SGE_BODY_WHOLE, memory_order_release);
     return body;
@@ -490,6 +494,14 @@ void sge_body_slice_abandon(struct sge_shard *shard, struct sge_body *body, uint
         slot_drop(slot);
     }
     body_tell(body);
+}
+
+void sge_body_parts_filled(struct sge_shard *shard, struct sge_body *body)
+{
+    SG_ASSERT(body->shard == shard);
+    if (!body->once && !atomic_load_explicit(&body->filling_all, memory_order_relaxed) &&
+        !atomic_load_explicit(&body->on_disk, memory_order_acquire))
+        sge_tier_parts(shard, body);
 }
 
 uint64_t sge_body_unread(const struct sge_body *body)

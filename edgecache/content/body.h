@@ -7,6 +7,7 @@
 #ifndef SGE_CONTENT_BODY_H
 #define SGE_CONTENT_BODY_H
 
+#include "edgecache/content/card.h"
 #include "edgecache/content/store.h"
 
 #define SGE_TABLES_MAX   14 /* table t has 2 << t slots */
@@ -44,7 +45,8 @@ struct sge_body {
     uint64_t untold_mask;
     /* the volume's, but for a body that was made from a card */
     uint64_t disk_id;
-    _Atomic bool on_disk;
+    _Atomic bool on_disk;      /* all of it */
+    _Atomic bool part_on_disk; /* or only some slices */
     struct sge_body *gone_next;
     _Atomic(struct sge_slot *) tables[SGE_TABLES_MAX];
     struct sge_slot first[SGE_SLOTS_INLINE];
@@ -57,9 +59,8 @@ bool sge_body_slice_whole(struct sge_body *body, uint32_t number, struct sg_slic
 
 /* ---- the owner's thread ---- */
 
-/* A whole body that is on disk under `disk_id`, and of which nothing is in RAM yet. */
-struct sge_body *sge_body_make_on_disk(struct sge_shard *shard, uint64_t bytes, uint32_t tenant,
-                                       uint64_t disk_id, const uint64_t key_hash[2]);
+/* A body that the card says is on disk, or a part of it, and of which nothing is in RAM yet. */
+struct sge_body *sge_body_make_on_disk(struct sge_shard *shard, const struct sge_card *card);
 /* A cell for the claimed slice to be loaded into, of *bytes; NULL: there is no room. */
 struct sge_cell *sge_body_load_begin(struct sge_body *body, uint32_t slice);
 /* The cell's bytes are the slice's; or not, and it goes. Tells watchers. */

@@ -160,10 +160,19 @@ uint32_t sge_card_slice_bytes(const struct sge_card *card, uint32_t slice)
     return (uint32_t)SG_MIN(left, (uint64_t)card->slice_bytes);
 }
 
+bool sge_card_complete(const struct sge_card *card)
+{
+    for (uint32_t i = 0; i < card->slices; i++)
+        if (sge_card_place(card, i) == SGE_PLACE_NONE)
+            return false;
+    return true;
+}
+
 uint64_t sge_card_disk_bytes(const struct sge_card *card)
 {
-    if (card->slices == 0)
-        return 0;
-    return (uint64_t)(card->slices - 1) * sge_record_bytes(card->slice_bytes) +
-           sge_record_bytes(sge_card_slice_bytes(card, card->slices - 1));
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < card->slices; i++)
+        if (sge_card_place(card, i) != SGE_PLACE_NONE)
+            bytes += sge_record_bytes(sge_card_slice_bytes(card, i));
+    return bytes;
 }

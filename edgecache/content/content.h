@@ -178,6 +178,8 @@ void sge_body_filled(struct sge_shard *shard, struct sge_body *body, uint32_t sl
 /* The fill of everything is over, well (the length is now known) or not. Tells watchers. A body
  * that is shorter than it was to be counts as not well, whatever `whole` says. */
 void sge_body_finish(struct sge_shard *shard, struct sge_body *body, bool whole);
+/* A fill of some slices is over: what came of it may go to disk. */
+void sge_body_parts_filled(struct sge_shard *shard, struct sge_body *body);
 /* One slice's fill ended short (range fill): what came of it is dropped, and its readers see
  * MISSING again. SGE_SLICES_ALL: undoes that claim. */
 void sge_body_slice_abandon(struct sge_shard *shard, struct sge_body *body, uint32_t slice);

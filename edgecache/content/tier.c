@@ -168,6 +168,11 @@ static bool body_whole(const struct sge_body *body)
            atomic_load_explicit(&body->state, memory_order_relaxed) == SGE_BODY_WHOLE;
 }
 
+static bool body_partly_there(const struct sge_body *body)
+{
+    return atomic_load_explicit(&body->part_on_disk, memory_order_acquire);
+}
+
 void sge_tier_published(struct sge_shard *shard, struct sge_object *object, bool keep,
                         bool freshened)
 {
@@ -175,7 +180,7 @@ void sge_tier_published(struct sge_shard *shard, struct sge_object *object, bool
     if (shard->tier == NULL)
         return;
     cell->keep = keep;
-    bool now = keep && body_whole(object->body);
+    bool now = keep && (body_whole(object->body) || (freshened && body_partly_there(object->body)));
     if (now && freshened)
         tier_void_looks(shard->tier, object->key.hash);
     else
@@ -189,6 +194,15 @@ void sge_tier_whole(struct sge_shard *shard, struct sge_body *body)
     if (shard->tier == NULL || body->object == NULL || !sge_object_cell(body->object)->keep)
         return;
     tier_offer(shard, sge_object_cell(body->object), false);
+}
+
+void sge_tier_parts(struct sge_shard *shard, struct sge_body *body)
+{
+    if (shard->tier == NULL || body->object == NULL)
+        return;
+    struct sge_object_cell *cell = sge_object_cell(body->object);
+    if (cell->keep && sg_list_empty(&cell->waiting))
+        tier_offer(shard, cell, body_partly_there(body));
 }
 
 static void tier_look_at_waiting(struct sge_shard *shard)
@@ -243,7 +257,7 @@ bool sge_body_load(struct sge_shard *shard, struct sge_body *body, uint32_t slic
 {
     struct sge_tier *tier = shard->tier;
     SG_ASSERT(body->shard == shard);
-    if (tier == NULL || !atomic_load_explicit(&body->on_disk, memory_order_acquire))
+    if (tier == NULL || !body_partly_there(body))
         return false;
     struct sge_ask *ask = sg_pool_take(&tier->asks);
     struct sge_cell *cell = ask == NULL ? NULL : sge_body_load_begin(body, slice);
@@ -279,8 +293,7 @@ static struct sge_object *tier_object(struct sge_shard *shard, const struct sge_
     if (object != NULL) /* it came another way meanwhile */
         return object;
     if (card->slices > 0) {
-        body = sge_body_make_on_disk(shard, card->meta.body_bytes, card->meta.tenant, card->body_id,
-                                     card->key.hash);
+        body = sge_body_make_on_disk(shard, card);
         if (body == NULL)
             return NULL;
     }

@@ -15,6 +15,8 @@ void sge_tier_published(struct sge_shard *shard, struct sge_object *object, bool
                         bool freshened);
 /* `body` was finished, and well. */
 void sge_tier_whole(struct sge_shard *shard, struct sge_body *body);
+/* Some more slices of `body` came by ranges. */
+void sge_tier_parts(struct sge_shard *shard, struct sge_body *body);
 /* Before it leaves RAM for lack of room. */
 void sge_tier_evicted(struct sge_shard *shard, struct sge_object *object);
 /* Before it is taken from the index. */

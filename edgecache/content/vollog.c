@@ -122,11 +122,18 @@ static uint32_t log_next_segment(const struct sge_vollog *log)
     return (log->head.segment + 1) % log->disk->segments;
 }
 
+static bool slice_lies_in(const struct sge_vollog *log, const struct sge_card *card, uint32_t slice,
+                          uint32_t segment)
+{
+    uint32_t place = sge_card_place(card, slice);
+    return place != SGE_PLACE_NONE && sge_voldisk_segment(log->disk, place) == segment;
+}
+
 static bool card_lies_in(const struct sge_vollog *log, const struct sge_card *card,
                          uint32_t segment)
 {
     for (uint32_t i = 0; i < card->slices; i++)
-        if (sge_voldisk_segment(log->disk, sge_card_place(card, i)) == segment)
+        if (slice_lies_in(log, card, i, segment))
             return true;
     return false;
 }
@@ -212,7 +219,7 @@ static enum sg_err log_readmit(struct sge_vollog *log, const struct sge_card *ca
         return SG_EFULL;
     for (uint32_t i = 0; i < card->slices; i++) {
         places[i] = sge_card_place(card, i);
-        if (sge_voldisk_segment(log->disk, places[i]) != log_next_segment(log))
+        if (!slice_lies_in(log, card, i, log_next_segment(log)))
             continue;
         enum sg_err err = log_move_slice(log, card, i, &places[i]);
         if (err != SG_OK)

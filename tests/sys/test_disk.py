@@ -87,6 +87,33 @@ class Disk(Mortal):
         self.assertEqual((answer.status, answer.body), (206, BODIES[path][600000:600100]))
         self.assertEqual(self.hits(), asked)
 
+    def test_what_ranges_brought_is_read_back(self):
+        body, asked = BODIES[PATHS[-3]], []
+
+        def part(handler):
+            asked.append(handler.headers.get("Range"))
+            first, last = (int(n) for n in asked[-1].split("=")[1].split("-"))
+            last = min(last, len(body) - 1)
+            handler.send_response(206)
+            handler.send_header("Cache-Control", "max-age=3600")
+            handler.send_header("ETag", '"1"')
+            handler.send_header("Content-Length", str(last + 1 - first))
+            handler.send_header("Content-Range", f"bytes {first}-{last}/{len(body)}")
+            handler.end_headers()
+            handler.wfile.write(body[first:last + 1])
+        self.studio.content["/film.mp4"] = part
+        for at in (600_000, 1_300_000):
+            answer = self.edge.get("/film.mp4", {"Range": f"bytes={at}-{at + 99}"})
+            self.assertEqual((answer.status, answer.body), (206, body[at:at + 100]))
+        time.sleep(COMMIT_S)
+        self.edge.kill()
+        self.edge.start()
+        for at in (600_000, 1_300_000):
+            answer = self.edge.get("/film.mp4", {"Range": f"bytes={at}-{at + 99}"})
+            self.assertEqual((answer.status, answer.body), (206, body[at:at + 100]))
+        self.assertEqual(len(asked), 2)
+        self.assertEqual(self.edge.get("/film.mp4").body, body)
+
     def test_what_was_changed_does_not_come_back_from_disk(self):
         for path in PATHS[:6]:
             self.edge.get(path)

@@ -295,6 +295,74 @@ static void what_becomes_whole_while_the_disk_is_given_up_is_kept(void **fixture
     assert_null(sgt_store_get(s, 3));
 }
 
+/* As ranges would bring them: the slices of `object` from `first` to before `end`. */
+static void fill_parts(struct sgt_store *s, struct sge_object *object, uint32_t number,
+                       uint32_t first, uint32_t end)
+{
+    struct sge_body *body = object->body;
+    for (uint32_t slice = first; slice < end; slice++) {
+        uint8_t *memory;
+        uint32_t room;
+        (void)!sge_body_slice_claim(s->shard, body, slice);
+        assert_true(sge_body_window(s->shard, body, slice, &memory, &room));
+        for (uint32_t i = 0; i < room; i++)
+            memory[i] = sgt_store_byte(number, 1, (uint64_t)slice * SGT_SLICE + i);
+        sge_body_filled(s->shard, body, slice, room);
+    }
+    sge_body_parts_filled(s->shard, body);
+}
+
+/* An object of four slices of which none is there yet, with a reference. */
+static struct sge_object *put_empty(struct sgt_store *s, uint32_t number)
+{
+    char text[16];
+    struct sge_key key = sgt_store_key(s, number, text);
+    struct sge_meta meta = {.status = 200, .tenant = s->tenant, .birth_purge_seq = 1};
+    struct sge_body *body = sge_body_make(s->shard, sgt_store_length(number), s->tenant, false);
+    struct sge_object_new from = {&key, &meta, SG_STR("version: 1\r\n"), body};
+    struct sge_object *object = sge_object_make(s->shard, &from);
+    sg_hold_unref(sge_body_hold(body));
+    sg_hold_ref(&object->hold);
+    sge_object_publish(s->shard, object, true);
+    return object;
+}
+
+/* Whether slice `slice` comes from disk; the claim stands if not. */
+static bool loads(struct sgt_store *s, struct sge_object *object, uint32_t slice)
+{
+    struct sge_event event;
+    assert_true(sge_body_slice_claim(s->shard, object->body, slice));
+    assert_true(sge_body_load(s->shard, object->body, slice, slice));
+    assert_true(sgt_store_event(s, &event));
+    assert_int_equal(event.kind, SGE_EVENT_LOADED);
+    return event.ok;
+}
+
+static void what_came_by_ranges_is_kept_slice_by_slice(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    struct sge_object *object = put_empty(s, 3);
+    fill_parts(s, object, 3, 1, 2);
+    sgt_store_settle(s, 1);
+    fill_parts(s, object, 3, 3, 4);
+    sg_hold_unref(&object->hold);
+    reopen(s);
+    object = sgt_store_get(s, 3);
+    assert_non_null(object);
+    assert_true(loads(s, object, 1));
+    assert_true(loads(s, object, 3));
+    assert_false(loads(s, object, 0));
+    assert_int_equal(counts_of(s).errors, 0);
+    fill_parts(s, object, 3, 0, 1);
+    assert_false(loads(s, object, 2));
+    fill_parts(s, object, 3, 2, 3);
+    assert_int_equal(sgt_store_verify(s, object, 3), 1);
+    sg_hold_unref(&object->hold);
+    reopen(s);
+    assert_int_equal(get_and_verify(s, 3), 1);
+    assert_int_equal(counts_of(s).errors, 0);
+}
+
 static void a_disk_that_refuses_writes_is_counted_and_done_without(void **fixture)
 {
     struct sgt_store *s = *fixture;
@@ -368,6 +436,7 @@ static const struct CMUnitTest tests[] = {
     TEST(without_a_disk_the_store_goes_on_in_memory),
     TEST(the_disk_is_one_process_s_until_it_gives_it_up),
     TEST(what_becomes_whole_while_the_disk_is_given_up_is_kept),
+    TEST(what_came_by_ranges_is_kept_slice_by_slice),
     TEST(a_disk_that_refuses_writes_is_counted_and_done_without),
     TEST(what_is_asked_for_once_is_not_written),
     TEST(open_undoes_itself_at_every_failing_allocation),
