@@ -139,7 +139,7 @@ enum sgd_gate_verdict sgd_check_state(const struct sgd_claims *claims,
         return SGD_GATE_revoked;
     if (!claims->has_facts)
         return SGD_GATE_allowed;
-    if (sge_state_rule_version(reader, tenant) != claims->rule_version)
+    if (claims->rule_version < sge_state_rule_version(reader, tenant))
         return SGD_GATE_rule_version;
     return facts_hold(claims, reader, fact);
 }

@@ -16,6 +16,13 @@ static inline void sge_be64_put(uint8_t *to, uint64_t v)
     memcpy(to, &v, sizeof(v));
 }
 
+static inline uint32_t sge_be32_get(const void *from)
+{
+    uint32_t v;
+    memcpy(&v, from, sizeof(v));
+    return __builtin_bswap32(v);
+}
+
 static inline uint64_t sge_be64_get(const void *from)
 {
     uint64_t v;

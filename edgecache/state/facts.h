@@ -82,6 +82,13 @@ struct sge_batch {
  * the log: it is never a yes. */
 SG_MUST_USE enum sg_err sge_state_apply(struct sge_state *state, const struct sge_batch *batch);
 
+/* By hand, where no stream feeds this state: one change (`bump` is found out here), whose
+ * generation is the next of a counter of this state's own when it is new or takes something from
+ * somebody. SG_EPERM: a stream feeds it, and only that does. SG_EEXIST: the key is another fact's.
+ */
+SG_MUST_USE enum sg_err sge_state_change(struct sge_state *state, const struct sge_change *change,
+                                         uint64_t *generation);
+
 struct sge_mark {
     uint8_t stream[16]; /* zero: none was ever applied */
     uint64_t seq;
@@ -92,10 +99,16 @@ void sge_state_mark(struct sge_state_reader *reader, struct sge_mark *out);
 SG_MUST_USE enum sg_err sge_state_fact_get(struct sge_state_reader *reader,
                                            const struct sge_fact_id *id, struct sge_change *out,
                                            uint64_t *generation);
-/* What `holder` has at head in `group` (0: in any), in the order of keys after *after (0 begins):
- * up to `max`; returns how many, and moves *after. */
+struct sge_holding {
+    struct sge_change change;
+    uint64_t generation;
+};
+#define SGE_HOLDINGS_ANY_MAX 256u
+/* What `holder` has at head in `group`, in the order of keys after *after (0 begins): up to `max`;
+ * returns how many, and moves *after to the last one. Group 0: in any, up to SGE_HOLDINGS_ANY_MAX
+ * at once, and slow: each call goes through all that the holder has. */
 uint32_t sge_state_holdings(struct sge_state_reader *reader, const uint8_t holder[32],
-                            uint64_t group, uint64_t *after, struct sge_change *out, uint32_t max);
+                            uint64_t group, uint64_t *after, struct sge_holding *out, uint32_t max);
 uint64_t sge_state_facts_count(struct sge_state_reader *reader);
 
 /* ---- how far each chain is followed: beside the map, since it changes with every block ---- */
@@ -106,6 +119,8 @@ struct sge_chain {
     uint64_t head, safe; /* block numbers, or slots */
     uint64_t head_s;     /* the head block's own time */
     uint64_t heard_ns;   /* when the servers last agreed on a head */
+    uint64_t late_s;     /* a head that is older than this by its own time says that the chain, or
+                            all who tell us of it, stand still; 0: that is not judged */
     uint8_t head_hash[32];
 };
 /* Any process that opened the state for writing; a word in shared memory, not durable. */

@@ -14,7 +14,8 @@
 struct sge_state;
 
 /* `dir` is the node's state_dir: the state is its folder "state", both made when absent (writable).
- * Blocks. One open a process and directory; not across fork(). SG_EVERSION: written by a newer
+ * Blocks. One open a process and directory; not across fork(). A state of
+ * format 1 is converted (writable); SG_EVERSION: of format 1 and not writable, or of a newer
  * version of us. */
 SG_MUST_USE enum sg_err sge_state_open(const char *dir, bool writable, struct sge_state **out);
 void sge_state_close(struct sge_state *state);
@@ -69,18 +70,22 @@ struct sge_fact {
     uint64_t generation; /* the event's number in the region's ownership stream; never reused */
     uint8_t owner_head[32], owner_safe[32]; /* SHA-256 of the CAIP-10 account; zero: nobody */
     uint64_t block;
-    uint64_t changed_ns;
+    uint64_t changed_ns; /* when this node heard of its generation */
+    uint32_t chain;      /* sge_chain_id(); 0: of none */
 };
 /* SG_ENOENT: not known, which is never a yes. Within begin/end. */
 SG_MUST_USE enum sg_err sge_state_fact(struct sge_state_reader *reader, uint64_t fact_key,
                                        struct sge_fact *out);
-/* Assigns the next generation when the owner at head changes (and only then); durable. */
+/* By hand: assigns the next generation when the owner at head changes (and only then); durable. No
+ * rule is met by it, as its whole name is not known: sge_state_change() knows it. SG_EPERM: a
+ * stream feeds this state, and only that changes its facts. */
 SG_MUST_USE enum sg_err sge_state_fact_set(struct sge_state *state, uint64_t fact_key,
                                            const uint8_t owner_head[32],
                                            const uint8_t owner_safe[32], uint64_t block,
                                            uint64_t *generation);
 
-/* The number of the tenant's rule set that tokens with facts must name; 0 until first raised. */
+/* The lowest version of the tenant's rules that tokens with facts may name; 0 until first raised.
+ */
 uint32_t sge_state_rule_version(struct sge_state_reader *reader, uint32_t tenant);
 /* SG_ERANGE: it is not above the present one. Durable. */
 SG_MUST_USE enum sg_err sge_state_raise_rule(struct sge_state *state, uint32_t tenant,

@@ -183,9 +183,11 @@ static void a_change_of_owner_revokes_at_once(void **fixture)
     assert_int_equal(world_mint_verdict(w), SGD_GATE_fact_unknown);
     w->claims.facts_count = 1;
     w->claims.rule_version = 1;
-    assert_int_equal(world_mint_verdict(w), SGD_GATE_rule_version);
+    assert_int_equal(world_mint_verdict(w), SGD_GATE_allowed);
     assert_int_equal(sge_state_raise_rule(w->state, sge_tenant_id(SG_STR("acme")), 1), SG_OK);
-    assert_verdict_again(w, SGD_GATE_allowed);
+    assert_verdict_again(w, SGD_GATE_allowed); /* the lowest that is accepted */
+    assert_int_equal(sge_state_raise_rule(w->state, sge_tenant_id(SG_STR("acme")), 2), SG_OK);
+    assert_verdict_again(w, SGD_GATE_rule_version);
 }
 
 static void revocations_reach_a_cached_token_at_once(void **fixture)
