@@ -19,6 +19,9 @@
 struct sgc_bus;
 struct sgc_sub;
 
+#define SGC_MESSAGE_BYTES_MAX  ((1u << 20) - 4096) /* SG_EMSGSIZE beyond it; so is a value */
+#define SGC_SUBJECTS_BYTES_MAX 1024                /* of a stream */
+
 struct sgc_bus_options {
     const char *url;  /* "embedded:" or "nats://host:port[,host:port]" */
     const char *dir;  /* of embedded: where streams and values are kept */
@@ -57,7 +60,7 @@ SG_MUST_USE enum sg_err sgc_bus_serve(struct sgc_bus *bus, const char *subject,
                                       enum sg_err (*answer)(void *ctx, struct sg_str request,
                                                             struct sg_out *reply),
                                       void *ctx, struct sgc_sub **out);
-/* SG_ENOENT: nobody serves it. */
+/* SG_ENOENT: nobody serves it. What `answer` returned, when that was not SG_OK. */
 SG_MUST_USE enum sg_err sgc_bus_request(struct sgc_bus *bus, const char *subject,
                                         struct sg_str request, uint32_t timeout_ms,
                                         struct sg_out *reply);
@@ -76,7 +79,7 @@ SG_MUST_USE enum sg_err sgc_stream_open(struct sgc_bus *bus,
                                         const struct sgc_stream_options *options);
 /* Durable when it returns SG_OK. A message with an `id` (NULL: none) that was appended already is
  * not appended again: *seq is then the first one's. `after`: only if the stream's last number is
- * that one (SG_ESTALE if not); SGC_ANY: always. */
+ * that one (SG_ESTALE if not); SGC_ANY: always. SG_ENOENT: no stream takes the subject. */
 #define SGC_ANY UINT64_MAX
 SG_MUST_USE enum sg_err sgc_stream_append(struct sgc_bus *bus, const char *subject, const char *id,
                                           uint64_t after, struct sg_str data, uint64_t *seq);
@@ -103,7 +106,7 @@ SG_MUST_USE enum sg_err sgc_stream_consume(struct sgc_bus *bus,
                                            void *ctx, struct sgc_sub **out);
 
 /* ---- values: by bucket and key ---- */
-SG_MUST_USE enum sg_err sgc_kv_open(struct sgc_bus *bus, const char *bucket, uint32_t history);
+SG_MUST_USE enum sg_err sgc_kv_open(struct sgc_bus *bus, const char *bucket);
 /* SG_ENOENT: none, or deleted. *revision: for sgc_kv_swap(). */
 SG_MUST_USE enum sg_err sgc_kv_get(struct sgc_bus *bus, const char *bucket, const char *key,
                                    struct sg_out *value, uint64_t *revision);
