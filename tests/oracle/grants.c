@@ -92,6 +92,19 @@ static enum sg_err put_digest(struct sg_out *out, const struct sgd_grant *grant)
     return err;
 }
 
+static void proof(void)
+{
+    struct sgd_proof_terms terms = {.method = sg_str_from(words[2]),
+                                    .uri = sg_str_from(words[3]),
+                                    .token = sg_str_from(words[4]),
+                                    .now_s = strtoull(words[6], NULL, 10)};
+    struct sgd_proof proof;
+    if (sg_str_eq(terms.token, SG_STR("-")))
+        terms.token = SG_STR_NONE;
+    SG_ASSERT(sgt_hex(words[5], terms.ckt, sizeof(terms.ckt)) == sizeof(terms.ckt));
+    printf("%s\n", sgd_grant_name(sgd_proof_check(sg_str_from(words[1]), &terms, &proof)));
+}
+
 static void answer(void)
 {
     uint8_t hash[SG_KECCAK256_BYTES];
@@ -105,6 +118,13 @@ static void answer(void)
         put(sgd_grant_put_typed_data, true);
     } else if (strcmp(words[0], "countersigned") == 0) {
         put(sgd_grant_put_countersigned, false);
+    } else if (strcmp(words[0], "proof") == 0) {
+        proof();
+    } else if (strcmp(words[0], "ckt") == 0) {
+        if (sgd_proof_ckt(sg_str_from(words[1]), hash))
+            put_hex(hash, sizeof(hash));
+        else
+            printf("error\n");
     } else if (strcmp(words[0], "keccak") == 0) {
         struct sg_str bytes = hex(words[1] == NULL ? "" : words[1]);
         sg_keccak256(bytes.ptr, bytes.len, hash);
