@@ -31,20 +31,48 @@ static uint64_t value_of(const _Atomic uint64_t *v)
     return atomic_load_explicit(v, memory_order_relaxed);
 }
 
+static bool in_ns(struct sg_str name)
+{
+    return name.len > 3 && memcmp(name.ptr + name.len - 3, "_ns", 3) == 0;
+}
+
+/* As Prometheus names things: times in seconds, counters with _total. */
+static void stat_name(enum sge_stat stat, struct sg_out *out)
+{
+    struct sg_str name = sg_str_from(sge_stat_name(stat));
+    bool ns = in_ns(name);
+    sg_out_lit(out, "streamgate_");
+    sg_out_str(out, (struct sg_str){name.ptr, name.len - (ns ? 3 : 0)});
+    if (ns)
+        sg_out_lit(out, "_seconds");
+    if (!sge_stat_is_gauge(stat))
+        sg_out_lit(out, "_total");
+    sg_out_char(out, '\0');
+}
+
+static void write_stat(const struct sgd_node_view *view, enum sge_stat stat, struct sg_out *out)
+{
+    char name[64];
+    struct sg_out name_out = sg_out_init(name, sizeof(name));
+    bool ns = in_ns(sg_str_from(sge_stat_name(stat)));
+    stat_name(stat, &name_out);
+    SG_ASSERT(!name_out.full);
+    sg_out_fmt(out, "# HELP %s %s\n# TYPE %s %s\n", name, sge_stat_help(stat), name,
+               sge_stat_is_gauge(stat) ? "gauge" : "counter");
+    for (uint32_t w = 0; w < view->workers; w++) {
+        uint64_t value = value_of(&sge_statsfile_worker(view->stats, w)->value[stat]);
+        sg_out_fmt(out, "%s{worker=\"%u\"} ", name, w);
+        if (ns)
+            sg_out_fmt(out, "%.6f\n", (double)value / 1e9);
+        else
+            sg_out_fmt(out, "%llu\n", (unsigned long long)value);
+    }
+}
+
 static void write_stats(const struct sgd_node_view *view, struct sg_out *out)
 {
-    for (int i = 0; i < SGE_STAT_COUNT; i++) {
-        enum sge_stat stat = (enum sge_stat)i;
-        bool gauge = sge_stat_is_gauge(stat);
-        sg_out_fmt(out, "# HELP streamgate_%s%s %s\n# TYPE streamgate_%s%s %s\n",
-                   sge_stat_name(stat), gauge ? "" : "_total", sge_stat_help(stat),
-                   sge_stat_name(stat), gauge ? "" : "_total", gauge ? "gauge" : "counter");
-        for (uint32_t w = 0; w < view->workers; w++)
-            sg_out_fmt(
-                out, "streamgate_%s%s{worker=\"%u\"} %llu\n", sge_stat_name(stat),
-                gauge ? "" : "_total", w,
-                (unsigned long long)value_of(&sge_statsfile_worker(view->stats, w)->value[stat]));
-    }
+    for (int i = 0; i < SGE_STAT_COUNT; i++)
+        write_stat(view, (enum sge_stat)i, out);
 }
 
 static uint64_t sum_close(const struct sgd_node_view *view, int reason)
@@ -156,19 +184,19 @@ static void write_origins(const struct sgd_node_view *view, struct sg_out *out)
 static void write_certificates(const struct sgd_node_view *view, struct sg_out *out)
 {
     const struct sgd_snapshot *snapshot = view->snapshot;
-    int64_t now_s = (int64_t)(sg_clock_wall_ns() / SG_NS_PER_SEC);
-    head(out, "certificate_days_left", "gauge", "Days until a certificate ends.");
+    head(out, "certificate_end_time_seconds", "gauge", "When a certificate ends, in Unix time.");
     for (uint32_t i = 0; i < snapshot->config->listeners_count; i++)
         for (uint32_t c = 0; snapshot->tls[i] != NULL && c < sgd_tls_ctx_certs(snapshot->tls[i]);
              c++) {
             struct sgd_tls_cert_info cert;
             sgd_tls_ctx_cert(snapshot->tls[i], c, &cert);
-            sg_out_fmt(out, "streamgate_certificate_days_left{listener=\"%s\",index=\"%u\",file=\"",
-                       snapshot->config->listeners[i].address, c);
+            sg_out_fmt(
+                out, "streamgate_certificate_end_time_seconds{listener=\"%s\",index=\"%u\",file=\"",
+                snapshot->config->listeners[i].address, c);
             label(out, cert.path);
             sg_out_lit(out, "\",subject=\"");
             label(out, cert.subject);
-            sg_out_fmt(out, "\"} %.2f\n", (double)(cert.not_after_s - now_s) / 86400);
+            sg_out_fmt(out, "\"} %lld\n", (long long)cert.not_after_s);
         }
 }
 

@@ -201,8 +201,7 @@ void sgd_answer_refusal(struct sgd_answer *answer, const struct sgd_answer_ask *
     add_no_store(answer);
     if (status == 401) {
         size_t mark = answer->text.len;
-        sg_out_fmt(&answer->text, "StreamGate realm=\"%s\", error=\"%s\"",
-                   ask->site != NULL ? ask->site->tenant : "", code);
+        sg_out_fmt(&answer->text, "StreamGate realm=\"token\", error=\"%s\"", code);
         add_text(answer, SG_STR("www-authenticate"), mark);
     }
     if (status == 405) {

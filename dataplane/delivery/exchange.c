@@ -270,11 +270,13 @@ static void answer(struct sgd_exchange *x)
     case SGD_METHOD_PUT:
     case SGD_METHOD_DELETE:
     case SGD_METHOD_PATCH:
-    case SGD_METHOD_OTHER:
         if (method_listed(x))
             go_alone(x);
         else
             refuse(x, 405, "method_not_allowed", "the methods of this resource are in Allow");
+        return;
+    case SGD_METHOD_OTHER:
+        refuse(x, 501, "method_unknown", "this method is not known here");
         return;
     }
     SG_UNREACHABLE();

@@ -41,6 +41,9 @@ class Gate(sg.Scenario):
         self.assertEqual((answer.status, answer.text.split(":")[0]), (status, reason))
         self.assertEqual(answer.fields["cache-control"], "no-store")
         self.assertEqual("www-authenticate" in answer.fields, status == 401)
+        if status == 401:
+            self.assertEqual(answer.fields["www-authenticate"],
+                             f'StreamGate realm="token", error="{reason}"')
         self.assertNotIn("segment", answer.text)
 
     def test_all_four_carriers_open_and_nothing_of_a_token_reaches_the_origin_or_the_log(self):

@@ -109,6 +109,8 @@ REFUSED = {
     "a fragment": (400, b"GET /a#b HTTP/1.1\r\n" + HOST + b"\r\n"),
     "CONNECT": (501, b"CONNECT a.example:443 HTTP/1.1\r\n" + HOST + b"\r\n"),
     "GET *": (400, b"GET * HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "an unknown method": (501, b"BREW /a HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"),
+    "a method in lower case": (501, b"get /a HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"),
     "a method without end": (501, b"A" * 40 + b" /a HTTP/1.1\r\n" + HOST + b"\r\n"),
     "a target without end": (414, b"GET /" + b"a" * 70000),
     "a head without end": (431, GET + b"X: " + b"a" * 70000),

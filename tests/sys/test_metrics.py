@@ -45,12 +45,22 @@ class Metrics(sg.Scenario):
                 seen.add((sample[1], sample[2]))
                 self.assertEqual(types.get(sample[1]) == "counter", sample[1].endswith("_total"))
         for words in ('streamgate_requests_total{worker="', 'streamgate_close_total{reason="none"}',
-                      'streamgate_origin_up{origin="studio"', 'streamgate_certificate_days_left{'):
+                      'streamgate_origin_up{origin="studio"', 'streamgate_certificate_end_time_seconds{',
+                      'streamgate_loop_busy_seconds_total{'):
             self.assertIn(words, answer.text)
         if shutil.which("promtool"):
             done = subprocess.run(["promtool", "check", "metrics"], input=answer.text, text=True,
                                   capture_output=True, check=False)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_what_transfers_hold_is_told_and_given_back(self):
+        node = self.node(self.origin({"/large": bytes(8 << 20)}))
+        node.get("/large")
+        viewer = node.connect()
+        viewer.request("GET", "/large")
+        sg.until(lambda: node.counter("arena_pinned_bytes") > 0, "a slow viewer pins bytes")
+        viewer.close()
+        sg.until(lambda: node.counter("arena_pinned_bytes") == 0, "they are given back")
 
     def test_the_loopback_address_watches_and_commands_nothing(self):
         node = self.node(self.origin({}))

@@ -76,6 +76,7 @@ static void batch_settle(struct sgd_ue_batch *batch)
     SG_ASSERT(conn->inflight >= batch->bytes && conn->batches > 0);
     conn->inflight -= batch->bytes;
     engine->pinned -= batch->bytes;
+    sge_stat_set(engine->worker->stats, SGE_STAT_arena_pinned_bytes, engine->pinned);
     conn->batches--;
     batch->magic = 0;
     sg_pool_give(&engine->batches, batch);
@@ -267,6 +268,7 @@ static void batch_begin(struct sgd_ue_batch *batch)
     struct sgd_conn *conn = batch->conn;
     conn->inflight += batch->bytes;
     conn->engine->pinned += batch->bytes;
+    sge_stat_set(conn->engine->worker->stats, SGE_STAT_arena_pinned_bytes, conn->engine->pinned);
     conn->batches++;
     conn->batch = batch;
 }
