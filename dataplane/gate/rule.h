@@ -14,6 +14,7 @@
 #define SGD_RULE_OPS_MAX   256
 #define SGD_RULE_DEPTH_MAX 16
 #define SGD_RULE_STEPS_MAX 4096 /* look-ups of one check, with the holdings gone through */
+#define SGD_RULE_NOT_S     300  /* how long it is believed that somebody still has nothing */
 
 struct sgd_rule;
 /* `tenant`: whose allow lists are meant. SG_ECONFIG: `report` has "COLUMN: what is wrong, what

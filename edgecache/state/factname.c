@@ -66,14 +66,26 @@ void sge_fact_user(const struct sg_caip_asset *asset, struct sge_fact_id *out)
     fact_end(&hash, out);
 }
 
+void sge_fact_balance_begin(const struct sg_caip_asset *asset, struct sg_sha256 *begun)
+{
+    begin(begun, 'b');
+    add_asset(begun, asset);
+}
+
+void sge_fact_balance_end(const struct sg_sha256 *begun, const uint8_t account[32],
+                          struct sge_fact_id *out)
+{
+    struct sg_sha256 hash = *begun;
+    sg_sha256_add(&hash, account, 32);
+    fact_end(&hash, out);
+}
+
 void sge_fact_balance(const struct sg_caip_asset *asset, const uint8_t account[32],
                       struct sge_fact_id *out)
 {
-    struct sg_sha256 hash;
-    begin(&hash, 'b');
-    add_asset(&hash, asset);
-    sg_sha256_add(&hash, account, 32);
-    fact_end(&hash, out);
+    struct sg_sha256 begun;
+    sge_fact_balance_begin(asset, &begun);
+    sge_fact_balance_end(&begun, account, out);
 }
 
 void sge_fact_delegation(const uint8_t vault[32], const uint8_t delegate[32],

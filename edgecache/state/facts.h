@@ -7,6 +7,7 @@
 #define SGE_STATE_FACTS_H
 
 #include "base/caip.h"
+#include "base/sys/crypto.h"
 #include "edgecache/state/state.h"
 
 enum sge_fact_kind {
@@ -27,6 +28,10 @@ void sge_fact_user(const struct sg_caip_asset *asset, struct sge_fact_id *out);
 /* `account`: sg_caip_account_id(). */
 void sge_fact_balance(const struct sg_caip_asset *asset, const uint8_t account[32],
                       struct sge_fact_id *out);
+/* The same in two steps, for many accounts: *begun may be used again and again. */
+void sge_fact_balance_begin(const struct sg_caip_asset *asset, struct sg_sha256 *begun);
+void sge_fact_balance_end(const struct sg_sha256 *begun, const uint8_t account[32],
+                          struct sge_fact_id *out);
 /* `scope`: the asset, or the contract (without an id), that the delegation is for; NULL: all. */
 void sge_fact_delegation(const uint8_t vault[32], const uint8_t delegate[32],
                          const struct sg_caip_asset *scope, struct sge_fact_id *out);
@@ -116,6 +121,8 @@ uint64_t sge_state_facts_count(struct sge_state_reader *reader);
 struct sge_chain {
     uint32_t id;         /* sge_chain_id() */
     char name[64];       /* CAIP-2 */
+    uint32_t caught_up;  /* 1: every contract that is followed was read from its first block on, so
+                            what is not found is not there; 0: history is still being read */
     uint64_t head, safe; /* block numbers, or slots */
     uint64_t head_s;     /* the head block's own time */
     uint64_t heard_ns;   /* when the servers last agreed on a head */

@@ -3,6 +3,8 @@
 #ifndef FACTS_WORLD_H
 #define FACTS_WORLD_H
 
+#include "tests/sgt.h"
+
 #include "base/assert.h"
 #include "base/clock.h"
 #include "edgecache/state/facts.h"
