@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "dataplane/delivery/reuse.h"
 #include "dataplane/delivery/route.h"
+#include "dataplane/http/exchange.h"
 
 static void count(const struct sgd_exchange *x, uint64_t sent_bytes)
 {
@@ -29,16 +30,25 @@ static void count(const struct sgd_exchange *x, uint64_t sent_bytes)
 }
 
 /* IPv4 keeps /24, IPv6 /48, unless the operator wants them whole. */
-static void put_address(const struct sgd_exchange *x, uint8_t out[16])
+static void put_address(const struct sgd_peer *peer, bool whole, uint8_t out[16])
 {
     static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
-    if (x->req->peer == NULL)
-        return;
-    memcpy(out, &x->req->peer->remote.sin6_addr, 16);
-    if (x->snapshot->config->log.addresses)
+    memcpy(out, &peer->remote.sin6_addr, 16);
+    if (whole)
         return;
     bool is_v4 = memcmp(out, v4, sizeof(v4)) == 0;
     memset(out + (is_v4 ? 15 : 6), 0, is_v4 ? 1 : 10);
+}
+
+static void put_peer(const struct sgd_snapshot *snapshot, const struct sgd_peer *peer,
+                     struct sge_record *record)
+{
+    if (peer == NULL)
+        return;
+    record->listener = peer->listener;
+    record->tls = peer->tls;
+    record->engine_path = peer->path;
+    put_address(peer, snapshot->config->log.addresses, record->remote);
 }
 
 static uint16_t put_text(struct sge_record *record, size_t *at, struct sg_str text)
@@ -58,6 +68,11 @@ static void put_texts(const struct sgd_exchange *x, struct sge_record *record)
     record->agent_len =
         put_text(record, &at, sgd_request_field(x->req, SG_STR("user-agent"), NULL));
     record->referer_len = put_text(record, &at, sgd_request_field(x->req, SG_STR("referer"), NULL));
+}
+
+static uint32_t us_between(uint64_t from_ns, uint64_t to_ns)
+{
+    return (uint32_t)SG_MIN((to_ns - from_ns) / SG_NS_PER_US, (uint64_t)UINT32_MAX);
 }
 
 static void put_decision(const struct sgd_exchange *x, struct sge_record *record)
@@ -88,8 +103,7 @@ void sgd_record_write(const struct sgd_exchange *x, enum sgd_close why, uint64_t
     count(x, sent_bytes);
     record->id = x->id;
     record->start_ns = x->start_wall_ns;
-    record->duration_us =
-        (uint32_t)SG_MIN((now_ns - x->start_ns) / SG_NS_PER_US, (uint64_t)UINT32_MAX);
+    record->duration_us = us_between(x->start_ns, now_ns);
     if (x->first_ns > x->start_ns)
         record->first_byte_us = (uint32_t)((x->first_ns - x->start_ns) / SG_NS_PER_US);
     record->status = x->status;
@@ -100,16 +114,33 @@ void sgd_record_write(const struct sgd_exchange *x, enum sgd_close why, uint64_t
     record->worker = w->id;
     record->method = (uint8_t)x->req->method;
     record->http = x->req->version[0] == '1' ? 11 : (uint8_t)(x->req->version[0] - '0');
-    if (x->req->peer != NULL) {
-        record->listener = x->req->peer->listener;
-        record->tls = x->req->peer->tls;
-        record->engine_path = x->req->peer->path;
-    }
+    put_peer(x->snapshot, x->req->peer, record);
     record->sent_bytes = sent_bytes;
     record->request_bytes = x->request_bytes;
     record->config_serial = x->snapshot->serial;
     put_decision(x, record);
-    put_address(x, record->remote);
     put_texts(x, record);
     sge_reqlog_commit(w->reqlog, w->id);
+}
+
+uint64_t sgd_exchange_refused(struct sgd_worker *worker, const struct sgd_refused *refused,
+                              uint64_t now_ns)
+{
+    uint64_t id = worker->delivery->request_serial++;
+    struct sge_record *record = sge_reqlog_begin(worker->reqlog, worker->id);
+    SG_ASSERT(refused->since_ns <= now_ns);
+    record->id = id;
+    record->start_ns = worker->wall_ns - (now_ns - refused->since_ns);
+    record->duration_us = us_between(refused->since_ns, now_ns);
+    record->status = refused->status;
+    record->close = (uint16_t)refused->why;
+    record->site = (uint16_t)SGD_SITE_NONE;
+    record->worker = worker->id;
+    record->method = (uint8_t)refused->method;
+    record->http = 11;
+    record->request_bytes = refused->request_bytes;
+    record->config_serial = worker->snapshot->serial;
+    put_peer(worker->snapshot, refused->peer, record);
+    sge_reqlog_commit(worker->reqlog, worker->id);
+    return id;
 }

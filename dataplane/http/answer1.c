@@ -148,7 +148,7 @@ static const char *advice_of(uint16_t status)
     }
 }
 
-bool sgd_answer1_refusal(enum sgd_close why, uint16_t status, bool with_body,
+bool sgd_answer1_refusal(enum sgd_close why, uint16_t status, bool with_body, uint64_t id,
                          struct sg_str date_line, struct sg_out *out)
 {
     SG_ASSERT(status >= 400 && status < 600);
@@ -161,6 +161,8 @@ bool sgd_answer1_refusal(enum sgd_close why, uint16_t status, bool with_body,
     sg_out_lit(out, "content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n");
     if (status == 503)
         sg_out_lit(out, "retry-after: 1\r\n");
+    if (id != 0)
+        sg_out_fmt(out, "x-request-id: %016llx\r\n", (unsigned long long)id);
     sg_out_fmt(out, "content-length: %zu\r\nconnection: close\r\n\r\n", body.len);
     if (with_body)
         sg_out_str(out, sg_out_view(&body));

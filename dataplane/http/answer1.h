@@ -29,6 +29,6 @@ SG_MUST_USE bool sgd_answer1_head(const struct sgd_answer1 *how,
 SG_MUST_USE bool sgd_answer1_interim(const struct sgd_response *response, struct sg_out *out);
 /* A whole answer that says why the connection ends here, and what the client can do. */
 SG_MUST_USE bool sgd_answer1_refusal(enum sgd_close why, uint16_t status, bool with_body,
-                                     struct sg_str date_line, struct sg_out *out);
+                                     uint64_t id, struct sg_str date_line, struct sg_out *out);
 
 #endif

@@ -35,6 +35,19 @@ struct sgd_reply {
  * exchanges; answer 503 with Retry-After. */
 struct sgd_exchange *sgd_exchange_open(struct sgd_worker *worker, const struct sgd_request *request,
                                        struct sgd_reply *reply, uint64_t now_ns);
+/* A head that was refused before an exchange could be opened. What was read of its target is not
+ * told: there may be a token in it. */
+struct sgd_refused {
+    enum sgd_close why;
+    uint16_t status;
+    enum sgd_method method; /* SGD_METHOD_OTHER also where none was read */
+    const struct sgd_peer *peer;
+    uint64_t since_ns; /* monotonic: when its first bytes came */
+    uint64_t request_bytes;
+};
+/* Writes it down. Returns the id under which it is found, for X-Request-Id. */
+uint64_t sgd_exchange_refused(struct sgd_worker *worker, const struct sgd_refused *refused,
+                              uint64_t now_ns);
 /* Bytes of the request's body, decoded. Returns how many were taken. */
 size_t sgd_exchange_body(struct sgd_exchange *x, const uint8_t *bytes, size_t len, uint64_t now_ns);
 /* The body is whole (trailers are dropped by the version). Also called when there is none. */

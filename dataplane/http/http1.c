@@ -107,15 +107,35 @@ static const char no_memory[] = "HTTP/1.1 503 Service Unavailable\r\nretry-after
                                 "content-length: 0\r\nconnection: close\r\n\r\n";
 
 static struct sg_slice refusal_slice(struct sgd_http1 *h, enum sgd_close why, uint16_t status,
-                                     bool with_body)
+                                     bool with_body, uint64_t id)
 {
     struct sgd_http1_out *memory = sgd_http1_out_take(h->all);
     if (memory == NULL)
         return (struct sg_slice){(const uint8_t *)no_memory, sizeof(no_memory) - 1, NULL};
     struct sg_out out = sg_out_init(memory->bytes, SGD_HTTP1_OUT_BYTES);
-    bool fits = sgd_answer1_refusal(why, status, with_body, sgd_http1_date_line(h->all), &out);
+    bool fits = sgd_answer1_refusal(why, status, with_body, id, sgd_http1_date_line(h->all), &out);
     SG_ASSERT(fits);
     return (struct sg_slice){(const uint8_t *)memory->bytes, (uint32_t)out.len, &memory->hold};
+}
+
+/* Writes a refused head down, as an exchange would have been; 0: one was, and does it itself. */
+static uint64_t refusal_id(struct sgd_http1 *h, enum sgd_close why, uint16_t status,
+                           uint64_t now_ns)
+{
+    const struct sgd_stream1 *s = h->stream;
+    if (s != NULL && s->x != NULL)
+        return 0;
+    struct sgd_refused refused = {.why = why,
+                                  .status = status,
+                                  .method = SGD_METHOD_OTHER,
+                                  .peer = sgd_conn_peer(h->conn),
+                                  .since_ns = now_ns};
+    if (s != NULL) {
+        refused.method = sgd_method_of(s->head.method_text);
+        refused.since_ns = s->since_ns;
+        refused.request_bytes = s->in_len;
+    }
+    return sgd_exchange_refused(h->all->worker, &refused, now_ns);
 }
 
 void sgd_http1_refuse(struct sgd_http1 *h, enum sgd_close why, uint16_t status, uint64_t now_ns)
@@ -124,7 +144,8 @@ void sgd_http1_refuse(struct sgd_http1 *h, enum sgd_close why, uint16_t status, 
     const struct sgd_stream1 *s = h->stream;
     bool with_body = s == NULL || !sg_str_eq(s->head.method_text, SG_STR("HEAD"));
     if (status != 0) {
-        h->last = refusal_slice(h, why, status, with_body);
+        uint64_t id = refusal_id(h, why, status, now_ns);
+        h->last = refusal_slice(h, why, status, with_body, id);
         sge_stat_add(h->all->worker->stats,
                      status < 500 ? SGE_STAT_responses_4xx : SGE_STAT_responses_5xx, 1);
         sgd_conn_want_send(h->conn);

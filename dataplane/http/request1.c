@@ -14,7 +14,7 @@ static uint64_t after_ms(uint64_t now_ns, uint32_t ms)
 
 /* ---- from a head to an exchange ---- */
 
-static bool stream_begin(struct sgd_http1 *h)
+static bool stream_begin(struct sgd_http1 *h, uint64_t now_ns)
 {
     struct sgd_stream1 *s = sg_pool_take(&h->all->streams);
     if (s == NULL) {
@@ -30,6 +30,7 @@ static bool stream_begin(struct sgd_http1 *h)
     memset(s, 0, offsetof(struct sgd_stream1, head));
     sgd_head1_begin(&s->head, &bounds);
     s->conn = h;
+    s->since_ns = now_ns;
     s->reply = (struct sgd_reply){&sgd_http1_reply_ops, h->conn};
     h->stream = s;
     return true;
@@ -194,7 +195,7 @@ static size_t take_body(struct sgd_http1 *h, const uint8_t *bytes, size_t len, u
 
 static void head_begin(struct sgd_http1 *h, uint64_t now_ns)
 {
-    if (!stream_begin(h)) {
+    if (!stream_begin(h, now_ns)) {
         sgd_http1_refuse(h, SGD_CLOSE_no_memory, 503, now_ns);
         return;
     }

@@ -55,6 +55,7 @@ struct sgd_stream1 {
     /* the request */
     bool body_done;
     uint32_t in_len;     /* bytes in in[] */
+    uint64_t since_ns;   /* when its first byte came */
     uint64_t body_bytes; /* seen so far */
     struct sgd_request request;
     struct sgd_chunked chunked;

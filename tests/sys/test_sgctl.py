@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The operator's tool, by running it."""
 import json
+import re
+import socket
 import subprocess
 
 import sg
@@ -70,6 +72,21 @@ class Sgctl(sg.Scenario):
         self.assertEqual(done.returncode, 1)
         self.assertIn("not in the ring", done.stderr)
         self.assertIn("16 hexadecimal", node.sgctl("explain", "x", check=False).stderr)
+
+    def test_a_head_that_was_refused_is_explained_and_logged(self):
+        node = self.node(self.origin({}))
+        with socket.create_connection(("127.0.0.1", node.port)) as viewer:
+            viewer.sendall(b"GET /cat:secret/a HTTP/1.1\r\nHost: a\r\nb : c\r\n\r\n")
+            told = viewer.recv(10000).decode()
+        self.assertIn("HTTP/1.1 400 ", told)
+        request_id = re.search("x-request-id: ([0-9a-f]{16})\r\n", told)[1]
+        said = node.sgctl("explain", request_id).stdout
+        for words in (request_id, "answer   400", "site     none",
+                      "a field name is not a token"):
+            self.assertIn(words, said)
+        logged = json.loads(node.sgctl("--json", "log").stdout.splitlines()[-1])
+        self.assertEqual((logged["status"], logged["id"]), (400, request_id))
+        self.assertNotIn("secret", json.dumps(logged) + said)
 
     def test_a_record_tells_tls_and_which_way_the_bytes_took(self):
         cert, key = self.certificate()

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define TARGET_BYTES 8000
+#define NO_SITE      0xffff /* in a record */
 
 static const char *text(const json_t *object, const char *key)
 {
@@ -166,18 +167,13 @@ static void explain_gate(const json_t *r)
     putchar('\n');
 }
 
-static void print_explanation(const json_t *answer)
+static void explain_site(const json_t *answer, const json_t *r)
 {
-    const json_t *r = json_object_get(answer, "request");
     const json_t *rule = json_object_get(answer, "rule");
-    const json_t *site = json_object_get(r, "site");
-    printf("request  %s at %s\n", text(r, "id"), text(r, "time"));
-    printf("         %s %s%s from %s, HTTP/%s%s%s\n", text(r, "method"), text(r, "host"),
-           text(r, "path"), text(r, "client"), text(r, "http"),
-           json_is_null(json_object_get(r, "tls")) ? "" : ", TLS ",
-           json_is_null(json_object_get(r, "tls")) ? "" : text(r, "tls"));
-    if (json_is_string(site))
+    if (json_is_string(json_object_get(r, "site")))
         printf("site     %s of tenant %s\n", text(r, "site"), text(r, "tenant"));
+    else if (number(r, "site") == NO_SITE)
+        puts("site     none");
     else
         printf("site     number %lld of configuration %lld, which is not the present one\n",
                number(r, "site"), number(r, "config_serial"));
@@ -185,8 +181,21 @@ static void print_explanation(const json_t *answer)
         printf("rule     access %s under %s, origin %s%s\n", text(rule, "access"),
                text(rule, "path"), text(rule, "origin"),
                is_true(rule, "cache") ? "" : ", no cache");
+    if (number(r, "site") == NO_SITE) /* refused before anything was decided */
+        return;
     explain_gate(r);
     explain_cache(r);
+}
+
+static void print_explanation(const json_t *answer)
+{
+    const json_t *r = json_object_get(answer, "request");
+    printf("request  %s at %s\n", text(r, "id"), text(r, "time"));
+    printf("         %s %s%s from %s, HTTP/%s%s%s\n", text(r, "method"), text(r, "host"),
+           text(r, "path"), text(r, "client"), text(r, "http"),
+           json_is_null(json_object_get(r, "tls")) ? "" : ", TLS ",
+           json_is_null(json_object_get(r, "tls")) ? "" : text(r, "tls"));
+    explain_site(answer, r);
     printf("answer   %lld, %lld bytes in %.1f ms, the first after %.1f ms\n", number(r, "status"),
            number(r, "sent_bytes"), (double)number(r, "duration_us") / 1000,
            (double)number(r, "first_byte_us") / 1000);

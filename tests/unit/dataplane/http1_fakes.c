@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 struct sgd_exchange sgt_x;
+struct sgd_refused sgt_refused;
 unsigned sgt_x_count;
 char sgt_x_log[256];
 
@@ -66,6 +67,15 @@ static void begin_answer(void)
     ops->interim(sgt_x.reply,
                  &(struct sgd_response){.status = 103, .fields = &link, .fields_count = 1});
     answer(200, 5, false, false);
+}
+
+uint64_t sgd_exchange_refused(struct sgd_worker *w, const struct sgd_refused *refused,
+                              uint64_t now_ns)
+{
+    assert_ptr_equal(w, &worker);
+    assert_true(refused->since_ns <= now_ns);
+    sgt_refused = *refused;
+    return 0x1234;
 }
 
 struct sgd_exchange *sgd_exchange_open(struct sgd_worker *w, const struct sgd_request *request,

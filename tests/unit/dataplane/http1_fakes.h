@@ -43,9 +43,10 @@ struct sgd_exchange {
     enum sgd_close why;
     uint64_t sent_bytes;
 };
-extern struct sgd_exchange sgt_x; /* one at a time: pipelining is in order */
-extern unsigned sgt_x_count;      /* opened so far */
-extern char sgt_x_log[256];       /* their paths */
+extern struct sgd_exchange sgt_x;      /* one at a time: pipelining is in order */
+extern struct sgd_refused sgt_refused; /* the last head that was refused */
+extern unsigned sgt_x_count;           /* opened so far */
+extern char sgt_x_log[256];            /* their paths */
 
 /* A connection of a worker with limits fit for tests; one at a time. */
 struct sgd_conn *sgt_conn_open(bool https);

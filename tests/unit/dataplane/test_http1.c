@@ -104,6 +104,7 @@ static void an_error_is_told_with_its_reason_and_ends_the_connection(void **fixt
     assert_string_equal(conn->out,
                         "HTTP/1.1 400 Bad Request\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                         "content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n"
+                        "x-request-id: 0000000000001234\r\n"
                         "content-length: 78\r\nconnection: close\r\n\r\n"
                         "400 Bad Request: a line ends without CR. Send the request as RFC 9112 has "
                         "it.\n");
@@ -129,6 +130,11 @@ static void a_refusal_of_head_has_no_body(void **fixture)
     sgt_conn_feed(conn, "HEAD / HTTP/1.1\r\nHost: a\r\nb : c\r\n\r\n");
     assert_memory_equal(conn->out, "HTTP/1.1 400 ", 13);
     assert_string_equal(conn->out + conn->out_len - 4, "\r\n\r\n");
+    assert_non_null(strstr(conn->out, "\r\nx-request-id: 0000000000001234\r\n"));
+    assert_int_equal(sgt_refused.why, SGD_CLOSE_http_bad_field_name);
+    assert_int_equal(sgt_refused.status, 400);
+    assert_int_equal(sgt_refused.method, SGD_METHOD_HEAD);
+    assert_int_equal(sgt_refused.request_bytes, 35);
     sgt_conn_close(conn);
     (void)fixture;
 }
