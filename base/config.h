@@ -20,6 +20,7 @@ enum sg_conf_ktls { SG_CONF_KTLS_AUTO, SG_CONF_KTLS_OFF, SG_CONF_KTLS_ON };
 enum sg_conf_record_crypto { SG_CONF_CRYPTO_AUTO, SG_CONF_CRYPTO_IPSEC_MB, SG_CONF_CRYPTO_OPENSSL };
 enum sg_conf_query { SG_CONF_QUERY_ALL, SG_CONF_QUERY_NONE, SG_CONF_QUERY_LISTED };
 enum sg_conf_access { SG_CONF_ACCESS_PUBLIC, SG_CONF_ACCESS_TOKEN, SG_CONF_ACCESS_CLOSED };
+enum sg_conf_sign_in { SG_CONF_SIGN_IN_RULE, SG_CONF_SIGN_IN_ANY, SG_CONF_SIGN_IN_OFF };
 enum sg_conf_on_stale { SG_CONF_STALE_REFUSE, SG_CONF_STALE_SHORTEN, SG_CONF_STALE_SERVE };
 
 struct sg_conf_node {
@@ -82,6 +83,8 @@ struct sg_conf_limits {
     uint32_t send_timeout_ms;      /* without any progress: TCP_USER_TIMEOUT */
     uint32_t send_rate_min; /* bytes a second over 30 s, below which a reader is dropped; 0: off */
     uint32_t requests_per_connection;
+    uint32_t grants_per_address_per_minute; /* sign-ins; IPv4 address or IPv6 /64 */
+    uint32_t grants_per_tenant_per_minute;  /* 0: no limit */
     uint32_t pinned_bytes_per_connection;
     uint64_t pinned_bytes_per_worker;
 };
@@ -97,6 +100,10 @@ struct sg_conf_cache {
     uint32_t tags_per_object;
 };
 
+struct sg_conf_public_key {
+    const char *key_file; /* PEM: P-256, secp256k1 or Ed25519 */
+};
+
 struct sg_conf_tenant {
     const char *name;
     uint32_t cache_share_percent; /* of RAM and of disk; 0: no own share, all compete */
@@ -104,6 +111,11 @@ struct sg_conf_tenant {
     uint32_t stale_limit_s;  /* age of the ownership feed and of the chain's head */
     enum sg_conf_on_stale on_stale;
     uint32_t token_lifetime_s;
+    uint32_t provisional_s; /* of tokens that rest on what is not safe yet; 0: none are minted */
+    const char **sign_in_domains; /* pages that wallets may sign in on, beside the site's host */
+    uint32_t sign_in_domains_count;
+    struct sg_conf_public_key *issuers; /* back ends whose grants are taken */
+    uint32_t issuers_count;
     uint32_t clock_skew_s;
 };
 
@@ -199,6 +211,7 @@ struct sg_conf_site {
     uint32_t methods_count;
     struct sg_conf_cors *cors;
     enum sg_conf_access access;
+    enum sg_conf_sign_in sign_in;
     struct sg_conf_geo geo;
     const char **add_response_headers; /* "Name: value" */
     uint32_t add_response_headers_count;
@@ -213,7 +226,11 @@ struct sg_conf_log {
 struct sg_conf_gate {
     const char *country_db; /* mmdb */
     const char *asn_db;
-    uint32_t verdict_cache_entries; /* a worker */
+    uint32_t verdict_cache_entries;            /* a worker */
+    uint32_t verify_threads;                   /* that check grants */
+    uint32_t verify_queue;                     /* grants under way, a worker */
+    struct sg_conf_public_key *countersigners; /* control planes that asked a chain for us */
+    uint32_t countersigners_count;
 };
 
 struct sg_config {

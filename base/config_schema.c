@@ -114,6 +114,7 @@ static const char *const ktls_choices[] = {"auto", "off", "on", NULL};
 static const char *const crypto_choices[] = {"auto", "ipsec-mb", "openssl", NULL};
 static const char *const query_policies[] = {"all", "none", "listed", NULL};
 static const char *const access_rules[] = {"public", "token", "closed", NULL};
+static const char *const sign_in_choices[] = {"rule", "any", "off", NULL};
 static const char *const stale_choices[] = {"refuse", "shorten", "serve", NULL};
 
 static const struct sg_conf_key sg_conf_node_keys[] = {
@@ -216,6 +217,10 @@ static const struct sg_conf_key sg_conf_limits_keys[] = {
          "Bytes a second, over 30 s, below which a reader is dropped. 0: off."),
     UINT(sg_conf_limits, requests_per_connection, 1, U32, "100000",
          "Requests after which a connection is closed in order."),
+    UINT(sg_conf_limits, grants_per_address_per_minute, 1, U32, "600",
+         "Requests to sign in or renew of one IPv4 address or one IPv6 /64; more get 429."),
+    UINT(sg_conf_limits, grants_per_tenant_per_minute, 0, U32, "60000",
+         "Requests to sign in of a tenant's viewers; renewals are counted apart. 0: no limit."),
     SIZE(sg_conf_limits, pinned_bytes_per_connection, 64 * KIB, 64 * MIB, "1MiB",
          "Bytes in flight to one viewer."),
     SIZE(sg_conf_limits, pinned_bytes_per_worker, MIB, TIB, "128MiB",
@@ -244,12 +249,24 @@ static const struct sg_conf_key sg_conf_cache_keys[] = {
 };
 GROUP(sg_conf_cache, "What the node stores.");
 
+static const struct sg_conf_key sg_conf_public_key_keys[] = {
+    NEED_PATH(sg_conf_public_key, key_file, FILE, "PEM: P-256, secp256k1 or Ed25519."),
+};
+GROUP(sg_conf_public_key, "A public key.");
+
 static const struct sg_conf_key sg_conf_gate_keys[] = {
     PATH(sg_conf_gate, country_db, FILE, NULL,
          "A country database (mmdb), for geo and catgeoiso3166."),
     PATH(sg_conf_gate, asn_db, FILE, NULL, "A database of autonomous systems (mmdb), for catnip."),
     UINT(sg_conf_gate, verdict_cache_entries, 256, 16777216, "16384",
          "Tokens whose verdict a worker remembers.", FIXED),
+    UINT(sg_conf_gate, verify_threads, 1, 16, "1",
+         "Threads that check wallets' grants, beside the workers and nicer than they.", FIXED),
+    UINT(sg_conf_gate, verify_queue, 4, 256, "64",
+         "Sign-ins that a worker has under way; more get 429.", FIXED),
+    MAPS(sg_conf_gate, countersigners, sg_conf_public_key_map,
+         "Keys of the control planes that may vouch for what a chain said of a signature "
+         "(EIP-1271, ERC-6492, multisig)."),
 };
 GROUP(sg_conf_gate, "What the gate looks things up in.");
 
@@ -275,6 +292,13 @@ static const struct sg_conf_key sg_conf_tenant_keys[] = {
     ENUM(sg_conf_tenant, on_stale, stale_choices, "refuse",
          "Past that: refuse all, shorten what tokens are good for, or serve as before."),
     UINT(sg_conf_tenant, token_lifetime_s, 1, 7 * DAY_S, "3600", "Of tokens that this node mints."),
+    UINT(sg_conf_tenant, provisional_s, 0, DAY_S, "0",
+         "Of tokens that rest on what is at a chain's head but not safe yet. 0: none are minted."),
+    STRINGS(sg_conf_tenant, sign_in_domains, HOST, NULL,
+            "Pages, as host or host:port, on which a wallet may sign in beside the site's own "
+            "host."),
+    MAPS(sg_conf_tenant, issuers, sg_conf_public_key_map,
+         "Back ends of the tenant that may issue grants in the place of wallets."),
     UINT(sg_conf_tenant, clock_skew_s, 0, 3600, "60",
          "How far a minter's clock may be ahead, for nbf and iat; exp is exact."),
 };
@@ -398,6 +422,9 @@ static const struct sg_conf_key sg_conf_site_keys[] = {
     NEED_ENUM(sg_conf_site, access, access_rules,
               "Who may have it: public (all), token (with a valid edge token), closed (nobody). "
               "There is no default, so that nothing is open by accident."),
+    ENUM(sg_conf_site, sign_in, sign_in_choices, "rule",
+         "Who may sign in with a wallet, where access is token: rule (whom the site's rule lets "
+         "in), any (every account that signs), off (nobody: only tokens minted elsewhere)."),
     MAP(sg_conf_site, geo, sg_conf_geo_map, "By country."),
     STRINGS(sg_conf_site, add_response_headers, FIELD_LINE, NULL, "Fields added to every answer."),
 };

@@ -1,7 +1,7 @@
 #include "controlplane/admin/metrics.h"
 
 #include "base/clock.h"
-#include "dataplane/gate/gate.h"
+#include "dataplane/gate/grant.h"
 #include "dataplane/node/recordjson.h"
 #include "dataplane/origin/fetch.h"
 #include "dataplane/tls/ctx.h"
@@ -91,6 +91,14 @@ static uint64_t sum_gate(const struct sgd_node_view *view, int verdict)
     return sum;
 }
 
+static uint64_t sum_grant(const struct sgd_node_view *view, int verdict)
+{
+    uint64_t sum = 0;
+    for (uint32_t w = 0; w < view->workers; w++)
+        sum += value_of(&sge_statsfile_worker(view->stats, w)->grant[verdict]);
+    return sum;
+}
+
 static void write_reasons(const struct sgd_node_view *view, struct sg_out *out)
 {
     head(out, "close_total", "counter", "Connections and requests that ended, by reason.");
@@ -102,28 +110,45 @@ static void write_reasons(const struct sgd_node_view *view, struct sg_out *out)
         sg_out_fmt(out, "streamgate_gate_total{verdict=\"%s\"} %llu\n",
                    sgd_record_verdict((enum sgd_gate_verdict)i),
                    (unsigned long long)sum_gate(view, i));
+    head(out, "grants_total", "counter", "Sign-ins and renewals, by what became of them.");
+    for (int i = 0; i < SGD_GRANT_VERDICTS; i++)
+        sg_out_fmt(out, "streamgate_grants_total{verdict=\"%s\"} %llu\n",
+                   sgd_grant_name((enum sgd_grant_verdict)i),
+                   (unsigned long long)sum_grant(view, i));
+}
+
+/* One histogram of each worker's block. */
+typedef const _Atomic uint64_t *row_of(const struct sge_stats *stats);
+
+static const _Atomic uint64_t *row_ttfb(const struct sge_stats *stats)
+{
+    return stats->ttfb_us_log2;
+}
+
+static const _Atomic uint64_t *row_grant(const struct sge_stats *stats)
+{
+    return stats->grant_us_log2;
 }
 
 /* Bucket i holds what took 2^i to 2^(i+1) - 1 us. */
-static void write_ttfb(const struct sgd_node_view *view, struct sg_out *out)
+static void write_histogram(const struct sgd_node_view *view, struct sg_out *out, const char *name,
+                            const char *help, row_of *row)
 {
     uint64_t total = 0;
-    head(out, "ttfb_seconds", "histogram",
-         "Time from a request's head to the answer's first byte.");
     double sum_s = 0;
+    head(out, name, "histogram", help);
     for (int i = 0; i < 32; i++) {
         uint64_t here = 0;
         for (uint32_t w = 0; w < view->workers; w++)
-            here += value_of(&sge_statsfile_worker(view->stats, w)->ttfb_us_log2[i]);
+            here += value_of(&row(sge_statsfile_worker(view->stats, w))[i]);
         total += here;
         sum_s += (double)here * 1.5e-6 * (double)(1ull << i); /* by the buckets' middles */
         if (i < 31)
-            sg_out_fmt(out, "streamgate_ttfb_seconds_bucket{le=\"%.6f\"} %llu\n",
+            sg_out_fmt(out, "streamgate_%s_bucket{le=\"%.6f\"} %llu\n", name,
                        1e-6 * (double)(1ull << (i + 1)), (unsigned long long)total);
     }
-    sg_out_fmt(out, "streamgate_ttfb_seconds_bucket{le=\"+Inf\"} %llu\n",
-               (unsigned long long)total);
-    sg_out_fmt(out, "streamgate_ttfb_seconds_sum %.6f\nstreamgate_ttfb_seconds_count %llu\n", sum_s,
+    sg_out_fmt(out, "streamgate_%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)total);
+    sg_out_fmt(out, "streamgate_%s_sum %.6f\nstreamgate_%s_count %llu\n", name, sum_s, name,
                (unsigned long long)total);
 }
 
@@ -235,7 +260,10 @@ void sgc_metrics_write(const struct sgd_node_view *view, struct sg_out *out)
     write_node(view, out);
     write_stats(view, out);
     write_reasons(view, out);
-    write_ttfb(view, out);
+    write_histogram(view, out, "ttfb_seconds",
+                    "Time from a request's head to the answer's first byte.", row_ttfb);
+    write_histogram(view, out, "grant_check_seconds",
+                    "Work on a challenge, a grant or a renewal, off the workers.", row_grant);
     write_origins(view, out);
     write_certificates(view, out);
 }

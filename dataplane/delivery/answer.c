@@ -152,7 +152,7 @@ static void add_cors(struct sgd_answer *answer, const struct sgd_answer_ask *ask
         add(answer, SG_STR("access-control-allow-credentials"), SG_STR("true"));
     add(answer, SG_STR("access-control-expose-headers"),
         SG_STR("CTA-Common-Access-Token, Content-Length, Content-Range, Date, Age, Cache-Status, "
-               "Server-Timing, X-Request-Id"));
+               "Server-Timing, Retry-After, X-Request-Id"));
 }
 
 static void add_site_fields(struct sgd_answer *answer, const struct sg_conf_site *site)
@@ -189,6 +189,13 @@ static void add_no_store(struct sgd_answer *answer)
     add(answer, SG_STR("referrer-policy"), SG_STR("no-referrer"));
 }
 
+static void add_authenticate(struct sgd_answer *answer, const char *code)
+{
+    size_t mark = answer->text.len;
+    sg_out_fmt(&answer->text, "StreamGate realm=\"token\", error=\"%s\"", code);
+    add_text(answer, SG_STR("www-authenticate"), mark);
+}
+
 void sgd_answer_refusal(struct sgd_answer *answer, const struct sgd_answer_ask *ask,
                         uint16_t status, const char *code, const char *what, struct sgd_plan *plan,
                         char *body_text)
@@ -199,11 +206,8 @@ void sgd_answer_refusal(struct sgd_answer *answer, const struct sgd_answer_ask *
                (unsigned long long)ask->request_id);
     add(answer, SG_STR("content-type"), SG_STR("text/plain; charset=utf-8"));
     add_no_store(answer);
-    if (status == 401) {
-        size_t mark = answer->text.len;
-        sg_out_fmt(&answer->text, "StreamGate realm=\"token\", error=\"%s\"", code);
-        add_text(answer, SG_STR("www-authenticate"), mark);
-    }
+    if (status == 401)
+        add_authenticate(answer, code);
     if (status == 405) {
         size_t mark = answer->text.len;
         sgd_answer_allow(ask->site, &answer->text);
@@ -215,6 +219,25 @@ void sgd_answer_refusal(struct sgd_answer *answer, const struct sgd_answer_ask *
     sgd_plan_text(plan, sg_out_view(&body));
     answer->response.body_bytes = body.len;
     answer->response.no_body = ask->req->method == SGD_METHOD_HEAD;
+}
+
+void sgd_answer_own(struct sgd_answer *answer, const struct sgd_answer_ask *ask,
+                    const struct sgd_answer_own *own, struct sgd_plan *plan)
+{
+    begin(answer, own->status);
+    add(answer, SG_STR("content-type"), own->type);
+    add_no_store(answer);
+    if (own->status == 401)
+        add_authenticate(answer, own->reason);
+    if (own->status == 405)
+        add(answer, SG_STR("allow"), own->allow);
+    if (own->retry_after_s != 0)
+        add_number(answer, SG_STR("retry-after"), own->retry_after_s);
+    if (own->cookie.len != 0)
+        add(answer, SG_STR("set-cookie"), own->cookie);
+    add_common(answer, ask, NULL);
+    sgd_plan_text(plan, own->body);
+    answer->response.body_bytes = own->body.len;
 }
 
 void sgd_answer_allow(const struct sg_conf_site *site, struct sg_out *out)
@@ -230,7 +253,10 @@ void sgd_answer_options(struct sgd_answer *answer, const struct sgd_answer_ask *
 {
     begin(answer, 204);
     size_t mark = answer->text.len;
-    sgd_answer_allow(ask->site, &answer->text);
+    if (ask->allow.ptr != NULL)
+        sg_out_str(&answer->text, ask->allow);
+    else
+        sgd_answer_allow(ask->site, &answer->text);
     add_text(answer, SG_STR("allow"), mark);
     struct sg_str allow = {answer->memory + mark, answer->text.len - mark};
     add_common(answer, ask, NULL);

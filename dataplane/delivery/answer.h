@@ -31,6 +31,7 @@ struct sgd_answer_ask {
     struct sgd_provenance from;
     uint64_t request_id;
     uint64_t wall_ns;
+    struct sg_str allow; /* methods; ptr NULL: the site's */
 };
 
 /* Working memory; what `response` points to lives here until the next use. */
@@ -56,6 +57,18 @@ void sgd_answer_object(struct sgd_answer *answer, const struct sgd_answer_ask *a
 void sgd_answer_refusal(struct sgd_answer *answer, const struct sgd_answer_ask *ask,
                         uint16_t status, const char *code, const char *what, struct sgd_plan *plan,
                         char *body_text);
+/* An answer of our own that is not a sentence: no-store, and what every answer says. The texts must
+ * live as long as the plan. */
+struct sgd_answer_own {
+    uint16_t status;
+    const char *reason; /* of a refusal; NULL: it is none */
+    struct sg_str type, body;
+    uint32_t retry_after_s; /* 0: not said */
+    struct sg_str allow;    /* said with 405 */
+    struct sg_str cookie;   /* a Set-Cookie; len 0: none */
+};
+void sgd_answer_own(struct sgd_answer *answer, const struct sgd_answer_ask *ask,
+                    const struct sgd_answer_own *own, struct sgd_plan *plan);
 /* 204 for a CORS preflight or OPTIONS; `allow` is the site's methods. */
 void sgd_answer_options(struct sgd_answer *answer, const struct sgd_answer_ask *ask);
 /* 307 to `location`. */

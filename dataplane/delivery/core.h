@@ -13,7 +13,7 @@
 
 struct sgd_delivery {
     struct sgd_worker *worker;
-    struct sg_pool exchanges, wants, fills, uploads;
+    struct sg_pool exchanges, wants, fills, uploads, signins;
     struct sg_list fills_by_key[SGD_FILL_BUCKETS]; /* those a further want may join */
     struct sg_list waiting[SGD_WAIT_BUCKETS];      /* exchanges, by the body they wait for */
     struct sg_list outbox;                         /* wants that mail had no room for */

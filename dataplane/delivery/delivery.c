@@ -6,6 +6,7 @@
 #include "dataplane/delivery/fill.h"
 #include "dataplane/delivery/filling.h"
 #include "dataplane/delivery/prefetch.h"
+#include "dataplane/delivery/wellknown.h"
 
 /* Of the exchanges that may run at once, how many may wait for content, and how many fetches and
  * uploads may run for them. Memory is touched only when used. */
@@ -22,6 +23,9 @@ static enum sg_err open_pools(struct sgd_delivery *d, uint32_t exchanges)
         err = sg_pool_init(&d->fills, FILLS_OF(exchanges), sgd_fill_bytes());
     if (err == SG_OK)
         err = sg_pool_init(&d->uploads, UPLOADS_OF(exchanges), sizeof(struct sgd_upload));
+    if (err == SG_OK)
+        err = sg_pool_init(&d->signins, SG_MAX(d->worker->snapshot->config->gate.verify_queue, 1u),
+                           sizeof(struct sgd_signin_job));
     return err;
 }
 
@@ -65,6 +69,7 @@ void sgd_delivery_close(struct sgd_delivery *d)
     sg_pool_fini(&d->wants);
     sg_pool_fini(&d->fills);
     sg_pool_fini(&d->uploads);
+    sg_pool_fini(&d->signins);
     sg_boot_free(d);
 }
 
@@ -78,6 +83,8 @@ void sgd_delivery_message(struct sgd_delivery *d, const struct sg_msg *msg)
             sgd_fill_store_event(d, &event);
     } else if (msg->type >= SGD_FETCH_HEAD && msg->type < SGD_FETCH_LAST) {
         sgd_fill_fetch_event(d, msg);
+    } else if (msg->type == SGD_MSG_SIGNIN) {
+        sgd_wellknown_got(d, SG_CAST(sgd_signin_job, msg->ptr[0]));
     } else if (msg->type == SGD_MSG_WANT) {
         sgd_fill_want(d, SG_CAST(sgd_want, msg->ptr[0]));
     } else {
@@ -127,7 +134,8 @@ uint64_t sgd_delivery_turn(struct sgd_delivery *d, uint64_t now_ns)
 
 uint32_t sgd_delivery_busy(const struct sgd_delivery *d)
 {
-    return sg_pool_in_use(&d->exchanges) + sg_pool_in_use(&d->wants) + sg_pool_in_use(&d->fills);
+    return sg_pool_in_use(&d->exchanges) + sg_pool_in_use(&d->wants) + sg_pool_in_use(&d->fills) +
+           sg_pool_in_use(&d->signins);
 }
 
 void sgd_delivery_abort(struct sgd_delivery *d)

@@ -9,6 +9,7 @@
 #include "dataplane/delivery/prefetch.h"
 #include "dataplane/delivery/record.h"
 #include "dataplane/delivery/route.h"
+#include "dataplane/delivery/wellknown.h"
 #include "dataplane/http/target.h"
 #include "dataplane/origin/fetch.h"
 #include "dataplane/origin/request.h"
@@ -37,7 +38,7 @@ size_t sgd_exchange_bytes(void)
 
 /* ---- answering ---- */
 
-static struct sgd_answer_ask ask_of(const struct sgd_exchange *x)
+struct sgd_answer_ask sgd_exchange_ask(const struct sgd_exchange *x)
 {
     return (struct sgd_answer_ask){
         .req = x->req,
@@ -49,7 +50,7 @@ static struct sgd_answer_ask ask_of(const struct sgd_exchange *x)
     };
 }
 
-static void send_head(struct sgd_exchange *x)
+void sgd_exchange_answer(struct sgd_exchange *x)
 {
     struct sgd_response *response = &x->d->answer.response;
     x->status = response->status;
@@ -58,39 +59,44 @@ static void send_head(struct sgd_exchange *x)
     x->reply->ops->head(x->reply, response);
 }
 
+void sgd_exchange_wait(struct sgd_exchange *x)
+{
+    enter(x, SGD_X_WAIT);
+}
+
 static void refuse(struct sgd_exchange *x, uint16_t status, const char *code, const char *what)
 {
-    struct sgd_answer_ask ask = ask_of(x);
+    struct sgd_answer_ask ask = sgd_exchange_ask(x);
     sgd_plan_init(&x->plan, NULL, &x->hold);
     sgd_answer_refusal(&x->d->answer, &ask, status, code, what, &x->plan, x->part_text);
-    send_head(x);
+    sgd_exchange_answer(x);
 }
 
 static void serve(struct sgd_exchange *x)
 {
-    struct sgd_answer_ask ask = ask_of(x);
+    struct sgd_answer_ask ask = sgd_exchange_ask(x);
     SG_ASSERT(x->object != NULL);
     sgd_plan_init(&x->plan, x->object->body, &x->hold);
     sgd_answer_object(&x->d->answer, &ask, x->object, &x->plan, x->part_text);
-    send_head(x);
+    sgd_exchange_answer(x);
     if (x->site->cache.prefetch_segments > 0 && (x->status == 200 || x->status == 206))
         sgd_prefetch_after(x);
 }
 
 static void redirect(struct sgd_exchange *x, struct sg_str location)
 {
-    struct sgd_answer_ask ask = ask_of(x);
+    struct sgd_answer_ask ask = sgd_exchange_ask(x);
     sgd_plan_init(&x->plan, NULL, &x->hold);
     sgd_answer_redirect(&x->d->answer, &ask, location);
-    send_head(x);
+    sgd_exchange_answer(x);
 }
 
 static void answer_options(struct sgd_exchange *x)
 {
-    struct sgd_answer_ask ask = ask_of(x);
+    struct sgd_answer_ask ask = sgd_exchange_ask(x);
     sgd_plan_init(&x->plan, NULL, &x->hold);
     sgd_answer_options(&x->d->answer, &ask);
-    send_head(x);
+    sgd_exchange_answer(x);
 }
 
 /* ---- asking ---- */
@@ -378,6 +384,10 @@ static void route(struct sgd_exchange *x)
         refuse(x, 400, "bad_path", "the path is malformed or climbs over its root");
         return;
     }
+    if (sgd_wellknown_is(x->path)) {
+        sgd_wellknown_open(x);
+        return;
+    }
     x->site_index = sgd_routes_find(x->snapshot->routes, x->req->authority, x->path, &host_known);
     if (x->site_index == SGD_SITE_NONE) {
         if (host_known)
@@ -610,6 +620,8 @@ size_t sgd_exchange_body(struct sgd_exchange *x, const uint8_t *bytes, size_t le
     (void)now_ns;
     struct sgd_fill *fill = upload_of(x);
     x->request_bytes += len;
+    if (x->signin.on)
+        sgd_wellknown_body(x, bytes, len);
     if (fill == NULL)
         return len; /* a refused or meaningless body is read past */
     size_t taken = sgd_fill_upload(fill, bytes, len);
@@ -621,6 +633,8 @@ void sgd_exchange_body_end(struct sgd_exchange *x, uint64_t now_ns)
 {
     (void)now_ns;
     struct sgd_fill *fill = upload_of(x);
+    if (x->signin.on)
+        sgd_wellknown_body_end(x);
     if (fill != NULL)
         sgd_fill_upload_end(fill);
 }
@@ -700,6 +714,7 @@ void sgd_exchange_close(struct sgd_exchange *x, enum sgd_close why, uint64_t sen
     SG_ASSERT(x->magic == sgd_exchange_MAGIC);
     enter(x, SGD_X_DONE);
     leave_want(x);
+    sgd_wellknown_leave(x);
     release_lease(x);
     sg_list_remove(&x->waiting);
     sgd_record_write(x, why, sent_bytes, now_ns);

@@ -8,6 +8,7 @@
 #include "dataplane/delivery/core.h"
 #include "dataplane/delivery/plan.h"
 #include "dataplane/gate/gate.h"
+#include "dataplane/gate/grants.h"
 
 #define SGD_EXCHANGE_STATES(X) X(HEAD) X(WAIT) X(SEND) X(DONE)
 enum sgd_exchange_state {
@@ -49,6 +50,12 @@ struct sgd_exchange {
     uint64_t lease_serial;
     struct sg_list waiting; /* in delivery's waiting[], for its body to move */
     struct sg_list patient; /* in delivery's patient, while want is set */
+    struct {
+        bool on; /* this is a sign-in (wellknown.h): its body lies in decoded_memory */
+        enum sgd_signin_kind kind;
+        size_t body_len;
+        struct sgd_signin_job *job; /* with the threads; NULL: not there */
+    } signin;
     struct sgd_plan plan;
     char upstream[64];
     /* texts; not cleared */
@@ -58,5 +65,12 @@ struct sgd_exchange {
     char decoded_memory[SGD_PATH_BYTES];
     char strip_memory[SGD_STRIP_BYTES];
 };
+
+/* For wellknown.h. */
+struct sgd_answer_ask sgd_exchange_ask(const struct sgd_exchange *x);
+/* Sends the head that delivery's answer holds; the plan is the body's. */
+void sgd_exchange_answer(struct sgd_exchange *x);
+/* The answer is made elsewhere. */
+void sgd_exchange_wait(struct sgd_exchange *x);
 
 #endif

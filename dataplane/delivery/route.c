@@ -143,15 +143,21 @@ static uint32_t first_for(const struct sgd_routes *routes, struct sg_str host)
     return low;
 }
 
+/* The first of those that speak for `host`; routes->count: none does. */
+static uint32_t first_matching(const struct sgd_routes *routes, struct sg_str host)
+{
+    uint32_t i = first_for(routes, host);
+    while (i < routes->count && !host_matches(&routes->routes[i], host))
+        i++;
+    return i;
+}
+
 uint32_t sgd_routes_find(const struct sgd_routes *routes, struct sg_str authority,
                          struct sg_str path, bool *host_known)
 {
     SG_ASSERT(routes != NULL);
     SG_ASSERT(host_known != NULL);
-    struct sg_str host = host_of(authority);
-    uint32_t i = first_for(routes, host);
-    while (i < routes->count && !host_matches(&routes->routes[i], host))
-        i++;
+    uint32_t i = first_matching(routes, host_of(authority));
     *host_known = i < routes->count;
     for (uint32_t first = i; i < routes->count; i++) {
         const struct route *r = &routes->routes[i];
@@ -161,4 +167,18 @@ uint32_t sgd_routes_find(const struct sgd_routes *routes, struct sg_str authorit
             return r->site;
     }
     return SGD_SITE_NONE;
+}
+
+uint32_t sgd_routes_gated(const struct sgd_routes *routes, const struct sg_config *config,
+                          struct sg_str authority)
+{
+    uint32_t i = first_matching(routes, host_of(authority)), site = SGD_SITE_NONE;
+    for (uint32_t first = i; i < routes->count; i++) {
+        const struct route *r = &routes->routes[i];
+        if (!sg_str_eq(r->host, routes->routes[first].host))
+            break;
+        if (config->sites[r->site].access == SG_CONF_ACCESS_TOKEN)
+            site = r->site; /* longest paths come first */
+    }
+    return site;
 }

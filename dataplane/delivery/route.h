@@ -24,4 +24,8 @@ size_t sgd_route_prefix(struct sg_str site_path, struct sg_str path);
 uint32_t sgd_routes_find(const struct sgd_routes *routes, struct sg_str authority,
                          struct sg_str path, bool *host_known);
 
+/* The host's site with access: token that has the shortest path; SGD_SITE_NONE: none has. */
+uint32_t sgd_routes_gated(const struct sgd_routes *routes, const struct sg_config *config,
+                          struct sg_str authority);
+
 #endif

@@ -125,7 +125,7 @@ static bool read_countries(struct sg_cbor *cbor, struct sgd_claims *claims)
 static bool read_facts(struct sg_cbor *cbor, struct sgd_claims *claims)
 {
     struct sg_cbor_item array, pair, key;
-    if (!sg_cbor_want(cbor, SG_CBOR_ARRAY, &array) || array.value < 2 ||
+    if (!sg_cbor_want(cbor, SG_CBOR_ARRAY, &array) || array.value < 1 ||
         array.value > 1 + SGD_TOKEN_FACTS_MAX || !read_u32(cbor, &claims->rule_version))
         return false;
     for (uint64_t i = 1; i < array.value; i++) {
@@ -247,6 +247,8 @@ static enum sgd_gate_verdict claim_read(struct sg_cbor *cbor, int64_t label,
     case SGD_CLAIM_INDEX:
         claims->has_index = true;
         return read_u32(cbor, &claims->index) ? ok : unknown;
+    case SGD_CLAIM_SITE:
+        return read_text(cbor, &claims->site) ? ok : unknown;
     default:
         if (label >= 0)
             return unknown;

@@ -5,6 +5,7 @@
 #include "base/b64url.h"
 #include "base/clock.h"
 #include "dataplane/gate/check.h"
+#include "dataplane/gate/grant.h"
 #include "dataplane/gate/keys.h"
 #include "dataplane/gate/verdicts.h"
 
@@ -16,7 +17,10 @@
 #define SHORTEN_LIMITS 2
 
 struct tenant {
+    const struct sg_conf_tenant *conf;
     struct sg_str name;
+    struct sgd_verify_key **issuers;
+    uint32_t issuers_count;
     uint32_t id; /* sge_tenant_id() */
     bool keyed;
     uint8_t key[SGD_KEY_BYTES];
@@ -26,6 +30,8 @@ struct tenant {
 };
 
 struct site {
+    const struct sg_conf_site *conf;
+    struct sg_str name;
     enum sg_conf_access access;
     bool readable; /* false: closed, whatever its access says */
     bool allows_only, denies;
@@ -38,6 +44,8 @@ struct sgd_gate {
         serial; /* never given twice in a process: what a worker keeps of one gate is no other's */
     struct sg_str region;
     struct sgd_geo geo;
+    struct sgd_verify_key **countersigners;
+    uint32_t countersigners_count;
     struct tenant *tenants;
     uint32_t tenants_count;
     struct site *sites;
@@ -54,21 +62,48 @@ struct sgd_gate_core {
 
 /* ---- opening ---- */
 
-static void tenant_open(struct tenant *tenant, const struct sg_conf_tenant *conf,
-                        struct sg_out *report)
+/* Keys that can't be read are left out: what they would have vouched for is refused. */
+static enum sg_err keys_open(const struct sg_conf_public_key *files, uint32_t count,
+                             struct sg_out *report, struct sgd_verify_key ***out, uint32_t *opened)
 {
+    *out = sg_boot_alloc_array(count, sizeof(**out));
+    if (*out == NULL && count > 0)
+        return SG_ENOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        enum sg_err err = sgd_verify_key_load(files[i].key_file, &(*out)[*opened]);
+        *opened += err == SG_OK;
+        if (err != SG_OK)
+            sg_out_fmt(report, "key_file %s: %s\n", files[i].key_file, sg_err_text(err));
+    }
+    return SG_OK;
+}
+
+static void keys_close(struct sgd_verify_key **keys, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        sgd_verify_key_close(keys[i]);
+    sg_boot_free(keys);
+}
+
+static enum sg_err tenant_open(struct tenant *tenant, const struct sg_conf_tenant *conf,
+                               struct sg_out *report)
+{
+    tenant->conf = conf;
     tenant->name = sg_str_from(conf->name);
     tenant->id = sge_tenant_id(tenant->name);
     tenant->skew_s = conf->clock_skew_s;
     tenant->stale_limit_ns = conf->stale_limit_s * SG_NS_PER_SEC;
     tenant->on_stale = conf->on_stale;
+    enum sg_err opened = keys_open(conf->issuers, conf->issuers_count, report, &tenant->issuers,
+                                   &tenant->issuers_count);
     if (conf->secret_file == NULL)
-        return;
+        return opened;
     enum sg_err err = sgd_key_tenant_load(conf->secret_file, tenant->name, tenant->key);
     tenant->keyed = err == SG_OK;
     if (err != SG_OK)
         sg_out_fmt(report, "tenant %s: secret_file %s: %s\n", conf->name, conf->secret_file,
                    err == SG_ERANGE ? "must hold 32 to 1024 bytes" : sg_err_text(err));
+    return opened;
 }
 
 static void db_open(const char *key, const char *path, struct sgd_mmdb **db, struct sg_out *report)
@@ -109,6 +144,8 @@ static void site_open(const struct sgd_gate *gate, struct site *site,
     while (site->tenant < gate->tenants_count &&
            !sg_str_eq(gate->tenants[site->tenant].name, tenant))
         site->tenant++;
+    site->conf = conf;
+    site->name = sg_str_from(conf->name);
     site->access = conf->access;
     site->allows_only = geo->allow_count > 0;
     site->denies = geo->deny_count > 0;
@@ -139,14 +176,17 @@ enum sg_err sgd_gate_open(const struct sg_config *config, struct sg_out *report,
         goto out;
     db_open("country_db", config->gate.country_db, &gate->geo.country, report);
     db_open("asn_db", config->gate.asn_db, &gate->geo.asn, report);
+    err = keys_open(config->gate.countersigners, config->gate.countersigners_count, report,
+                    &gate->countersigners, &gate->countersigners_count);
     gate->tenants_count = config->tenants_count;
-    for (uint32_t i = 0; i < gate->tenants_count; i++)
-        tenant_open(&gate->tenants[i], &config->tenants[i], report);
+    for (uint32_t i = 0; i < gate->tenants_count && err == SG_OK; i++)
+        err = tenant_open(&gate->tenants[i], &config->tenants[i], report);
+    if (err != SG_OK)
+        goto out;
     gate->sites_count = config->sites_count;
     for (uint32_t i = 0; i < gate->sites_count; i++)
         site_open(gate, &gate->sites[i], &config->sites[i], report);
     *out = SG_TAKE(gate);
-    err = SG_OK;
 out:
     sgd_gate_close(gate);
     return err;
@@ -158,11 +198,44 @@ void sgd_gate_close(struct sgd_gate *gate)
         return;
     sgd_mmdb_close(gate->geo.country);
     sgd_mmdb_close(gate->geo.asn);
+    keys_close(gate->countersigners, gate->countersigners_count);
+    for (uint32_t i = 0; gate->tenants != NULL && i < gate->tenants_count; i++)
+        keys_close(gate->tenants[i].issuers, gate->tenants[i].issuers_count);
     if (gate->tenants != NULL)
         sg_wipe(gate->tenants, gate->tenants_count * sizeof(*gate->tenants));
     sg_boot_free(gate->tenants);
     sg_boot_free(gate->sites);
     sg_boot_free(gate);
+}
+
+bool sgd_gate_terms(const struct sgd_gate *gate, uint32_t site, struct sgd_gate_terms *out)
+{
+    SG_ASSERT(gate != NULL && site < gate->sites_count);
+    const struct site *s = &gate->sites[site];
+    if (s->access != SG_CONF_ACCESS_TOKEN || !s->readable)
+        return false;
+    const struct tenant *tenant = &gate->tenants[s->tenant];
+    *out = (struct sgd_gate_terms){
+        .site = s->name,
+        .path = sg_str_from(s->conf->path),
+        .region = gate->region,
+        .tenant = tenant->name,
+        .tenant_id = tenant->id,
+        .tenant_key = tenant->key,
+        .skew_s = tenant->skew_s,
+        .token_lifetime_s = tenant->conf->token_lifetime_s,
+        .provisional_s = tenant->conf->provisional_s,
+        .domains = (const char *const *)tenant->conf->sign_in_domains,
+        .domains_count = tenant->conf->sign_in_domains_count,
+        .issuers = tenant->issuers,
+        .issuers_count = tenant->issuers_count,
+        .countersigners = gate->countersigners,
+        .countersigners_count = gate->countersigners_count,
+        .sign_in = s->conf->sign_in,
+        .rule = NULL,
+        .geo = &gate->geo,
+    };
+    return true;
 }
 
 enum sg_err sgd_gate_core_open(uint32_t entries, struct sgd_gate_core **out)
@@ -327,24 +400,35 @@ static enum sgd_gate_verdict state_check(const struct look *look, struct sgd_ver
                : SGD_GATE_epoch;
 }
 
+enum sgd_gate_verdict sgd_gate_feed_check(const struct sgd_gate *gate, uint32_t site,
+                                          const struct sge_state *state, uint64_t wall_ns,
+                                          struct sgd_gate_feed *out)
+{
+    SG_ASSERT(site < gate->sites_count && gate->sites[site].tenant < gate->tenants_count);
+    const struct tenant *tenant = &gate->tenants[gate->sites[site].tenant];
+    uint64_t fed_ns = sge_state_fed_ns(state);
+    bool ahead = fed_ns > wall_ns + FED_AHEAD_NS;
+    uint64_t age_ns = ahead || fed_ns == 0 ? UINT64_MAX : fed_ns > wall_ns ? 0 : wall_ns - fed_ns;
+    *out = (struct sgd_gate_feed){.stale = age_ns > tenant->stale_limit_ns, .until_ns = UINT64_MAX};
+    if (!out->stale || tenant->on_stale == SG_CONF_STALE_SERVE)
+        return SGD_GATE_allowed;
+    if (tenant->on_stale == SG_CONF_STALE_REFUSE ||
+        age_ns >= SHORTEN_LIMITS * tenant->stale_limit_ns)
+        return SGD_GATE_feed_stale;
+    out->until_ns = fed_ns + SHORTEN_LIMITS * tenant->stale_limit_ns;
+    return SGD_GATE_allowed;
+}
+
 /* How old what we know of ownership is; asked only of tokens that rest on it. */
 static enum sgd_gate_verdict freshness_check(const struct look *look)
 {
-    const struct tenant *tenant = look->tenant;
-    uint64_t now_ns = look->in->wall_ns, fed_ns = sge_state_fed_ns(sge_state_of(look->reader));
-    bool ahead = fed_ns > now_ns + FED_AHEAD_NS;
-    uint64_t age_ns = ahead || fed_ns == 0 ? UINT64_MAX : fed_ns > now_ns ? 0 : now_ns - fed_ns;
-    if (age_ns <= tenant->stale_limit_ns)
-        return SGD_GATE_allowed;
-    if (tenant->on_stale == SG_CONF_STALE_REFUSE)
-        return SGD_GATE_feed_stale;
-    if (tenant->on_stale == SG_CONF_STALE_SHORTEN) {
-        if (age_ns >= SHORTEN_LIMITS * tenant->stale_limit_ns)
-            return SGD_GATE_feed_stale;
-        look->out->expires_ns =
-            SG_MIN(look->out->expires_ns, fed_ns + SHORTEN_LIMITS * tenant->stale_limit_ns);
-    }
-    look->out->stale_knowledge = true;
+    struct sgd_gate_feed feed;
+    enum sgd_gate_verdict verdict = sgd_gate_feed_check(
+        look->gate, look->in->site, sge_state_of(look->reader), look->in->wall_ns, &feed);
+    if (verdict != SGD_GATE_allowed)
+        return verdict;
+    look->out->expires_ns = SG_MIN(look->out->expires_ns, feed.until_ns);
+    look->out->stale_knowledge = feed.stale;
     return SGD_GATE_allowed;
 }
 
@@ -355,6 +439,9 @@ static enum sgd_gate_verdict claims_check(const struct look *look, const struct 
     enum sgd_gate_verdict verdict = sgd_check_tenant(claims, look->tenant->name);
     if (verdict == SGD_GATE_allowed)
         verdict = sgd_check_time(claims, look->now_s, look->tenant->skew_s);
+    if (verdict == SGD_GATE_allowed && claims->site.ptr != NULL &&
+        !sg_str_eq(claims->site, look->site->name))
+        verdict = SGD_GATE_path; /* what another site's rule let in is not let in here */
     if (verdict == SGD_GATE_allowed)
         verdict = sgd_check_uri(claims, req->authority, look->in->path);
     if (verdict == SGD_GATE_allowed)
@@ -394,7 +481,7 @@ static enum sgd_gate_verdict token_check(const struct look *look)
         tell_renewal(look, claims);
     if (verdict == SGD_GATE_allowed)
         verdict = state_check(look, token);
-    if (verdict == SGD_GATE_allowed && claims->has_facts)
+    if (verdict == SGD_GATE_allowed && claims->facts_count > 0)
         verdict = freshness_check(look);
     if (verdict == SGD_GATE_allowed && claims->viewers > 0)
         verdict =

@@ -84,6 +84,35 @@ struct sgd_gate_answer {
     bool token_used;      /* a token opened it: the answer goes out private */
     char location[256];
 };
+/* What signing in at a site needs to know; borrowed from the gate and its configuration. */
+struct sgd_rule;
+struct sgd_verify_key;
+struct sgd_gate_terms {
+    struct sg_str site, path, region, tenant;
+    uint32_t tenant_id;
+    const uint8_t *tenant_key; /* K_tenant: keys.h */
+    uint32_t skew_s, token_lifetime_s, provisional_s;
+    const char *const *domains;
+    uint32_t domains_count;
+    struct sgd_verify_key *const *issuers, *const *countersigners;
+    uint32_t issuers_count, countersigners_count;
+    enum sg_conf_sign_in sign_in;
+    const struct sgd_rule *rule; /* NULL: none */
+    const struct sgd_geo *geo;
+};
+/* False: the site is closed, or needs no token. Any thread. */
+SG_MUST_USE bool sgd_gate_terms(const struct sgd_gate *gate, uint32_t site,
+                                struct sgd_gate_terms *out);
+/* Whether what the node was told of ownership is young enough for what rests on it, at the site's
+ * tenant. SGD_GATE_feed_stale: no. Any thread. */
+struct sgd_gate_feed {
+    bool stale;        /* it is not, but the tenant chose to go on */
+    uint64_t until_ns; /* for so long; UINT64_MAX: no end is known */
+};
+enum sgd_gate_verdict sgd_gate_feed_check(const struct sgd_gate *gate, uint32_t site,
+                                          const struct sge_state *state, uint64_t wall_ns,
+                                          struct sgd_gate_feed *out);
+
 /* `reader` is between begin and end; NULL: the state could not be read, so no token is let pass. */
 void sgd_gate_decide(struct sgd_gate *gate, struct sgd_gate_core *core,
                      struct sge_state_reader *reader, struct sge_stats *stats,

@@ -71,7 +71,7 @@ static void put_renewal(struct sg_out *out, const struct sgd_claims *claims)
 
 static void put_facts(struct sg_out *out, const struct sgd_claims *claims)
 {
-    if (claims->facts_count == 0)
+    if (claims->facts_count == 0 && !claims->has_facts)
         return;
     sg_cbor_put_int(out, SGD_CLAIM_FACTS);
     sg_cbor_put_array(out, 1 + (uint64_t)claims->facts_count);
@@ -87,11 +87,21 @@ static void put_facts(struct sg_out *out, const struct sgd_claims *claims)
 static uint64_t claims_count(const struct sgd_claims *claims)
 {
     const bool there[] = {
-        claims->issuer.ptr != NULL,  claims->subject.ptr != NULL, claims->audience.ptr != NULL,
-        claims->expires_s != 0,      claims->not_before_s != 0,   claims->issued_s != 0,
-        claims->networks_count != 0, claims->has_methods,         claims->countries_count != 0,
-        claims->renewal.ptr != NULL, claims->facts_count != 0,    claims->viewers != 0,
+        claims->issuer.ptr != NULL,
+        claims->subject.ptr != NULL,
+        claims->audience.ptr != NULL,
+        claims->expires_s != 0,
+        claims->not_before_s != 0,
+        claims->issued_s != 0,
+        claims->networks_count != 0,
+        claims->has_methods,
+        claims->countries_count != 0,
+        claims->renewal.ptr != NULL,
+        claims->facts_count != 0 || claims->has_facts,
+        claims->viewers != 0,
         claims->has_index,
+        claims->session.ptr != NULL,
+        claims->site.ptr != NULL,
     };
     uint64_t count = 4; /* cti, catreplay, catv, catu */
     for (size_t i = 0; i < SG_COUNT(there); i++)
@@ -134,6 +144,11 @@ static void put_claims(struct sg_out *out, const struct sgd_claims *claims)
         sg_cbor_put_int(out, SGD_CLAIM_INDEX);
         sg_cbor_put_uint(out, claims->index);
     }
+    if (claims->session.ptr != NULL) {
+        sg_cbor_put_int(out, SGD_CLAIM_SESSION);
+        sg_cbor_put_bytes(out, claims->session.ptr, claims->session.len);
+    }
+    put_text_claim(out, SGD_CLAIM_SITE, claims->site);
 }
 
 static void put_protected(struct sg_out *out, const struct sgd_kid *kid)

@@ -33,6 +33,8 @@ enum sgd_claim {
     SGD_CLAIM_FACTS = -70002,
     SGD_CLAIM_VIEWERS = -70003,
     SGD_CLAIM_INDEX = -70004,
+    SGD_CLAIM_SESSION = -70006, /* thumbprint of the key that renewal is bound to */
+    SGD_CLAIM_SITE = -70008,    /* the site whose rule was met: it opens no other */
 };
 
 /* The parts of the COSE structure; borrowed. */
@@ -88,6 +90,8 @@ struct sgd_claims {
     struct sgd_match matches[SGD_TOKEN_MATCHES_MAX];           /* all must hold */
     struct sgd_token_network networks[SGD_TOKEN_NETWORKS_MAX]; /* one must hold, when any */
     char countries[SGD_TOKEN_COUNTRIES_MAX][2];                /* the same */
+    struct sg_str session; /* 32 bytes; not judged. ptr NULL: it can't be renewed */
+    struct sg_str site;    /* ptr NULL: any of the tenant's, where the rest holds */
     struct sg_str renewal; /* where catif sends a viewer whose token expired; ptr NULL: nowhere */
 };
 

@@ -4,6 +4,7 @@
 #include "base/config_diff.h"
 #include "base/log.h"
 #include "dataplane/engine/limits.h"
+#include "dataplane/gate/grants.h"
 #include "dataplane/node/load.h"
 #include "dataplane/node/rights.h"
 #include "dataplane/node/thread.h"
@@ -36,7 +37,7 @@ struct sgd_node {
     struct sgd_snapshot *retired[RETIRED_MAX];
     uint32_t retired_count;
     uint32_t workers;
-    uint16_t volume_mail_id, fetch_mail_id, control_mail_id;
+    uint16_t volume_mail_id, fetch_mail_id, grants_mail_id, control_mail_id;
     int lock_fd, disk_lock_fd;
     bool follows;      /* another process still has what this one takes over */
     bool locked;       /* run_dir is ours */
@@ -54,6 +55,7 @@ struct sgd_node {
     struct sge_reqlog *reqlog;
     struct sge_statsfile *stats;
     struct sgd_fetchers *fetchers;
+    struct sgd_grants *grants;
     struct sgd_thread *threads;
     enum sg_err ktls;
 };
@@ -175,6 +177,9 @@ static enum sg_err node_open_state(struct sgd_node *node, const struct sg_config
         sg_out_fmt(report, "node.state_dir: %s: %s\n", config->node.state_dir, sg_err_text(err));
     if (err == SG_OK)
         err = sge_purges_open(node->state, node->workers, &node->purges);
+    if (err == SG_OK)
+        err = sgd_grants_open(node->mail, node->state, node->grants_mail_id,
+                              config->gate.verify_threads, &node->grants);
     return err;
 }
 
@@ -222,11 +227,12 @@ static enum sg_err node_open_content(struct sgd_node *node, const struct sg_conf
     return SG_OK;
 }
 
-static enum sg_err node_open_mail(struct sgd_node *node)
+static enum sg_err node_open_mail(struct sgd_node *node, const struct sg_config *config)
 {
     node->volume_mail_id = (uint16_t)node->workers;
     node->fetch_mail_id = (uint16_t)(node->volume_mail_id + 1);
-    node->control_mail_id = (uint16_t)(node->fetch_mail_id + FETCH_THREADS);
+    node->grants_mail_id = (uint16_t)(node->fetch_mail_id + FETCH_THREADS);
+    node->control_mail_id = (uint16_t)(node->grants_mail_id + config->gate.verify_threads + 1);
     uint32_t messages = node->workers <= 16 ? MAIL_MESSAGES : WORKERS_MAIL_LOW;
     enum sg_err err = sg_mail_open(node->control_mail_id + 1u, messages, &node->mail);
     if (err == SG_OK)
@@ -258,6 +264,7 @@ static void thread_prepare(struct sgd_node *node, uint16_t i, sem_t *ready, int 
         .reqlog = node->reqlog,
         .stats = sge_statsfile_worker(node->stats, i),
         .fetchers = node->fetchers,
+        .grants = node->grants,
         .limits = node->limits,
     };
 }
@@ -330,7 +337,7 @@ static enum sg_err node_open_all(struct sgd_node *node, struct sg_config *config
     if (err == SG_OK)
         err = node_open_privileged(node, config, report);
     if (err == SG_OK)
-        err = node_open_mail(node);
+        err = node_open_mail(node, config);
     if (err == SG_OK)
         err = node_open_state(node, config, report);
     if (err == SG_OK)
@@ -594,6 +601,11 @@ enum sg_err sgd_node_check(const char *file, struct sg_out *report)
     return err;
 }
 
+void sgd_node_set_onchain(struct sgd_node *node, const struct sgd_onchain *onchain)
+{
+    sgd_grants_set_onchain(node->grants, onchain);
+}
+
 /* ---- closing ---- */
 
 static void node_stop_workers(struct sgd_node *node)
@@ -618,6 +630,7 @@ void sgd_node_close(struct sgd_node *node)
     if (node == NULL)
         return;
     node_stop_workers(node);
+    sgd_grants_close(node->grants);
     for (uint32_t i = 0; i < node->retired_count; i++)
         node_end_snapshot(node->retired[i]);
     if (node->snapshot != NULL)

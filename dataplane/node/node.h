@@ -36,6 +36,10 @@ void sgd_node_give_up_disk(struct sgd_node *node);
 /* To be asked every few ms while draining. True: nothing is under way any more, sgd_node_close()
  * now cuts nothing; or it is some seconds after drain_s, whatever hangs. */
 bool sgd_node_drained(struct sgd_node *node);
+/* Who asks chains about signatures (dataplane/gate/onchain.h), from now on; must outlive the node.
+ * Until then grants that need a chain are refused. */
+struct sgd_onchain;
+void sgd_node_set_onchain(struct sgd_node *node, const struct sgd_onchain *onchain);
 /* Every second or so: ticket keys, staples, snapshots nobody uses any more. */
 void sgd_node_tick(struct sgd_node *node);
 

@@ -19,6 +19,7 @@ struct sgd_delivery; /* one worker's exchanges and fills: dataplane/delivery */
 struct sgd_fetchers;
 struct sgd_gate;
 struct sgd_gate_core;
+struct sgd_grants;         /* threads that check wallets' grants: dataplane/gate/grants.h */
 struct sgd_handshake_next; /* dataplane/tls/handshake.h */
 struct sgd_http1s;         /* HTTP/1.1 connections: dataplane/http/http1.h */
 struct sgd_limits;
@@ -76,6 +77,7 @@ struct sgd_worker {
     struct sge_reqlog *reqlog;     /* shared; this worker's ring is its own */
     struct sge_stats *stats;       /* this worker's */
     struct sgd_fetchers *fetchers; /* shared */
+    struct sgd_grants *grants;     /* shared; NULL: nobody signs in (tests) */
     struct sgd_limits *limits;     /* shared: dataplane/engine/limits.h; NULL: none (tests) */
     struct sgd_gate_core *gate_core;
     struct sgd_delivery *delivery;

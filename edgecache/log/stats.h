@@ -19,6 +19,7 @@ enum sge_stat {
 
 #define SGE_CLOSE_REASONS_MAX 96
 #define SGE_GATE_REASONS_MAX  48
+#define SGE_GRANT_REASONS_MAX 48
 
 /* One worker's block. */
 struct sge_stats {
@@ -26,6 +27,8 @@ struct sge_stats {
     _Atomic uint64_t close[SGE_CLOSE_REASONS_MAX]; /* by enum sgd_close */
     _Atomic uint64_t gate[SGE_GATE_REASONS_MAX];   /* by enum sgd_gate_verdict */
     _Atomic uint64_t ttfb_us_log2[32];             /* histogram: time to first byte */
+    _Atomic uint64_t grant[SGE_GRANT_REASONS_MAX]; /* by enum sgd_grant_verdict */
+    _Atomic uint64_t grant_us_log2[32];            /* histogram: work on one sign-in */
 };
 
 static inline void sge_stat_add(struct sge_stats *stats, enum sge_stat which, uint64_t n)

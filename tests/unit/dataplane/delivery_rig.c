@@ -6,7 +6,7 @@
 #include "base/sys/rcu.h"
 #include "dataplane/delivery/delivery.h"
 #include "dataplane/delivery/route.h"
-#include "dataplane/gate/gate.h"
+#include "dataplane/gate/grants.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,6 +75,24 @@ void sgd_gate_decide(struct sgd_gate *gate, struct sgd_gate_core *core,
 {
     (void)gate, (void)core, (void)reader, (void)st, (void)in;
     *out = (struct sgd_gate_answer){.verdict = SGD_GATE_public};
+}
+
+/* ---- sign-ins: what the threads would be asked ---- */
+
+struct sgd_signin_job *rig_signin;
+static struct sgd_budget *budget;
+
+bool sgd_grants_post(struct sgd_grants *grants, struct sgd_signin_job *job)
+{
+    rig_signin = job;
+    (void)grants;
+    return true;
+}
+
+struct sgd_budget *sgd_grants_budget(struct sgd_grants *grants)
+{
+    (void)grants;
+    return budget;
 }
 
 uint16_t sgd_gate_status(enum sgd_gate_verdict verdict)

@@ -112,6 +112,8 @@ static void claims_that_we_cannot_enforce_are_refused(void **fixture)
          "a50409190138a103a101632f612f20f63a00011170a10181023a0001869e6178"}, /* private claims are
                                                                                  their maker's */
         {SGD_GATE_allowed, "a40409190138a103a101632f612f1901340019013601"},
+        {SGD_GATE_allowed,
+         "a30409190138a103a101632f612f3a000111718101"},       /* a rule's version alone */
         {SGD_GATE_malformed, "a1190138a103a101632f612f"},     /* no exp: good for ever */
         {SGD_GATE_malformed, "a20400190138a103a101632f612f"}, /* exp 0 */
         {SGD_GATE_malformed, "a20420190138a103a101632f612f"},
@@ -171,7 +173,6 @@ static void claims_that_we_cannot_enforce_are_refused(void **fixture)
          "a30409190138a103a101632f612f074f000000000000000000000000000000"}, /* cti */
         {SGD_GATE_malformed, "a30409190138a103a101632f612f077030313233343536373839616263646566"},
         {SGD_GATE_malformed, "a30409190138a103a101632f612f03816161"}, /* aud: one tenant */
-        {SGD_GATE_claim_unknown, "a30409190138a103a101632f612f3a000111718101"}, /* facts: none */
         {SGD_GATE_claim_unknown,
          "a30409190138a103a101632f612f3a000111718a0182480000000000000000018248000000000000000001824"
          "80000000000000000018248000000000000000001824800000000000000000182480000000000000000018248"
