@@ -3,9 +3,10 @@
 #include "base/assert.h"
 #include "base/keccak.h"
 
-#define LEN_MAX  (16u << 20)
-#define BODY_MAX (1u << 20) /* heads of one tuple or fixed array: far more than any contract has   \
-                             */
+#define LEN_MAX (16u << 20)
+#define BODY_MAX                                                                                   \
+    (1u << 20) /* heads of one tuple or fixed array: far more than any contract has                \
+                */
 
 /* ---- types ---- */
 

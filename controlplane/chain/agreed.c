@@ -3,22 +3,26 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/keccak.h"
+#include "controlplane/chain/proof.h"
 
 /* ---- blocks ---- */
 
 struct block_question {
     const struct sgc_eth_at *at;
+    bool check_header;
     struct sgc_eth_block block; /* the last one read */
 };
 
-/* The hash names a block: what else is in it must follow from it, header.h can tell. */
 static enum sgc_rpc_end block_read(struct sg_jsonread result, const struct sgc_eth_at *at,
-                                   struct sgc_eth_block *out)
+                                   bool check_header, struct sgc_eth_block *out)
 {
+    uint8_t hash[32];
     if (!sgc_eth_read_block(result, out) ||
         (at->kind == SGC_ETH_NUMBER && out->number != at->number) ||
         (at->kind == SGC_ETH_HASH && memcmp(out->hash, at->hash, sizeof(at->hash)) != 0))
         return SGC_RPC_garbage;
+    if (check_header && (!sgc_proof_header_hash(result, hash) || memcmp(hash, out->hash, 32) != 0))
+        return SGC_RPC_unproven;
     return SGC_RPC_ok;
 }
 
@@ -31,7 +35,8 @@ _Static_assert(sizeof(struct sgc_eth_block) == 2 * 8 + 4 * 32 + 256, "hashed as 
 static enum sgc_rpc_end block_digest(void *ctx, struct sg_jsonread result, uint8_t out[32])
 {
     struct block_question *question = ctx;
-    enum sgc_rpc_end end = block_read(result, question->at, &question->block);
+    enum sgc_rpc_end end =
+        block_read(result, question->at, question->check_header, &question->block);
     if (end == SGC_RPC_ok)
         block_digest_of(&question->block, out);
     return end;
@@ -42,16 +47,18 @@ enum sg_err sgc_agreed_block(struct sgc_servers *servers, const struct sgc_eth_a
 {
     char memory[160];
     struct sg_out params = sg_out_init(memory, sizeof(memory));
-    struct block_question asked = {.at = at};
+    struct block_question asked = {at, sgc_servers_check_headers(servers), {0}};
     struct sgc_servers_answer answer;
     sgc_eth_put_block_params(&params, at);
     SG_ASSERT(!params.full);
-    const struct sgc_servers_question question = {sgc_eth_block_method(at), sg_out_view(&params),
-                                                  block_digest, &asked};
+    const struct sgc_servers_question question = {.method = sgc_eth_block_method(at),
+                                                  .params = sg_out_view(&params),
+                                                  .digest = block_digest,
+                                                  .ctx = &asked};
     enum sg_err err = sgc_servers_ask(servers, &question, &answer);
     if (err != SG_OK)
         return err;
-    if (answer.reverted || block_read(answer.result, at, out) != SGC_RPC_ok)
+    if (answer.reverted || block_read(answer.result, at, false, out) != SGC_RPC_ok)
         return SG_EAGAIN;
     return SG_OK;
 }
@@ -80,6 +87,7 @@ static void heads_ask(struct sgc_servers *servers, const struct sgc_eth_at *at, 
     char memory[64];
     struct sg_out params = sg_out_init(memory, sizeof(memory));
     struct sgc_servers_said said[SGC_SERVERS_MAX];
+    bool check_header = sgc_servers_check_headers(servers);
     sgc_eth_put_block_params(&params, at);
     uint32_t count =
         sgc_servers_poll(servers, sgc_eth_block_method(at), sg_out_view(&params), said);
@@ -88,7 +96,7 @@ static void heads_ask(struct sgc_servers *servers, const struct sgc_eth_at *at, 
         struct sgc_eth_block block;
         if (sg_jsonread_is_null(said[i].result))
             continue; /* no safe block yet, say */
-        enum sgc_rpc_end end = block_read(said[i].result, at, &block);
+        enum sgc_rpc_end end = block_read(said[i].result, at, check_header, &block);
         if (end == SGC_RPC_ok) {
             sgc_servers_note_head(servers, said[i].server, block.number);
             heads_add(heads, said[i].server, &block);
@@ -211,8 +219,10 @@ enum sg_err sgc_agreed_logs(struct sgc_servers *servers, const struct sgc_eth_fi
     struct sg_out params = sg_out_init(memory + SGC_AGREED_LOG_BYTES, params_bytes);
     sgc_eth_put_logs_params(&params, filter);
     SG_ASSERT(!params.full);
-    const struct sgc_servers_question question = {"eth_getLogs", sg_out_view(&params), logs_digest,
-                                                  &asked};
+    const struct sgc_servers_question question = {.method = "eth_getLogs",
+                                                  .params = sg_out_view(&params),
+                                                  .digest = logs_digest,
+                                                  .ctx = &asked};
     struct sgc_servers_answer answer;
     enum sg_err err = sgc_servers_ask(servers, &question, &answer);
     if (err == SG_OK)
@@ -250,8 +260,8 @@ enum sg_err sgc_agreed_call(struct sgc_servers *servers, const struct sgc_eth_ca
     struct sgc_servers_answer answer;
     sgc_eth_put_call_params(&params, call);
     SG_ASSERT(!params.full);
-    const struct sgc_servers_question question = {"eth_call", sg_out_view(&params), call_digest,
-                                                  &asked};
+    const struct sgc_servers_question question = {
+        .method = "eth_call", .params = sg_out_view(&params), .digest = call_digest, .ctx = &asked};
     enum sg_err err = sgc_servers_ask(servers, &question, &answer);
     sg_boot_free(memory);
     if (err != SG_OK)
@@ -275,7 +285,8 @@ static enum sgc_rpc_end number_digest(void *ctx, struct sg_jsonread result, uint
 
 enum sg_err sgc_agreed_chain_id(struct sgc_servers *servers, uint64_t *out)
 {
-    const struct sgc_servers_question question = {"eth_chainId", SG_STR("[]"), number_digest, NULL};
+    const struct sgc_servers_question question = {
+        .method = "eth_chainId", .params = SG_STR("[]"), .digest = number_digest, .ctx = NULL};
     struct sgc_servers_answer answer;
     enum sg_err err = sgc_servers_ask(servers, &question, &answer);
     if (err != SG_OK)

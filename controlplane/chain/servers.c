@@ -27,6 +27,7 @@ struct server {
 struct sgc_servers {
     struct sgc_curl *curl;
     uint32_t count, agree, calls_per_s;
+    bool check_headers;
     bool cancelled; /* atomic */
     uint64_t questions, no_quorum, head;
     struct server servers[SGC_SERVERS_MAX];
@@ -47,6 +48,7 @@ enum sg_err sgc_servers_open(const struct sgc_servers_options *options, struct s
         return SG_ENOMEM;
     servers->agree = options->agree;
     servers->calls_per_s = options->calls_per_s;
+    servers->check_headers = options->check_headers;
     enum sg_err err = sgc_curl_open(&servers->curl);
     for (uint32_t i = 0; err == SG_OK && i < options->count; i++) {
         err = sgc_rpc_open(servers->curl, &options->servers[i], &servers->servers[i].rpc);
@@ -129,7 +131,7 @@ static void server_leave_out(struct server *server, uint64_t ms, enum sgc_rpc_en
 
 static void server_fault(struct server *server, enum sgc_rpc_end end, uint32_t retry_after_s)
 {
-    bool lies = end == SGC_RPC_disagrees || end == SGC_RPC_garbage;
+    bool lies = end == SGC_RPC_disagrees || end == SGC_RPC_garbage || end == SGC_RPC_unproven;
     uint64_t ms = lies ? OUT_LIAR_MS : OUT_FIRST_MS;
     uint64_t max = lies ? OUT_LIAR_MAX_MS : OUT_MAX_MS;
     uint32_t doublings = SG_MIN(server->faults, 16u);
@@ -310,15 +312,14 @@ enum sg_err sgc_servers_ask(struct sgc_servers *servers,
 {
     struct round round;
     struct tally tally = {.groups_count = 0};
-    uint32_t asked = 0;
+    uint32_t asked = 0, agree = question->is_proven ? 1 : servers->agree;
     COUNT(servers->questions);
     do {
-        round_run(servers, question->method, question->params, servers->agree - tally_best(&tally),
-                  &asked, &round);
+        round_run(servers, question->method, question->params, agree - tally_best(&tally), &asked,
+                  &round);
         round_tally(servers, question, &round, &tally);
-    } while (round.count > 0 && tally_best(&tally) < servers->agree &&
-             !sgc_servers_is_cancelled(servers));
-    if (tally_best(&tally) < servers->agree) {
+    } while (round.count > 0 && tally_best(&tally) < agree && !sgc_servers_is_cancelled(servers));
+    if (tally_best(&tally) < agree) {
         COUNT(servers->no_quorum);
         return tally_error(servers, &tally);
     }
@@ -367,6 +368,11 @@ void sgc_servers_note_agreed_head(struct sgc_servers *servers, uint64_t number)
 uint32_t sgc_servers_agree(const struct sgc_servers *servers)
 {
     return servers->agree;
+}
+
+bool sgc_servers_check_headers(const struct sgc_servers *servers)
+{
+    return servers->check_headers;
 }
 
 uint64_t sgc_servers_due_ns(const struct sgc_servers *servers)

@@ -17,6 +17,8 @@ struct sgc_servers_options {
     uint32_t count;       /* 1 .. SGC_SERVERS_MAX */
     uint32_t agree;       /* 1 .. count */
     uint32_t calls_per_s; /* to each server; 0: no limit */
+    bool check_headers;   /* EVM: a block must hash to its hash (proof.h); not for chains whose
+                             headers have fields of their own */
 };
 /* Copies the options; connects to nobody yet. Errors as of sgc_rpc_open(). */
 SG_MUST_USE enum sg_err sgc_servers_open(const struct sgc_servers_options *options,
@@ -30,9 +32,11 @@ struct sgc_servers_question {
     const char *method;
     struct sg_str params; /* JSON, "[...]" */
     /* What two servers must say alike, as a digest; it also judges the form. SGC_RPC_ok, or why
-     * the answer is none: _garbage, _behind. Not asked of null. NULL: the text as it is. */
+     * the answer is none: _garbage, _behind, _unproven. Not asked of null. NULL: the text as it is.
+     */
     enum sgc_rpc_end (*digest)(void *ctx, struct sg_jsonread result, uint8_t out[32]);
     void *ctx;
+    bool is_proven; /* digest() takes only what is proven: one server is enough */
 };
 struct sgc_servers_answer {
     struct sg_jsonread result; /* until the next question */
@@ -58,7 +62,8 @@ struct sgc_servers_said {
 };
 uint32_t sgc_servers_poll(struct sgc_servers *servers, const char *method, struct sg_str params,
                           struct sgc_servers_said out[SGC_SERVERS_MAX]);
-/* What a server said in poll turned out to be wrong: SGC_RPC_garbage, _behind, _disagrees. */
+/* What a server said in poll turned out to be wrong: SGC_RPC_garbage, _behind, _disagrees,
+ * _unproven. */
 void sgc_servers_blame(struct sgc_servers *servers, uint32_t server, enum sgc_rpc_end end);
 /* It turned out to be what a quorum says: earlier faults are forgotten. */
 void sgc_servers_praise(struct sgc_servers *servers, uint32_t server);
@@ -67,6 +72,7 @@ void sgc_servers_note_head(struct sgc_servers *servers, uint32_t server, uint64_
 void sgc_servers_note_agreed_head(struct sgc_servers *servers, uint64_t number);
 
 uint32_t sgc_servers_agree(const struct sgc_servers *servers);
+bool sgc_servers_check_headers(const struct sgc_servers *servers);
 /* When a server that is left out now is tried again, monotonic; SG_NEVER: none is. */
 uint64_t sgc_servers_due_ns(const struct sgc_servers *servers);
 

@@ -91,7 +91,10 @@ int main(void)
         return SGT_SKIP;
     /* The same anvil twice: two connections, one truth. */
     const struct sgc_rpc_options options[] = {{.url = chain.url}, {.url = chain.url}};
-    if (sgc_servers_open(&(struct sgc_servers_options){options, 2, 2, 0}, &servers) != SG_OK)
+    if (sgc_servers_open(
+            &(struct sgc_servers_options){
+                .servers = options, .count = 2, .agree = 2, .check_headers = true},
+            &servers) != SG_OK)
         return 1;
     int failed = sgt_main("agreed", tests, sizeof(tests) / sizeof(tests[0]));
     sgc_servers_close(servers);
