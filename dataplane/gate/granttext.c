@@ -1,6 +1,6 @@
 #include "base/assert.h"
 #include "base/b64url.h"
-#include "base/keccak.h"
+#include "dataplane/gate/evmsig.h"
 #include "dataplane/gate/grant_impl.h"
 #include "dataplane/http/date.h"
 
@@ -160,25 +160,6 @@ enum sg_err sgd_grant_put_signed(struct sg_out *out, const struct sgd_grant *gra
     return put && !out->full ? SG_OK : SG_EMSGSIZE;
 }
 
-/* EIP-191, version 0x45. */
-static bool text_digest(const struct sgd_grant *grant, uint8_t out[32])
-{
-    char text_memory[SGD_GRANT_SIGNED_MAX], head_memory[64];
-    struct sg_out text = sg_out_init(text_memory, sizeof(text_memory));
-    struct sg_out head = sg_out_init(head_memory, sizeof(head_memory));
-    struct sg_keccak256 hash;
-    if (!sgd_grant_put_text(&text, grant))
-        return false;
-    sg_out_lit(&head, "\x19"
-                      "Ethereum Signed Message:\n");
-    sg_out_u64(&head, text.len);
-    sg_keccak256_init(&hash);
-    sg_keccak256_add(&hash, head.ptr, head.len);
-    sg_keccak256_add(&hash, text.ptr, text.len);
-    sg_keccak256_final(&hash, out);
-    return true;
-}
-
 enum sg_err sgd_grant_digest(const struct sgd_grant *grant, uint8_t out[32])
 {
     if (grant->account.chain.ns != SG_CAIP_EIP155)
@@ -187,5 +168,10 @@ enum sg_err sgd_grant_digest(const struct sgd_grant *grant, uint8_t out[32])
         return sgd_grant_typed_digest(grant, out) ? SG_OK : SG_EMSGSIZE;
     if (grant->alg != SGD_GRANT_SIWE && grant->alg != SGD_GRANT_ON_CHAIN)
         return SG_ENOTSUP;
-    return text_digest(grant, out) ? SG_OK : SG_EMSGSIZE;
+    char memory[SGD_GRANT_SIGNED_MAX];
+    struct sg_out text = sg_out_init(memory, sizeof(memory));
+    if (!sgd_grant_put_text(&text, grant))
+        return SG_EMSGSIZE;
+    sgd_evm_text_hash(sg_out_view(&text), out);
+    return SG_OK;
 }

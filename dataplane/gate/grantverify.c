@@ -1,7 +1,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/keccak.h"
 #include "dataplane/gate/cosekey.h"
+#include "dataplane/gate/evmsig.h"
 #include "dataplane/gate/grant_impl.h"
 #include "dataplane/sys/osslsig.h"
 #include "dataplane/sys/secp256k1.h"
@@ -41,32 +41,12 @@ void sgd_verify_key_close(struct sgd_verify_key *key)
 
 /* ---- wallets ---- */
 
-/* r and s, and which of two points R is: 65 bytes with 27, 28, 0 or 1 at the end, or EIP-2098's 64,
- * where that bit is the highest of s. */
-static bool rsv_read(struct sg_str signature, uint8_t rs[64], bool *odd)
-{
-    if (signature.len != SIGNATURE_BYTES && signature.len != SIGNATURE_BYTES + 1)
-        return false;
-    memcpy(rs, signature.ptr, SIGNATURE_BYTES);
-    if (signature.len == SIGNATURE_BYTES) {
-        *odd = rs[32] >> 7 != 0;
-        rs[32] &= 0x7f;
-        return true;
-    }
-    const uint8_t v = (uint8_t)signature.ptr[SIGNATURE_BYTES];
-    *odd = v == 1 || v == 28;
-    return v <= 1 || v == 27 || v == 28;
-}
-
 static bool evm_signed(const struct sgd_grant *grant)
 {
-    uint8_t digest[32], rs[64], point[64], hash[SG_KECCAK256_BYTES];
-    bool odd;
-    if (sgd_grant_digest(grant, digest) != SG_OK || !rsv_read(grant->signature, rs, &odd) ||
-        !sgd_secp_recover(digest, rs, odd, point))
-        return false;
-    sg_keccak256(point, sizeof(point), hash);
-    return sg_equal_secret(hash + 12, grant->account.address.bytes, 20);
+    uint8_t digest[32], address[SGD_EVM_ADDRESS_BYTES];
+    return sgd_grant_digest(grant, digest) == SG_OK &&
+           sgd_evm_signer(digest, grant->signature, address) &&
+           sg_equal_secret(address, grant->account.address.bytes, sizeof(address));
 }
 
 static bool solana_signed(const struct sgd_grant *grant)

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "dataplane/http/date.h"
 
+#include <stdio.h>
 #include <time.h>
 
 static void the_three_forms_are_read_in_any_case(void **fixture)
@@ -84,9 +85,25 @@ static void what_is_written_is_read_back_and_agrees_with_libc(void **fixture)
     (void)fixture;
 }
 
+static void rfc_3339_agrees_with_libc(void **fixture)
+{
+    for (int64_t at = -62167219200; at < 253402300800; at += 86400LL * 3650 + 12347) {
+        char ours[21] = {0}, libc[64];
+        struct tm tm;
+        time_t t = (time_t)at;
+        sgd_rfc3339_write(at, ours);
+        gmtime_r(&t, &tm);
+        snprintf(libc, sizeof(libc), "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900,
+                 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        assert_string_equal(ours, libc);
+    }
+    (void)fixture;
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_three_forms_are_read_in_any_case),
     cmocka_unit_test(anything_else_is_no_date),
     cmocka_unit_test(what_is_written_is_read_back_and_agrees_with_libc),
+    cmocka_unit_test(rfc_3339_agrees_with_libc),
 };
 SGT_MAIN("date", tests)
