@@ -139,9 +139,10 @@ SG_MUST_USE enum sg_err sge_state_chain(const struct sge_state *state, uint32_t 
 uint32_t sge_state_chains(const struct sge_state *state, struct sge_chain *out, uint32_t max);
 
 /* ---- copies: a new edge, and one that was away too long ---- */
-/* Writes rows from *at on (zeroed: the first) until `out` has `want` bytes or more, and moves *at.
- * The reader stays between begin and end for the whole copy, so it is of one mark. SG_ENOENT: all
- * were written. The form is portable and versioned. */
+/* Writes rows from *at on (zeroed: the first) until `out` has `want` bytes more, or no room, and
+ * moves *at: a piece of the copy, whole in itself. The reader stays between begin and end for the
+ * whole copy, so it is of one mark. SG_ENOENT: all were written. SG_EMSGSIZE: not one row fits. The
+ * form is portable and versioned (copyrow.h). */
 struct sge_copy_at {
     uint8_t table;
     uint8_t key[32];
@@ -149,14 +150,18 @@ struct sge_copy_at {
 };
 SG_MUST_USE enum sg_err sge_state_copy(struct sge_state_reader *reader, struct sge_copy_at *at,
                                        size_t want, struct sg_out *out);
-/* Takes a copy's pieces in their order; what was there before counts until _end(), which puts the
- * copy in its place and raises the lowest epoch of the tenants that have another stream's facts.
- * SG_ECORRUPT: not such a piece. */
+/* Takes a copy's pieces in their order, into a file; what was there before counts until _end(),
+ * which puts the copy in its place in one transaction, of what differs alone. Revocations of before
+ * stay. Where other facts were there (another stream's, or made by hand) the epochs of all tenants
+ * are closed: no token that names one is good any more.
+ * SG_ECORRUPT: not such a piece, or not the next one. */
 struct sge_load;
 SG_MUST_USE enum sg_err sge_state_load_begin(struct sge_state *state, const struct sge_mark *mark,
                                              struct sge_load **out);
 SG_MUST_USE enum sg_err sge_state_load_add(struct sge_load *load, struct sg_str piece);
+/* Ends *load either way. SG_ECORRUPT: the copy was not whole. SG_ESTALE: what is here is newer. */
 SG_MUST_USE enum sg_err sge_state_load_end(struct sge_load *load);
+/* Accepts NULL. */
 void sge_state_load_abandon(struct sge_load *load);
 
 /* A Merkle tree over the facts by the first byte of their keys: what two edges compare. */

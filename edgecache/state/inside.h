@@ -24,6 +24,7 @@
 struct sge_chains;
 
 struct sge_state {
+    char *folder;
     struct sg_mdb *mdb;
     struct sge_purgelog purges;
     uint32_t about, facts, holdings, ctis, cti_ends, index_bits, tenants; /* databases */
@@ -86,6 +87,9 @@ SG_MUST_USE enum sg_err sge_tenant_merge(struct sge_state *state, struct sg_mdb_
 /* No token that anybody has by now is good any more: facts are of another stream than before. */
 SG_MUST_USE enum sg_err sge_epochs_close(struct sge_state *state, struct sg_mdb_txn *txn,
                                          uint64_t now_s);
+/* Raises the lowest epoch of every tenant. */
+SG_MUST_USE enum sg_err sge_floor_merge(struct sge_state *state, struct sg_mdb_txn *txn,
+                                        uint32_t epoch);
 #define SGE_INDEX_CHUNK_BYTES 256u
 #define SGE_CTI_KEY_BYTES     (4 + 16)
 

@@ -126,6 +126,15 @@ static enum sg_err tenants_above(struct sge_state *state, struct sg_mdb_txn *txn
     return err == SG_ENOENT ? SG_OK : err;
 }
 
+enum sg_err sge_floor_merge(struct sge_state *state, struct sg_mdb_txn *txn, uint32_t epoch)
+{
+    uint32_t known;
+    enum sg_err err = floor_get(txn, state, &known);
+    if (err != SG_OK || epoch <= known)
+        return err;
+    return sg_mdb_put(txn, state->about, SG_STR("epoch_floor"), sge_bytes(&epoch, sizeof(epoch)));
+}
+
 enum sg_err sge_epochs_close(struct sge_state *state, struct sg_mdb_txn *txn, uint64_t now_s)
 {
     uint32_t epoch;
@@ -134,9 +143,7 @@ enum sg_err sge_epochs_close(struct sge_state *state, struct sg_mdb_txn *txn, ui
         return err;
     epoch = SG_MAX(epoch, (uint32_t)(now_s / EPOCH_S)) + 1;
     err = tenants_above(state, txn, epoch);
-    return err != SG_OK ? err
-                        : sg_mdb_put(txn, state->about, SG_STR("epoch_floor"),
-                                     sge_bytes(&epoch, sizeof(epoch)));
+    return err != SG_OK ? err : sge_floor_merge(state, txn, epoch);
 }
 
 /* ---- revocations ---- */

@@ -122,9 +122,13 @@ enum sg_err sge_state_open(const char *dir, bool writable, struct sge_state **ou
     if (state == NULL)
         return SG_ENOMEM;
     state->writable = writable;
-    enum sg_err err = SG_OK;
-    if (writable && ((mkdir(dir, 0750) != 0 && errno != EEXIST) ||
-                     (mkdir(folder, 0750) != 0 && errno != EEXIST)))
+    state->folder = sg_boot_alloc(strlen(folder) + 1);
+    enum sg_err err = state->folder == NULL ? SG_ENOMEM : SG_OK;
+    if (err == SG_OK)
+        strcpy(state->folder, folder);
+    if (err == SG_OK && writable &&
+        ((mkdir(dir, 0750) != 0 && errno != EEXIST) ||
+         (mkdir(folder, 0750) != 0 && errno != EEXIST)))
         err = sg_err_from_errno(errno);
     if (err == SG_OK)
         err = fed_open(state, folder, writable); /* first: who finds the rest finds these too */
@@ -151,6 +155,7 @@ void sge_state_close(struct sge_state *state)
     if (state->fed != NULL)
         munmap(state->fed, FED_FILE_BYTES);
     sge_chains_close(state->chains);
+    sg_boot_free(state->folder);
     sg_boot_free(state);
 }
 
