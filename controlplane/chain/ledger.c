@@ -125,7 +125,7 @@ static enum sg_err work_end(struct sgc_ledger *ledger, struct sgc_work *work, en
 }
 
 enum sg_err sgc_ledger_followed(struct sgc_ledger *ledger, const struct sg_caip_asset *contract,
-                                uint64_t *to)
+                                struct sgc_ledger_progress *out)
 {
     struct sgc_sourcerow row;
     enum sg_err err = read_begin(ledger);
@@ -133,7 +133,7 @@ enum sg_err sgc_ledger_followed(struct sgc_ledger *ledger, const struct sg_caip_
         return err;
     err = sgc_source_get(ledger->reader, &ledger->db, sge_group_contract(contract), &row);
     if (err == SG_OK)
-        *to = row.to;
+        *out = (struct sgc_ledger_progress){.to = row.to, .told = row.told != 0};
     read_end(ledger);
     return err;
 }

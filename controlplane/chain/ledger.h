@@ -58,10 +58,14 @@ struct sgc_block {
 
 /* ---- a contract's history ---- */
 #define SGC_LEDGER_JOINED UINT64_MAX
-/* Up to which block a contract was read, whole; SGC_LEDGER_JOINED: with the head. SG_ENOENT:
- * nothing was. */
+struct sgc_ledger_progress {
+    uint64_t to; /* up to which block it was read, whole; SGC_LEDGER_JOINED: with the head */
+    bool told;   /* it joined before: what the stream has of it is from then */
+};
+/* SG_ENOENT: nothing was read of it. */
 SG_MUST_USE enum sg_err sgc_ledger_followed(struct sgc_ledger *ledger,
-                                            const struct sg_caip_asset *contract, uint64_t *to);
+                                            const struct sg_caip_asset *contract,
+                                            struct sgc_ledger_progress *out);
 /* What happened to `contracts` after the block up to which they were read, up to block `to`: at or
  * below safe, in order, without a journal. SG_EALREADY: one of them was read that far. */
 struct sgc_span {

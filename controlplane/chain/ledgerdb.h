@@ -43,7 +43,8 @@ struct sgc_chainrow {
 };
 struct sgc_sourcerow {
     uint64_t to;
-    uint32_t chain, zero;
+    uint32_t chain;
+    uint32_t told; /* it joined once: the stream has facts of it */
 };
 struct sgc_outrow {
     uint64_t key, check;

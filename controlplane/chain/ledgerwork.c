@@ -95,11 +95,19 @@ enum sg_err sgc_work_store(struct sgc_work *work, enum sgc_store how, uint64_t b
 enum sg_err sgc_work_read_to(struct sgc_work *work, const struct sg_caip_asset *contracts,
                              uint32_t count, uint64_t to)
 {
-    struct sgc_sourcerow row = {.to = to, .chain = work->chain};
-    enum sg_err err = SG_OK;
-    for (uint32_t i = 0; i < count && err == SG_OK; i++)
-        err = sgc_source_put(work->txn, work->db, sge_group_contract(&contracts[i]), &row);
-    return err;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t source = sge_group_contract(&contracts[i]);
+        struct sgc_sourcerow row = {.chain = work->chain};
+        enum sg_err err = sgc_source_get(work->txn, work->db, source, &row);
+        if (err != SG_OK && err != SG_ENOENT)
+            return err;
+        row.to = to;
+        row.told |= to == SGC_LEDGER_JOINED;
+        err = sgc_source_put(work->txn, work->db, source, &row);
+        if (err != SG_OK)
+            return err;
+    }
+    return SG_OK;
 }
 
 enum sg_err sgc_work_new_head(struct sgc_work *work, const struct sgc_block *block)

@@ -3,6 +3,8 @@
 #ifndef SGT_LEDGER_RIG_H
 #define SGT_LEDGER_RIG_H
 
+#include "tests/sgt.h"
+
 #include "controlplane/chain/ledger.h"
 #include "tests/sgt_dir.h"
 

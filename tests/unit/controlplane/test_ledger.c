@@ -256,19 +256,20 @@ static void a_reorg_while_a_contract_joins_takes_its_progress_back(void **fixtur
     struct sgc_block block = rig_block(101, 0, 0, &mint, 1), other = rig_block(101, 1, 0, NULL, 0);
     struct sgc_span span = {
         .chain = &rig_chain, .contracts = &contract, .contracts_count = 1, .to = 100};
-    uint64_t to;
+    struct sgc_ledger_progress progress;
     rig_base(rig);
     rig_add(rig, 101, 0, 0, NULL, 0);
-    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &to), SG_ENOENT);
+    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &progress), SG_ENOENT);
     assert_int_equal(sgc_ledger_add_safe(rig->ledger, &span), SG_OK);
     assert_int_equal(sgc_ledger_add_more(rig->ledger, &other, &contract, 1), SG_ESTALE);
     assert_int_equal(sgc_ledger_add_more(rig->ledger, &block, &contract, 1), SG_OK);
     assert_int_equal(sgc_ledger_undo(rig->ledger, &rig_chain, 100), SG_OK);
-    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &to), SG_OK);
-    assert_int_equal(to, 100);
+    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &progress), SG_OK);
+    assert_int_equal(progress.to, 100);
+    assert_false(progress.told);
     assert_int_equal(sgc_ledger_join(rig->ledger, &contract), SG_OK);
-    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &to), SG_OK);
-    assert_true(to == SGC_LEDGER_JOINED);
+    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &progress), SG_OK);
+    assert_true(progress.to == SGC_LEDGER_JOINED);
     rig_drain(rig);
     assert_owner(rig_token_fact(rig, 1, 7), 0, 0);
     rig_free(rig);
@@ -279,13 +280,15 @@ static void who_leaves_is_known_up_to_the_head_and_held_back_from_there(void **f
     struct rig *rig = followed();
     struct sg_caip_asset contract = rig_asset(SG_CAIP_ERC721, 1);
     struct sgc_event mint = rig_owner(1, 7, 5), sale = rig_owner(1, 7, 6);
-    uint64_t sources[4], to;
+    struct sgc_ledger_progress at;
+    uint64_t sources[4];
     rig_add(rig, 101, 0, 0, &mint, 1);
     assert_int_equal(sgc_ledger_sources(rig->ledger, &rig_chain, sources, 4), 2);
     assert_int_equal(sgc_ledger_leave(rig->ledger, &rig_chain, sge_group_contract(&contract)),
                      SG_OK);
-    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &to), SG_OK);
-    assert_int_equal(to, 101);
+    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &at), SG_OK);
+    assert_int_equal(at.to, 101);
+    assert_true(at.told);
     assert_int_equal(sgc_ledger_safe(rig->ledger, &rig_chain, 101), SG_OK);
     struct sgc_block block = rig_block(150, 0, 0, &sale, 1);
     struct sgc_span span = {.chain = &rig_chain,
@@ -313,7 +316,7 @@ static void what_is_forgotten_is_nobodys_everywhere(void **fixture)
     struct sgc_event events[] = {rig_owner(1, 7, 5), rig_move(2, 1, 0, 5, 10)};
     struct sge_fact_id id;
     struct sge_change change;
-    uint64_t to;
+    struct sgc_ledger_progress progress;
     rig_add(rig, 101, 0, 0, events, COUNT(events));
     rig_drain(rig);
     uint64_t token = rig_token_fact(rig, 1, 7)->generation;
@@ -323,7 +326,7 @@ static void what_is_forgotten_is_nobodys_everywhere(void **fixture)
     assert_owner(rig_token_fact(rig, 1, 7), 0, 0);
     assert_true(rig_token_fact(rig, 1, 7)->generation > token);
     assert_int_equal(rig_balance_fact(rig, 2, 1, 5)->generation, balance);
-    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &to), SG_ENOENT);
+    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &progress), SG_ENOENT);
     sge_fact_owner(&events[0].asset, &id);
     assert_int_equal(sgc_ledger_fact(rig->ledger, &id, &change), SG_ENOENT);
     assert_int_equal(sgc_ledger_undo(rig->ledger, &rig_chain, 100), SG_OK);

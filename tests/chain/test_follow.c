@@ -1,0 +1,374 @@
+/* The follower on a real chain: after anything that can happen there, who owns what is what the
+ * chain says when it is asked. */
+#include "tests/sgt.h"
+
+#include "tests/chain/follow_rig.h"
+
+static struct sgt_anvil chain;
+
+static uint64_t seed_state = 1;
+
+/* xorshift64*: the same run for the same seed. */
+static uint32_t any(uint32_t below)
+{
+    seed_state ^= seed_state >> 12;
+    seed_state ^= seed_state << 25;
+    seed_state ^= seed_state >> 27;
+    return (uint32_t)((seed_state * 2685821657736338717ull) >> 33) % below;
+}
+
+/* ---- one operation of any kind ---- */
+
+static const uint8_t *anyone(void)
+{
+    return chain.accounts[1 + any(FOLLOW_PEOPLE)];
+}
+
+static void operate_film(struct follow_rig *f)
+{
+    static const uint8_t nobody[20];
+    uint64_t id = 1 + any(FOLLOW_TOKENS);
+    uint8_t owner[20];
+    follow_owner(f, id, owner);
+    if (memcmp(owner, nobody, 20) == 0)
+        sgt_anvil_send(&chain, NULL, f->films, "mint(address,uint256)", "au", anyone(), id);
+    else if (any(8) == 0)
+        sgt_anvil_send(&chain, NULL, f->films, "burn(uint256)", "u", id);
+    else if (any(3) == 0) /* out and, half of the time, back within one transaction */
+        sgt_anvil_send(&chain, NULL, f->films, "moveTwice(address,address,uint256)", "aau",
+                       anyone(), any(2) ? owner : anyone(), id);
+    else
+        sgt_anvil_send(&chain, NULL, f->films, "move(address,uint256)", "au", anyone(), id);
+}
+
+static uint64_t has(struct follow_rig *f, const uint8_t *who, uint64_t id)
+{
+    uint8_t balance[32];
+    uint64_t v;
+    follow_balance(f, who, id, balance);
+    memcpy(&v, balance + 24, sizeof(v));
+    return __builtin_bswap64(v);
+}
+
+static void operate_seats(struct follow_rig *f)
+{
+    const uint8_t *from = anyone(), *to = anyone();
+    uint64_t first = 1 + any(FOLLOW_IDS - 1);
+    uint64_t ids[] = {first, first + 1}, parts[2], there[2];
+    for (int i = 0; i < 2; i++) {
+        there[i] = has(f, from, ids[i]);
+        parts[i] = there[i] == 0 ? 0 : any((uint32_t)there[i] + 1);
+    }
+    switch (any(6)) {
+    case 0:
+        sgt_anvil_send(&chain, NULL, f->seats, "mint(address,uint256,uint256)", "auu", to, ids[0],
+                       (uint64_t)any(50));
+        break;
+    case 1:
+        parts[0] = any(50), parts[1] = any(50);
+        sgt_anvil_send(&chain, NULL, f->seats, "mintBatch(address,uint256[],uint256[])", "aUU", to,
+                       2, ids, 2, parts);
+        break;
+    case 2:
+        sgt_anvil_send(&chain, NULL, f->seats, "burn(address,uint256,uint256)", "auu", from, ids[0],
+                       parts[0]);
+        break;
+    case 3:
+        sgt_anvil_send(&chain, NULL, f->seats, "burnBatch(address,uint256[],uint256[])", "aUU",
+                       from, 2, ids, 2, parts);
+        break;
+    case 4:
+        sgt_anvil_send(&chain, NULL, f->seats, "move(address,address,uint256,uint256)", "aauu",
+                       from, to, ids[1], parts[1]);
+        break;
+    default:
+        sgt_anvil_send(&chain, NULL, f->seats, "moveBatch(address,address,uint256[],uint256[])",
+                       "aaUU", from, to, 2, ids, 2, parts);
+    }
+}
+
+static void operate(struct follow_rig *f)
+{
+    if (any(2) == 0)
+        operate_film(f);
+    else
+        operate_seats(f);
+}
+
+/* ---- tests ---- */
+
+static void history_that_was_before_us_is_read(void **fixture)
+{
+    struct follow_rig f;
+    follow_init(&f, &chain);
+    for (uint32_t i = 0; i < 20; i++)
+        operate(&f);
+    sgt_anvil_mine(&chain, 100); /* so that it is below safe */
+    for (uint32_t i = 0; i < 20; i++)
+        operate(&f);
+    follow_open(&f);
+    follow_sync(&f);
+    follow_compare(&f);
+    struct sgc_follow_status status;
+    sgc_follow_status(f.follow, &status);
+    assert_int_equal(status.state, SGC_FOLLOW_FOLLOWING);
+    assert_true(status.counts.history_logs >= 10);
+    assert_int_equal(status.head, status.safe + 70);
+    follow_fini(&f);
+}
+
+static void what_happens_now_is_followed_to_safe(void **fixture)
+{
+    struct follow_rig f;
+    uint8_t account[32];
+    follow_init(&f, &chain);
+    follow_open(&f);
+    sgt_anvil_send(&chain, NULL, f.films, "mint(address,uint256)", "au", chain.accounts[1],
+                   (uint64_t)1);
+    follow_sync(&f);
+    follow_compare(&f);
+    static const uint8_t zero[32];
+    const struct rig_fact *fact = follow_token_fact(&f, 1);
+    assert_memory_equal(fact->change.safe, zero, 32);
+    uint64_t generation = fact->generation;
+    sgt_anvil_mine(&chain, 70);
+    follow_sync(&f);
+    follow_account(chain.accounts[1], account);
+    assert_memory_equal(fact->change.safe, account, 32);
+    assert_int_equal(fact->generation, generation);
+    follow_fini(&f);
+}
+
+static void a_reorg_of_any_depth_is_undone(void **fixture)
+{
+    struct follow_rig f;
+    bool all = getenv("SG_TEST_ALL") != NULL;
+    follow_init(&f, &chain);
+    follow_open(&f);
+    for (uint32_t depth = 1; depth <= 64; depth += all ? 1 : depth) {
+        for (uint32_t i = 0; i < 4; i++)
+            operate(&f);
+        sgt_anvil_mine(&chain, depth > 4 ? depth - 4 : 1);
+        for (uint32_t i = 0; i < 3; i++)
+            operate(&f);
+        follow_sync(&f);
+        sgt_anvil_reorg(&chain, depth);
+        if (any(2) == 0)
+            operate(&f);
+        follow_sync(&f);
+        follow_compare(&f);
+    }
+    struct sgc_follow_status status;
+    sgc_follow_status(f.follow, &status);
+    assert_int_equal(status.counts.reorg_depth_max, 64);
+    follow_fini(&f);
+}
+
+/* A block in which a token goes from hand to hand in several transactions is taken back, and its
+ * owner has another generation than before. */
+static void a_reorg_of_a_block_with_many_moves_revives_no_token(void **fixture)
+{
+    struct follow_rig f;
+    follow_init(&f, &chain);
+    follow_open(&f);
+    sgt_anvil_send(&chain, NULL, f.films, "mint(address,uint256)", "au", chain.accounts[1],
+                   (uint64_t)1);
+    follow_sync(&f);
+    const struct rig_fact *fact = follow_token_fact(&f, 1);
+    uint64_t first = fact->generation;
+    json_decref(sgt_anvil_rpc(&chain, "evm_setAutomine", json_pack("[b]", 0)));
+    for (uint32_t i = 2; i <= 4; i++)
+        sgt_anvil_send(&chain, NULL, f.films, "moveTwice(address,address,uint256)", "aau",
+                       chain.accounts[i], chain.accounts[1], (uint64_t)1);
+    sgt_anvil_mine(&chain, 1);
+    json_decref(sgt_anvil_rpc(&chain, "evm_setAutomine", json_pack("[b]", 1)));
+    follow_sync(&f);
+    uint64_t second = fact->generation;
+    assert_true(second > first);
+    sgt_anvil_reorg(&chain, 1);
+    follow_sync(&f);
+    follow_compare(&f);
+    assert_true(fact->generation > second);
+    follow_fini(&f);
+}
+
+/* Between its looks the follower sees any part of this. */
+static void after_any_sequence_we_say_what_the_chain_says(void **fixture)
+{
+    struct follow_rig f;
+    const char *asked = getenv("SG_TEST_OPERATIONS"), *seed = getenv("SG_TEST_SEED");
+    uint32_t operations = asked != NULL ? (uint32_t)atoi(asked) : 120;
+    seed_state = seed != NULL ? strtoull(seed, NULL, 10) : 20261123;
+    follow_init(&f, &chain);
+    follow_open(&f);
+    for (uint32_t i = 0; i < operations; i++) {
+        operate(&f);
+        if (any(12) == 0)
+            sgt_anvil_mine(&chain, 1 + any(20));
+        if (any(15) == 0)
+            sgt_anvil_reorg(&chain, 1 + any(any(2) ? 64 : 6));
+        if (any(10) != 0)
+            continue;
+        follow_sync(&f);
+        follow_compare(&f);
+    }
+    follow_sync(&f);
+    follow_compare(&f);
+    struct sgc_follow_status status;
+    sgc_follow_status(f.follow, &status);
+    assert_true(status.counts.reorgs > 0);
+    assert_int_equal(status.counts.skipped, 0);
+    follow_fini(&f);
+}
+
+static void a_restart_goes_on_where_it_stopped(void **fixture)
+{
+    struct follow_rig f;
+    struct sgc_follow_status status;
+    follow_init(&f, &chain);
+    follow_open(&f);
+    for (uint32_t i = 0; i < 10; i++)
+        operate(&f);
+    follow_sync(&f);
+    follow_close(&f);
+    sgt_anvil_reorg(&chain, 5); /* while nobody looks */
+    for (uint32_t i = 0; i < 10; i++)
+        operate(&f);
+    follow_open(&f);
+    follow_sync(&f);
+    follow_compare(&f);
+    sgc_follow_status(f.follow, &status);
+    assert_int_equal(status.counts.history_logs, 0);
+    follow_close(&f);
+    for (uint32_t i = 0; i < 10; i++)
+        operate(&f);
+    sgt_anvil_mine(&chain, 400); /* too many to be taken one by one */
+    for (uint32_t i = 0; i < 10; i++)
+        operate(&f);
+    follow_open(&f);
+    follow_sync(&f);
+    follow_compare(&f);
+    sgc_follow_status(f.follow, &status);
+    assert_true(status.counts.history_logs > 0);
+    assert_true(status.counts.blocks < 200);
+    follow_fini(&f);
+}
+
+static void a_contract_that_is_added_later_is_read_from_its_first_block(void **fixture)
+{
+    struct follow_rig f;
+    follow_init(&f, &chain);
+    f.contracts_count = 1; /* the films alone */
+    follow_open(&f);
+    for (uint32_t i = 0; i < 30; i++)
+        operate(&f);
+    follow_sync(&f);
+    uint64_t before = follow_token_fact(&f, 1) != NULL ? follow_token_fact(&f, 1)->generation : 0;
+    follow_close(&f);
+    f.contracts_count = 2;
+    follow_open(&f);
+    follow_sync(&f);
+    follow_compare(&f);
+    if (before != 0)
+        assert_int_equal(follow_token_fact(&f, 1)->generation, before);
+    follow_fini(&f);
+}
+
+static bool state_is(struct follow_rig *f, enum sgc_follow_state state)
+{
+    struct sgc_follow_status status;
+    sgc_follow_status(f->follow, &status);
+    return status.state == state;
+}
+
+static void await_state(struct follow_rig *f, enum sgc_follow_state state)
+{
+    for (uint32_t i = 0; !state_is(f, state); i++) {
+        assert_true(i < 10000);
+        follow_nap();
+    }
+}
+
+static void a_reorg_below_safe_closes_until_it_is_read_anew(void **fixture)
+{
+    struct follow_rig f;
+    struct sgc_follow_status status;
+    follow_init(&f, &chain);
+    f.options.depth = 3;
+    follow_open(&f);
+    sgt_anvil_send(&chain, NULL, f.films, "mint(address,uint256)", "au", chain.accounts[1],
+                   (uint64_t)1);
+    sgt_anvil_mine(&chain, 5);
+    follow_sync(&f);
+    uint64_t generation = follow_token_fact(&f, 1)->generation;
+    sgt_anvil_reorg(&chain, 6);
+    sgt_anvil_mine(&chain, 1);
+    await_state(&f, SGC_FOLLOW_CLOSED);
+    sgc_follow_status(f.follow, &status);
+    assert_non_null(strstr(status.why, "docs/chains.md"));
+    uint64_t heard_ns = follow_last(&f).heard_ns;
+    follow_nap();
+    assert_int_equal(follow_last(&f).heard_ns, heard_ns);
+    sgc_follow_rebuild(f.follow);
+    follow_sync(&f);
+    follow_compare(&f);
+    assert_true(follow_token_fact(&f, 1)->generation > generation);
+    follow_fini(&f);
+}
+
+static void servers_of_another_chain_are_not_believed(void **fixture)
+{
+    struct follow_rig f;
+    struct sgc_follow_status status;
+    follow_init(&f, &chain);
+    follow_open(&f);
+    follow_close(&f);
+    f.options.chain.evm_id = 1;
+    assert_int_equal(sgc_follow_open(&f.options, &f.follow), SG_OK);
+    await_state(&f, SGC_FOLLOW_CLOSED);
+    sgc_follow_status(f.follow, &status);
+    assert_non_null(strstr(status.why, "eip155:31337"));
+    follow_fini(&f);
+}
+
+static void a_contract_that_cannot_be_read_is_refused_alone(void **fixture)
+{
+    struct follow_rig f;
+    uint8_t odd[20];
+    struct sgc_follow_status status;
+    follow_init(&f, &chain);
+    sgt_anvil_deploy(&chain, odd, "Odd", "");
+    follow_contract(&f, SG_CAIP_ERC721, odd);
+    follow_open(&f);
+    follow_sync(&f);
+    sgt_anvil_send(&chain, NULL, odd, "odd(address,uint256)", "au", chain.accounts[1], (uint64_t)1);
+    for (uint32_t i = 0; i < 5; i++)
+        operate(&f);
+    follow_sync(&f);
+    follow_compare(&f);
+    sgc_follow_status(f.follow, &status);
+    assert_int_equal(status.refused, 1);
+    assert_int_equal(status.joined, 2);
+    follow_fini(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(history_that_was_before_us_is_read),
+        cmocka_unit_test(what_happens_now_is_followed_to_safe),
+        cmocka_unit_test(a_reorg_of_any_depth_is_undone),
+        cmocka_unit_test(a_reorg_of_a_block_with_many_moves_revives_no_token),
+        cmocka_unit_test(after_any_sequence_we_say_what_the_chain_says),
+        cmocka_unit_test(a_restart_goes_on_where_it_stopped),
+        cmocka_unit_test(a_contract_that_is_added_later_is_read_from_its_first_block),
+        cmocka_unit_test(a_reorg_below_safe_closes_until_it_is_read_anew),
+        cmocka_unit_test(servers_of_another_chain_are_not_believed),
+        cmocka_unit_test(a_contract_that_cannot_be_read_is_refused_alone),
+    };
+    if (!sgt_anvil_start(&chain, NULL))
+        return SGT_SKIP;
+    int failed = sgt_main("follow", tests, sizeof(tests) / sizeof(tests[0]));
+    sgt_anvil_stop(&chain);
+    return failed;
+}
