@@ -86,6 +86,25 @@ bool sgc_eth_data(struct sg_jsonread value, uint8_t *out, size_t max, size_t *le
     return true;
 }
 
+bool sgc_eth_data_hash(struct sg_jsonread value, uint8_t out[32])
+{
+    struct sg_str digits;
+    struct sg_keccak256 hash;
+    uint8_t piece[256];
+    if (!digits_of(value, &digits) || digits.len % 2 != 0)
+        return false;
+    sg_keccak256_init(&hash);
+    for (size_t at = 0; at < digits.len;) {
+        size_t len = SG_MIN(digits.len - at, 2 * sizeof(piece));
+        if (!unhex((struct sg_str){digits.ptr + at, len}, piece))
+            return false;
+        sg_keccak256_add(&hash, piece, len / 2);
+        at += len;
+    }
+    sg_keccak256_final(&hash, out);
+    return true;
+}
+
 void sgc_eth_put_u64(struct sg_out *out, uint64_t v)
 {
     sg_out_fmt(out, "\"0x%llx\"", (unsigned long long)v);

@@ -20,6 +20,8 @@ bool sgc_eth_u64(struct sg_jsonread value, uint64_t *out);
 bool sgc_eth_u256(struct sg_jsonread value, struct sg_u256 *out);
 /* Exactly `len` bytes. */
 bool sgc_eth_bytes(struct sg_jsonread value, uint8_t *out, size_t len);
+/* keccak of the bytes, however many. */
+bool sgc_eth_data_hash(struct sg_jsonread value, uint8_t out[32]);
 /* Up to `max`. */
 bool sgc_eth_data(struct sg_jsonread value, uint8_t *out, size_t max, size_t *len);
 void sgc_eth_put_u64(struct sg_out *out, uint64_t v);                  /* "0x1b4" with its quotes */

@@ -6,8 +6,9 @@
 #include "controlplane/chain/trie.h"
 
 #define HEADER_BYTES_MAX 4096
-#define EXTRA_BYTES_MAX  2048 /* 32 on Ethereum; chains of authorities keep their signatures there \
-                               */
+#define EXTRA_BYTES_MAX                                                                            \
+    2048 /* 32 on Ethereum; chains of authorities keep their signatures there                      \
+          */
 
 /* ---- headers ---- */
 

@@ -191,7 +191,8 @@ static const char *const behind_words[] = {
     "future block",
 };
 static const char *const reverted_words[] = {
-    "revert", "invalid opcode", "out of gas", "vm execution error", "stack underflow",
+    "revert",          "invalid opcode",    "out of gas", "vm execution error",
+    "stack underflow", "execution aborted",
 };
 
 static enum sgc_rpc_end error_end(int64_t code, struct sg_str message)
@@ -405,7 +406,9 @@ void sgc_rpc_each(struct sgc_rpc_job *jobs, uint32_t count)
             continue;
         posted[posts_count] = i;
         posts[posts_count++] = (struct sgc_curl_post){
-            .peer = job->rpc->peer, .body = body, .timeout_ms = job->rpc->timeout_ms};
+            .peer = job->rpc->peer,
+            .body = body,
+            .timeout_ms = job->timeout_ms != 0 ? job->timeout_ms : job->rpc->timeout_ms};
     }
     if (posts_count > 0)
         sgc_curl_post(jobs[0].rpc->curl, posts, posts_count);

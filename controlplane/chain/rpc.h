@@ -56,6 +56,7 @@ struct sgc_rpc_job {
     struct sgc_rpc *rpc; /* no server twice in a call */
     struct sgc_rpc_ask *asks;
     uint32_t asks_count; /* 1 .. SGC_RPC_BATCH_MAX */
+    uint32_t timeout_ms; /* 0: the server's */
     /* What all of them have in common. */
     uint32_t took_us;
     uint32_t retry_after_s; /* 0: it did not say */

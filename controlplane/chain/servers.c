@@ -29,6 +29,7 @@ struct sgc_servers {
     uint32_t count, agree, calls_per_s;
     bool check_headers;
     bool cancelled; /* atomic */
+    uint64_t until_ns;
     uint64_t questions, no_quorum, head;
     struct server servers[SGC_SERVERS_MAX];
 };
@@ -49,6 +50,7 @@ enum sg_err sgc_servers_open(const struct sgc_servers_options *options, struct s
     servers->agree = options->agree;
     servers->calls_per_s = options->calls_per_s;
     servers->check_headers = options->check_headers;
+    servers->until_ns = SG_NEVER;
     enum sg_err err = sgc_curl_open(&servers->curl);
     for (uint32_t i = 0; err == SG_OK && i < options->count; i++) {
         err = sgc_rpc_open(servers->curl, &options->servers[i], &servers->servers[i].rpc);
@@ -174,7 +176,7 @@ struct round {
 
 static void wait_ns(struct sgc_servers *servers, uint64_t ns)
 {
-    uint64_t until_ns = sg_clock_mono_ns() + ns;
+    uint64_t until_ns = SG_MIN(sg_clock_mono_ns() + ns, servers->until_ns);
     for (uint64_t now_ns;
          (now_ns = sg_clock_mono_ns()) < until_ns && !sgc_servers_is_cancelled(servers);) {
         uint64_t step_ns = SG_MIN(until_ns - now_ns, 100 * SG_NS_PER_MS);
@@ -182,21 +184,39 @@ static void wait_ns(struct sgc_servers *servers, uint64_t ns)
     }
 }
 
+void sgc_servers_until(struct sgc_servers *servers, uint64_t until_ns)
+{
+    servers->until_ns = until_ns;
+}
+
+/* How long a call may take; 0: as long as the server may. UINT32_MAX: no time is left. */
+static uint32_t time_left_ms(const struct sgc_servers *servers, uint64_t now_ns)
+{
+    if (servers->until_ns == SG_NEVER)
+        return 0;
+    if (servers->until_ns <= now_ns)
+        return UINT32_MAX;
+    return (uint32_t)SG_MIN((servers->until_ns - now_ns) / SG_NS_PER_MS + 1, 600000ull);
+}
+
 /* Asks up to `want` servers that are not in *asked, at once, and adds them to it. */
 static void round_run(struct sgc_servers *servers, const char *method, struct sg_str params,
                       uint32_t want, uint32_t *asked, struct round *round)
 {
     uint64_t now_ns = sg_clock_mono_ns(), delay_ns = 0;
+    uint32_t left_ms = time_left_ms(servers, now_ns);
     round->count = 0;
-    while (round->count < want) {
+    while (round->count < want && left_ms != UINT32_MAX) {
         uint32_t i = pick(servers, *asked, now_ns), n = round->count;
         if (i == servers->count)
             break;
         *asked |= SG_BIT(i);
         round->who[n] = i;
         round->asks[n] = (struct sgc_rpc_ask){.method = method, .params = params};
-        round->jobs[n] = (struct sgc_rpc_job){
-            .rpc = servers->servers[i].rpc, .asks = &round->asks[n], .asks_count = 1};
+        round->jobs[n] = (struct sgc_rpc_job){.rpc = servers->servers[i].rpc,
+                                              .asks = &round->asks[n],
+                                              .asks_count = 1,
+                                              .timeout_ms = left_ms};
         delay_ns = SG_MAX(delay_ns, server_pay(servers, &servers->servers[i], now_ns));
         round->count++;
     }

@@ -43,6 +43,10 @@ struct sgc_servers_answer {
     bool reverted;             /* `result` is then the data of it, or ptr NULL */
     uint32_t agreed;           /* how many said so */
 };
+/* Nothing below waits beyond this moment (monotonic), however many rounds it takes; SG_NEVER: only
+ * the servers' own limits count, as at first. */
+void sgc_servers_until(struct sgc_servers *servers, uint64_t until_ns);
+
 /* The answer that a quorum gives; the best servers are asked first, others where they fail.
  * SG_ENOENT    they all say null: there is no such thing, or not yet.
  * SG_EAGAIN    no quorum: servers disagree, are behind, or too few are to be had: try again, at the
