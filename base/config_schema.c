@@ -177,8 +177,9 @@ static const struct sg_conf_key sg_conf_listener_keys[] = {
     STRINGS(sg_conf_listener, proxy_protocol, NETWORK, NULL,
             "Networks whose connections must begin with a PROXY v2 header; it then says who the "
             "viewer is, for limits, networks, countries and the log."),
-    STRINGS(sg_conf_listener, forwarded, NETWORK, NULL,
-            "Networks whose `Forwarded` field is believed. From others it is ignored."),
+    STRINGS(
+        sg_conf_listener, forwarded, NETWORK, NULL,
+        "Proxies whose `Forwarded` field (RFC 7239) tells the viewer, for gate, log and limits."),
     UINT(sg_conf_listener, backlog, 1, 65535, "4096", "Connections the kernel may hold unaccepted.",
          FIXED),
 };
@@ -200,7 +201,7 @@ static const struct sg_conf_key sg_conf_limits_keys[] = {
     UINT(sg_conf_limits, connections_per_tenant, 0, U32, "0",
          "Connections of a tenant. 0: no limit."),
     UINT(sg_conf_limits, requests_per_token, 0, U32, "0",
-         "Requests with the same token at the same time. 0: no limit."),
+         "Requests with the same token, or another of its grant, at the same time. 0: no limit."),
     SIZE(sg_conf_limits, header_bytes, KIB, 64 * KIB, "16KiB",
          "A request's line and fields together; larger ones get 431."),
     UINT(sg_conf_limits, header_fields, 8, 128, "100", "Fields of a request; more get 431."),

@@ -297,6 +297,7 @@ static void decide_gate(struct sgd_exchange *x)
         .path = x->decoded,
         .site = x->site_index,
         .wall_ns = w->wall_ns,
+        .viewers = w->viewers,
     };
     bool state =
         x->site->access != SG_CONF_ACCESS_TOKEN || sge_state_begin(w->state_reader) == SG_OK;
@@ -307,6 +308,20 @@ static void decide_gate(struct sgd_exchange *x)
     sgd_gate_decide(x->snapshot->gate, w->gate_core, w->state_reader, w->stats, &in, &x->gate);
     if (x->site->access == SG_CONF_ACCESS_TOKEN)
         sge_state_end(w->state_reader);
+}
+
+/* All tokens of one grant count as one. */
+static bool enter_token(struct sgd_exchange *x)
+{
+    static const uint8_t none[sizeof(x->gate.cti)];
+    struct sgd_limits *limits = x->d->worker->limits;
+    uint32_t most = x->snapshot->config->limits.requests_per_token;
+    struct sg_str id = {(const char *)x->gate.cti, sizeof(x->gate.cti)};
+    if (most == 0 || limits == NULL || !x->gate.token_used)
+        return true;
+    if (memcmp(x->gate.cti, none, sizeof(none)) == 0)
+        id = x->stripped.token;
+    return sgd_limits_enter_token(limits, id, most, &x->token_ticket);
 }
 
 static bool is_preflight(const struct sgd_exchange *x)
@@ -327,7 +342,9 @@ static void pass_gate(struct sgd_exchange *x)
     }
     decide_gate(x);
     uint16_t status = sgd_gate_status(x->gate.verdict);
-    if (status == 200)
+    if (status == 200 && !enter_token(x))
+        refuse(x, 429, "token_requests", "too many requests of this token at the same time");
+    else if (status == 200)
         answer(x);
     else if (x->gate.renewable)
         redirect(x, sg_str_from(x->gate.location));
@@ -360,6 +377,24 @@ static bool enter_tenant(struct sgd_exchange *x)
     ++*busy;
     x->tenant_busy = busy;
     return true;
+}
+
+/* Behind a proxy of ours the connections are the proxy's: its viewers' requests count instead. */
+static bool enter_address(struct sgd_exchange *x)
+{
+    struct sgd_limits *limits = x->d->worker->limits;
+    const struct sgd_peer *peer = x->req->peer;
+    if (limits == NULL || peer == NULL || !peer->forwarded_ok)
+        return true;
+    return sgd_limits_enter_address(limits, &peer->remote.sin6_addr,
+                                    x->snapshot->config->limits.connections_per_address,
+                                    &x->address_ticket) == SGD_CLOSE_none;
+}
+
+static void leave_limits(struct sgd_exchange *x)
+{
+    sgd_limits_leave(x->d->worker->limits, &x->address_ticket);
+    sgd_limits_leave(x->d->worker->limits, &x->token_ticket);
 }
 
 static void route(struct sgd_exchange *x)
@@ -397,7 +432,9 @@ static void route(struct sgd_exchange *x)
         return;
     }
     x->site = &x->snapshot->config->sites[x->site_index];
-    if (enter_tenant(x))
+    if (!enter_address(x))
+        refuse(x, 429, "address_full", "too many requests of this address at the same time");
+    else if (enter_tenant(x))
         pass_gate(x);
     else
         refuse(x, 503, "tenant_full", "too many requests of this tenant at the same time");
@@ -724,6 +761,8 @@ void sgd_exchange_close(struct sgd_exchange *x, enum sgd_close why, uint64_t sen
     x->plan.body = NULL;
     if (x->tenant_busy != NULL)
         --*x->tenant_busy;
+    if (x->d->worker->limits != NULL)
+        leave_limits(x);
     sgd_snapshot_release(x->snapshot, x->d->worker->id);
     sg_hold_unref(&x->hold);
 }

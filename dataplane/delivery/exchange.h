@@ -7,6 +7,7 @@
 
 #include "dataplane/delivery/core.h"
 #include "dataplane/delivery/plan.h"
+#include "dataplane/engine/limits.h"
 #include "dataplane/gate/gate.h"
 #include "dataplane/gate/grants.h"
 
@@ -31,6 +32,7 @@ struct sgd_exchange {
     const struct sg_conf_site *site; /* NULL until routed */
     uint32_t site_index;
     uint32_t *tenant_busy; /* where this exchange is counted; NULL: it is not */
+    struct sgd_limits_ticket address_ticket, token_ticket;
     uint64_t id;
     uint64_t start_ns, start_wall_ns, first_ns;
     struct sgd_cc cc;

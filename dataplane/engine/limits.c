@@ -11,10 +11,14 @@
 #define ROWS     2
 #define COUNTERS 65536u
 
+/* The first row of each. */
+#define ADDRESSES 0u
+#define TOKENS    ROWS
+
 struct sgd_limits {
     SG_ALIGNED _Atomic uint32_t connections;
     SG_ALIGNED uint8_t key[16];
-    _Atomic uint32_t counters[ROWS][COUNTERS];
+    _Atomic uint32_t counters[2 * ROWS * COUNTERS]; /* addresses', then tokens' */
 };
 
 enum sg_err sgd_limits_open(struct sgd_limits **out)
@@ -63,34 +67,54 @@ enum sgd_close sgd_limits_enter(struct sgd_limits *limits, uint32_t connections_
     return SGD_CLOSE_none;
 }
 
+static void rows_give(struct sgd_limits *limits, struct sgd_limits_ticket *ticket)
+{
+    for (int i = 0; i < ROWS; i++) {
+        if (ticket->row[i] != 0)
+            counter_give(&limits->counters[ticket->row[i] - 1]);
+        ticket->row[i] = 0;
+    }
+}
+
+/* One more of what hashes so, in both rows, unless both are at `max`. */
+static bool rows_take(struct sgd_limits *limits, uint32_t first_row, const uint64_t hash[2],
+                      uint32_t max, struct sgd_limits_ticket *ticket)
+{
+    uint32_t lowest = UINT32_MAX;
+    SG_ASSERT(ticket->row[0] == 0 && ticket->row[1] == 0);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        uint32_t number = (first_row + i) * COUNTERS + (uint32_t)(hash[i] % COUNTERS);
+        uint32_t was =
+            atomic_fetch_add_explicit(&limits->counters[number], 1, memory_order_relaxed);
+        lowest = SG_MIN(lowest, was);
+        ticket->row[i] = number + 1;
+    }
+    if (lowest < max)
+        return true;
+    rows_give(limits, ticket);
+    return false;
+}
+
 enum sgd_close sgd_limits_enter_address(struct sgd_limits *limits, const struct in6_addr *address,
                                         uint32_t connections_max, struct sgd_limits_ticket *ticket)
 {
-    SG_ASSERT(ticket->row[0] == 0 && ticket->row[1] == 0);
     uint64_t hash[2];
-    bool v4 = IN6_IS_ADDR_V4MAPPED(address);
-    sg_siphash128(limits->key, address, v4 ? 16 : 8, hash);
-    uint32_t lowest = UINT32_MAX;
-    for (int i = 0; i < ROWS; i++) {
-        _Atomic uint32_t *counter = &limits->counters[i][hash[i] % COUNTERS];
-        uint32_t was = atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-        lowest = SG_MIN(lowest, was);
-        ticket->row[i] = (uint32_t)(hash[i] % COUNTERS) + 1;
-    }
-    if (lowest < connections_max)
-        return SGD_CLOSE_none;
-    for (int i = 0; i < ROWS; i++) {
-        counter_give(&limits->counters[i][ticket->row[i] - 1]);
-        ticket->row[i] = 0;
-    }
-    return SGD_CLOSE_address_full;
+    sg_siphash128(limits->key, address, IN6_IS_ADDR_V4MAPPED(address) ? 16 : 8, hash);
+    return rows_take(limits, ADDRESSES, hash, connections_max, ticket) ? SGD_CLOSE_none
+                                                                       : SGD_CLOSE_address_full;
+}
+
+bool sgd_limits_enter_token(struct sgd_limits *limits, struct sg_str id, uint32_t requests_max,
+                            struct sgd_limits_ticket *ticket)
+{
+    uint64_t hash[2];
+    sg_siphash128(limits->key, id.ptr, id.len, hash);
+    return rows_take(limits, TOKENS, hash, requests_max, ticket);
 }
 
 void sgd_limits_leave(struct sgd_limits *limits, struct sgd_limits_ticket *ticket)
 {
-    for (int i = 0; i < ROWS; i++)
-        if (ticket->row[i] != 0)
-            counter_give(&limits->counters[i][ticket->row[i] - 1]);
+    rows_give(limits, ticket);
     if (ticket->node != 0)
         counter_give(&limits->connections);
     *ticket = (struct sgd_limits_ticket){0};

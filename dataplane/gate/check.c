@@ -143,35 +143,3 @@ enum sgd_gate_verdict sgd_check_state(const struct sgd_claims *claims,
         return SGD_GATE_rule_version;
     return facts_hold(claims, reader, fact);
 }
-
-static uint64_t viewer_of(const struct in6_addr *address)
-{
-    uint64_t half[2];
-    if (address == NULL)
-        return 0;
-    memcpy(half, address, sizeof(half));
-    return IN6_IS_ADDR_V4MAPPED(address) ? half[1] : half[0];
-}
-
-enum sgd_gate_verdict sgd_check_viewers(struct sgd_viewers *viewers, uint32_t limit,
-                                        const struct in6_addr *address, uint64_t now_s)
-{
-    SG_ASSERT(limit > 0 && limit <= SGD_TOKEN_VIEWERS_MAX);
-    const uint64_t who = viewer_of(address);
-    size_t place = SGD_TOKEN_VIEWERS_MAX;
-    uint32_t others = 0;
-    for (size_t i = 0; i < SGD_TOKEN_VIEWERS_MAX; i++) {
-        bool here = viewers->slots[i].seen_s + SGD_VIEWER_S > now_s;
-        if (here && viewers->slots[i].who == who) {
-            viewers->slots[i].seen_s = now_s;
-            return SGD_GATE_allowed;
-        }
-        others += here;
-        place = here ? place : i;
-    }
-    if (others >= limit)
-        return SGD_GATE_concurrency;
-    viewers->slots[place].who = who;
-    viewers->slots[place].seen_s = now_s;
-    return SGD_GATE_allowed;
-}

@@ -29,17 +29,4 @@ enum sgd_gate_verdict sgd_check_state(const struct sgd_claims *claims,
                                       struct sge_state_reader *reader, uint32_t tenant,
                                       struct sgd_token_fact *fact);
 
-/* The addresses that used one token lately: one worker's count, so a node's bound is that times its
- * workers at worst. */
-#define SGD_VIEWER_S 60 /* an address counts for so long after its last request */
-struct sgd_viewers {
-    struct {
-        uint64_t who;    /* an IPv4 address or an IPv6 /64 */
-        uint64_t seen_s; /* 0: free */
-    } slots[SGD_TOKEN_VIEWERS_MAX];
-};
-/* Counts `address`, unless `limit` (1 .. SGD_TOKEN_VIEWERS_MAX) others are there. */
-enum sgd_gate_verdict sgd_check_viewers(struct sgd_viewers *viewers, uint32_t limit,
-                                        const struct in6_addr *address, uint64_t now_s);
-
 #endif

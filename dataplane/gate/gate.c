@@ -8,6 +8,7 @@
 #include "dataplane/gate/grant.h"
 #include "dataplane/gate/keys.h"
 #include "dataplane/gate/verdicts.h"
+#include "dataplane/gate/viewers.h"
 
 #include <stdatomic.h>
 
@@ -463,6 +464,14 @@ static void tell_renewal(const struct look *look, const struct sgd_claims *claim
     out->renewable = true;
 }
 
+/* What tells it from others: the grant that it goes back to, or the token itself. */
+static struct sg_str token_id(const struct look *look, const struct sgd_claims *claims)
+{
+    if (claims->has_cti)
+        return (struct sg_str){(const char *)claims->cti, sizeof(claims->cti)};
+    return look->in->stripped->token;
+}
+
 static enum sgd_gate_verdict token_check(const struct look *look)
 {
     struct sgd_verdict *token = NULL;
@@ -483,9 +492,10 @@ static enum sgd_gate_verdict token_check(const struct look *look)
         verdict = state_check(look, token);
     if (verdict == SGD_GATE_allowed && claims->facts_count > 0)
         verdict = freshness_check(look);
-    if (verdict == SGD_GATE_allowed && claims->viewers > 0)
-        verdict =
-            sgd_check_viewers(&token->viewers, claims->viewers, address_of(look), look->now_s);
+    if (verdict == SGD_GATE_allowed && claims->viewers > 0 && look->in->viewers != NULL &&
+        !sgd_viewers_enter(look->in->viewers, token_id(look, claims), claims->viewers,
+                           address_of(look), look->now_s))
+        verdict = SGD_GATE_concurrency;
     look->out->token_used = verdict == SGD_GATE_allowed;
     return verdict;
 }

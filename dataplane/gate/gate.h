@@ -60,6 +60,7 @@ SG_MUST_USE enum sg_err sgd_gate_open(const struct sg_config *config, struct sg_
                                       struct sgd_gate **out);
 void sgd_gate_close(struct sgd_gate *gate);
 
+struct sgd_viewers;   /* dataplane/gate/viewers.h */
 struct sgd_gate_core; /* one worker's verdict cache */
 SG_MUST_USE enum sg_err sgd_gate_core_open(uint32_t entries, struct sgd_gate_core **out);
 void sgd_gate_core_close(struct sgd_gate_core *core);
@@ -71,6 +72,7 @@ struct sgd_gate_request {
         path;      /* decoded once, no dot segments: what the token's claims are matched with */
     uint32_t site; /* index in the configuration */
     uint64_t wall_ns;
+    struct sgd_viewers *viewers; /* the node's; NULL: nobody's number is bounded (tests) */
 };
 /* What is told in the log, in `explain`, and to the viewer. */
 struct sgd_gate_answer {

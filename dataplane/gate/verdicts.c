@@ -110,7 +110,6 @@ struct sgd_verdict *sgd_verdicts_place(struct sgd_verdicts *verdicts, struct sg_
     set->hash[way] = hash;
     entry->gate = 0;
     entry->state_version = 0;
-    entry->viewers = (struct sgd_viewers){.slots = {{0}}};
     entry->text_len = (uint16_t)text.len;
     memcpy(entry->text, text.ptr, text.len);
     memcpy(entry->payload, payload.ptr, payload.len);

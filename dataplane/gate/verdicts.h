@@ -17,7 +17,6 @@ struct sgd_verdict {
     uint32_t epoch_min; /* in that version of the state */
     uint16_t text_len;
     struct sgd_claims claims; /* strings lie in payload */
-    struct sgd_viewers viewers;
     char text[SGD_VERDICT_TEXT_MAX];
     uint8_t payload[SGD_VERDICT_PAYLOAD_MAX];
 };
@@ -29,7 +28,7 @@ void sgd_verdicts_close(struct sgd_verdicts *verdicts);
 /* NULL: not there. */
 struct sgd_verdict *sgd_verdicts_find(struct sgd_verdicts *verdicts, uint64_t gate,
                                       struct sg_str text);
-/* An emptied entry, nobody's viewers in it, with `text` and a copy of `payload`: for the caller to
+/* An emptied entry with `text` and a copy of `payload`: for the caller to
  * fill, and to make findable by setting `gate`. NULL: too large to be kept. */
 struct sgd_verdict *sgd_verdicts_place(struct sgd_verdicts *verdicts, struct sg_str text,
                                        struct sg_str payload);

@@ -1,4 +1,5 @@
 /* The input side of an HTTP/1.1 connection: heads and bodies, as http1.h says. */
+#include "dataplane/http/forwarded.h"
 #include "dataplane/http/stream1.h"
 
 #include <arpa/inet.h>
@@ -61,6 +62,23 @@ static void body_end(struct sgd_http1 *h, uint64_t now_ns)
     sgd_exchange_body_end(h->stream->x, now_ns);
 }
 
+/* Who is behind the connection: the viewer himself, or whom a proxy of ours names. */
+static const struct sgd_peer *viewer_of(struct sgd_http1 *h)
+{
+    struct sgd_stream1 *s = h->stream;
+    const struct sgd_peer *peer = sgd_conn_peer(h->conn);
+    const struct sg_config *config = h->all->worker->snapshot->config;
+    struct sockaddr_in6 from;
+    if (!peer->forwarded_ok || peer->listener >= config->listeners_count)
+        return peer;
+    const struct sg_conf_listener *listener = &config->listeners[peer->listener];
+    if (!sgd_forwarded_for(&s->request, listener->forwarded, listener->forwarded_count, &from))
+        return peer;
+    s->peer = *peer;
+    s->peer.remote = from;
+    return &s->peer;
+}
+
 static void exchange_begin(struct sgd_http1 *h, uint64_t now_ns)
 {
     struct sgd_stream1 *s = h->stream;
@@ -68,7 +86,7 @@ static void exchange_begin(struct sgd_http1 *h, uint64_t now_ns)
     uint64_t body_max = sgd_http1_limits(h)->body_bytes;
     sge_stat_add(worker->stats, SGE_STAT_requests, 1);
     h->requests++;
-    s->request.peer = sgd_conn_peer(h->conn);
+    s->request.peer = viewer_of(h);
     s->persists = sgd_head1_persists(&s->head);
     if (s->request.authority.len == 0)
         fill_authority(h, s);

@@ -58,6 +58,7 @@ struct sgd_stream1 {
     uint64_t since_ns;   /* when its first byte came */
     uint64_t body_bytes; /* seen so far */
     struct sgd_request request;
+    struct sgd_peer peer; /* the connection's, but for the address that a proxy told */
     struct sgd_chunked chunked;
     char authority[64]; /* for HTTP/1.0 without Host */
     /* the answer */

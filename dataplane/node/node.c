@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "dataplane/engine/limits.h"
 #include "dataplane/gate/grants.h"
+#include "dataplane/gate/viewers.h"
 #include "dataplane/node/load.h"
 #include "dataplane/node/rights.h"
 #include "dataplane/node/thread.h"
@@ -48,6 +49,7 @@ struct sgd_node {
     uint64_t started_ns, loaded_ns;
     struct sgd_listen *listen;
     struct sgd_limits *limits;
+    struct sgd_viewers *viewers;
     struct sg_mail *mail;
     struct sge_state *state;
     struct sge_content *content;
@@ -239,6 +241,8 @@ static enum sg_err node_open_mail(struct sgd_node *node, const struct sg_config 
         err = sgd_fetchers_open(node->mail, node->fetch_mail_id, FETCH_THREADS, &node->fetchers);
     if (err == SG_OK)
         err = sgd_limits_open(&node->limits);
+    if (err == SG_OK)
+        err = sgd_viewers_open(&node->viewers);
     return err;
 }
 
@@ -266,6 +270,7 @@ static void thread_prepare(struct sgd_node *node, uint16_t i, sem_t *ready, int 
         .fetchers = node->fetchers,
         .grants = node->grants,
         .limits = node->limits,
+        .viewers = node->viewers,
     };
 }
 
@@ -645,6 +650,7 @@ void sgd_node_close(struct sgd_node *node)
     sge_statsfile_close(node->stats);
     sg_mail_close(node->mail);
     sgd_limits_close(node->limits);
+    sgd_viewers_close(node->viewers);
     sgd_listen_close(node->listen);
     if (node->disk_lock_fd >= 0)
         close(node->disk_lock_fd);

@@ -23,6 +23,7 @@ struct sgd_grants;         /* threads that check wallets' grants: dataplane/gate
 struct sgd_handshake_next; /* dataplane/tls/handshake.h */
 struct sgd_http1s;         /* HTTP/1.1 connections: dataplane/http/http1.h */
 struct sgd_limits;
+struct sgd_viewers;
 struct sgd_pools;
 struct sgd_routes;     /* host and path to site: dataplane/delivery/route.h */
 struct sgd_handshakes; /* TLS handshakes under way: dataplane/tls/handshake.h */
@@ -78,6 +79,7 @@ struct sgd_worker {
     struct sge_stats *stats;       /* this worker's */
     struct sgd_fetchers *fetchers; /* shared */
     struct sgd_grants *grants;     /* shared; NULL: nobody signs in (tests) */
+    struct sgd_viewers *viewers;   /* shared: dataplane/gate/viewers.h; NULL: none (tests) */
     struct sgd_limits *limits;     /* shared: dataplane/engine/limits.h; NULL: none (tests) */
     struct sgd_gate_core *gate_core;
     struct sgd_delivery *delivery;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Gated content, as viewers, thieves and operators meet it."""
 import json
+import threading
 import time
 
 import sg
@@ -108,6 +109,42 @@ class Gate(sg.Scenario):
             self.assertNotIn("segment", answer.text, path)
             self.assertIn(answer.status, (400, 401, 404), path)
         self.assertEqual(self.studio.hits.get(seg, 0), 0)
+
+    def test_a_token_has_no_more_viewers_and_requests_than_allowed_on_all_workers_together(self):
+        node = self.gated()
+        token = self.mint(node, "--viewers", "1")
+        seen = [node.get("/films/a/seg1.m4s", {"CTA-Common-Access-Token": token,
+                                               "Forwarded": f"for=192.0.2.{i}"}) for i in range(8)]
+        self.assertEqual([a.status for a in seen], [200] * 8)  # no proxy of ours says so
+        config = node.file.read_text().replace("workers: 2", "workers: 4")
+        listener = 'listeners: [{address: "127.0.0.1:%d"' % node.port
+        node.configure(config.replace(listener, listener + ', forwarded: ["127.0.0.0/8"]') +
+                       "limits: {requests_per_token: 2}\n")
+        node.stop()
+        node.start()
+        token = self.mint(node, "--viewers", "2")
+        seen = [node.get("/films/a/seg1.m4s", {"CTA-Common-Access-Token": token,
+                                               "Forwarded": f"for=192.0.2.{i % 4}"})
+                for i in range(40)]
+        self.assertEqual([a.status for a in seen], [200, 200, 429, 429] * 10)
+        self.assert_refused(seen[2], 429, "token_concurrency")
+
+        gate = threading.Event()
+        self.studio.content["/films/a/slow"] = lambda handler: (gate.wait(10),
+                                                                sg.reply(handler, 200, b"slow"))
+        token, got = self.mint(node), []
+        threads = [threading.Thread(target=lambda: got.append(
+            self.get(node, token, "/films/a/slow").status)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        sg.until(lambda: node.counter("requests") >= 42, "two requests wait")
+        self.assert_refused(self.get(node, token), 429, "token_requests")
+        self.assertEqual(self.get(node, self.mint(node)).status, 200)
+        gate.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(got, [200, 200])
+        self.assertEqual(self.get(node, token).status, 200)
 
     def test_time_ends_a_token_in_mid_play(self):
         node = self.gated()

@@ -197,9 +197,15 @@ static void conn_init(struct sgd_conn *conn, struct sgd_engine *engine, int fd, 
 bool sgd_ue_conn_start(struct sgd_conn *conn)
 {
     struct sgd_worker *worker = conn->engine->worker;
-    const struct sg_conf_limits *limits = &worker->snapshot->config->limits;
+    const struct sg_config *config = worker->snapshot->config;
+    const struct sg_conf_limits *limits = &config->limits;
     enum sgd_close why = SGD_CLOSE_none;
-    if (worker->limits != NULL)
+    if (conn->peer.listener < config->listeners_count) { /* of the address that PROXY told */
+        const struct sg_conf_listener *conf = &config->listeners[conn->peer.listener];
+        conn->peer.forwarded_ok =
+            sgd_network_any(conf->forwarded, conf->forwarded_count, &conn->peer.remote.sin6_addr);
+    }
+    if (worker->limits != NULL && !conn->peer.forwarded_ok) /* else each request's address counts */
         why = sgd_limits_enter_address(worker->limits, &conn->peer.remote.sin6_addr,
                                        limits->connections_per_address, &conn->ticket);
     if (why != SGD_CLOSE_none) {
@@ -258,8 +264,6 @@ void sgd_ue_conn_opened(struct sgd_engine *engine, int fd, uint16_t listener)
         return;
     }
     const struct sg_conf_listener *conf = &engine->worker->snapshot->config->listeners[listener];
-    conn->peer.forwarded_ok =
-        sgd_network_any(conf->forwarded, conf->forwarded_count, &conn->peer.remote.sin6_addr);
     if (conn_speaks_proxy(conn, conf))
         sgd_ue_proxy_begin(conn);
     else

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "dataplane/gate/gate.h"
 #include "dataplane/gate/mint.h"
+#include "dataplane/gate/viewers.h"
 #include "tests/sgt_dir.h"
 
 #include <arpa/inet.h>
@@ -26,6 +27,7 @@ struct world {
     struct sg_out report;
     struct sgd_gate *gate;
     struct sgd_gate_core *core;
+    struct sgd_viewers *viewers;
     struct sge_state *state;
     struct sge_state_reader *reader;
     struct sge_stats stats;
@@ -136,7 +138,8 @@ static inline struct sgd_gate_answer world_answer(struct world *w)
                                         .stripped = &w->stripped,
                                         .path = w->path,
                                         .site = w->site,
-                                        .wall_ns = w->now_s * SG_NS_PER_SEC};
+                                        .wall_ns = w->now_s * SG_NS_PER_SEC,
+                                        .viewers = w->viewers};
     enum sg_err err = sge_state_begin(w->reader);
     SG_ASSERT(err == SG_OK);
     sgd_gate_decide(w->gate, w->core, w->reader, &w->stats, &in, &answer);
@@ -171,6 +174,7 @@ static inline int world_set_up(void **fixture)
     world_default_request(w);
     *fixture = w;
     bool good = sgd_gate_core_open(64, &w->core) == SG_OK &&
+                sgd_viewers_open(&w->viewers) == SG_OK &&
                 sge_state_open(w->dir, true, &w->state) == SG_OK &&
                 sge_state_reader_open(w->state, &w->reader) == SG_OK &&
                 sgd_key_tenant_load(w->secret_file, SG_STR("acme"), w->tenant_key) == SG_OK;
@@ -185,6 +189,7 @@ static inline int world_tear_down(void **fixture)
     sge_state_reader_close(w->reader);
     sge_state_close(w->state);
     sgd_gate_core_close(w->core);
+    sgd_viewers_close(w->viewers);
     sgd_gate_close(w->gate);
     sgt_dir_remove(w->dir);
     free(w->secret_file);

@@ -32,6 +32,24 @@ static void a_node_takes_its_number_and_no_more(void **fixture)
     (void)fixture;
 }
 
+static void a_token_has_its_own_number_of_requests(void **fixture)
+{
+    struct sgd_limits *limits = NULL;
+    struct sgd_limits_ticket tickets[3] = {0}, other = {0};
+    assert_int_equal(sgd_limits_open(&limits), SG_OK);
+    assert_true(sgd_limits_enter_token(limits, SG_STR("one"), 2, &tickets[0]));
+    assert_true(sgd_limits_enter_token(limits, SG_STR("one"), 2, &tickets[1]));
+    assert_false(sgd_limits_enter_token(limits, SG_STR("one"), 2, &tickets[2]));
+    assert_true(sgd_limits_enter_token(limits, SG_STR("other"), 2, &other));
+    sgd_limits_leave(limits, &tickets[0]);
+    assert_true(sgd_limits_enter_token(limits, SG_STR("one"), 2, &tickets[2]));
+    for (int i = 0; i < 3; i++)
+        sgd_limits_leave(limits, &tickets[i]);
+    sgd_limits_leave(limits, &other);
+    sgd_limits_close(limits);
+    (void)fixture;
+}
+
 static void an_ipv6_network_of_64_bits_counts_as_one(void **fixture)
 {
     struct sgd_limits *limits = NULL;
@@ -105,6 +123,7 @@ static void open_undoes_itself_at_every_failing_allocation(void **fixture)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_node_takes_its_number_and_no_more),
+    cmocka_unit_test(a_token_has_its_own_number_of_requests),
     cmocka_unit_test(an_ipv6_network_of_64_bits_counts_as_one),
     cmocka_unit_test(workers_share_the_count_without_losing_any),
     cmocka_unit_test(open_undoes_itself_at_every_failing_allocation),
