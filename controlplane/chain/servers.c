@@ -16,8 +16,9 @@
 
 struct server {
     struct sgc_rpc *rpc;
-    uint32_t faults;        /* in a row */
-    uint64_t paid_until_ns; /* calls so far, at calls_per_s */
+    uint32_t faults;           /* in a row */
+    enum sgc_rpc_end last_end; /* of the last of them */
+    uint64_t paid_until_ns;    /* calls so far, at calls_per_s */
     /* Read by any thread. */
     uint64_t out_until_ns; /* 0: in use */
     uint64_t asked, ends[SGC_RPC_ENDS], head;
@@ -124,13 +125,6 @@ static uint64_t server_pay(struct sgc_servers *servers, struct server *server, u
 
 /* ---- what becomes of who fails ---- */
 
-static void server_leave_out(struct server *server, uint64_t ms, enum sgc_rpc_end end)
-{
-    STORE(server->out_until_ns, sg_clock_mono_ns() + ms * SG_NS_PER_MS);
-    sg_warn("chain server %s: %s; left out for %llu ms", sgc_rpc_name(server->rpc),
-            sgc_rpc_end_text(end), (unsigned long long)ms);
-}
-
 static void server_fault(struct server *server, enum sgc_rpc_end end, uint32_t retry_after_s)
 {
     bool lies = end == SGC_RPC_disagrees || end == SGC_RPC_garbage || end == SGC_RPC_unproven;
@@ -138,10 +132,14 @@ static void server_fault(struct server *server, enum sgc_rpc_end end, uint32_t r
     uint64_t max = lies ? OUT_LIAR_MAX_MS : OUT_MAX_MS;
     uint32_t doublings = SG_MIN(server->faults, 16u);
     ms = SG_MIN(ms << doublings, max);
-    server->faults++;
     if (retry_after_s != 0)
         ms = SG_MIN((uint64_t)retry_after_s * 1000, (uint64_t)OUT_LIAR_MAX_MS);
-    server_leave_out(server, ms, end);
+    if (server->faults == 0 || server->last_end != end)
+        sg_warn("chain server %s: %s; left out for %llu ms", sgc_rpc_name(server->rpc),
+                sgc_rpc_end_text(end), (unsigned long long)ms);
+    server->faults++;
+    server->last_end = end;
+    STORE(server->out_until_ns, sg_clock_mono_ns() + ms * SG_NS_PER_MS);
 }
 
 void sgc_servers_praise(struct sgc_servers *servers, uint32_t server_index)
