@@ -169,6 +169,22 @@ static enum sg_err socket_bind(int fd, const struct sockaddr_in6 *address)
     return res != 0 ? sg_err_from_errno(errno) : SG_OK;
 }
 
+static bool is_loopback(const struct in6_addr *address)
+{
+    return IN6_IS_ADDR_LOOPBACK(address) ||
+           (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == 127);
+}
+
+/* A congestion control that paces (BBR) arms a timer for every segment. That is worth it on a path
+ * that has queues, and a third of all CPU time on one that is a copy within this machine. Accepted
+ * sockets inherit what the listener has; where there is no cubic they keep the system's. */
+static void socket_unpace(int fd)
+{
+    static const char name[] = "cubic";
+    if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, sizeof(name) - 1) != 0)
+        sg_debug("TCP_CONGESTION: %s", strerror(errno));
+}
+
 /* `shared`: others may listen on the same port, as our workers do. */
 static enum sg_err socket_make(const struct sockaddr_in6 *address, uint32_t backlog, bool shared,
                                int *out)
@@ -182,6 +198,8 @@ static enum sg_err socket_make(const struct sockaddr_in6 *address, uint32_t back
         err = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (err == SG_OK && !v4)
         err = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (is_loopback(&address->sin6_addr))
+        socket_unpace(fd);
     if (err == SG_OK)
         err = socket_bind(fd, address);
     if (err == SG_OK && listen(fd, (int)SG_MAX(backlog, 16u)) != 0)

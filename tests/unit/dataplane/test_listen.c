@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -67,6 +68,48 @@ static void every_worker_gets_a_socket_of_every_listener(void **fixture)
             assert_int_equal(port_of(mine[i].fd), atoi(strrchr(addresses[i], ':') + 1));
         }
     }
+    sgd_listen_close(set);
+    (void)fixture;
+}
+
+static void congestion_of(int fd, char name[16])
+{
+    socklen_t len = 16;
+    memset(name, 0, 16);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+}
+
+/* A connection over `address` to itself, as the listener's congestion control has it. */
+static void accepted_by(const struct sgd_listener *mine, char name[16])
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_port = htons(port_of(mine->fd)),
+                               .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    int server = accept(mine->fd, NULL, NULL);
+    congestion_of(server, name);
+    close(server);
+    close(client);
+}
+
+static void what_stays_on_this_machine_is_not_paced(void **fixture)
+{
+    struct sgd_listen *set = NULL;
+    char system[16], unpaced[16] = "cubic", got[16];
+    size_t count;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    congestion_of(fd, system);
+    if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0)
+        memcpy(unpaced, system, sizeof(unpaced)); /* not here */
+    close(fd);
+    snprintf(addresses[1], sizeof(addresses[1]), "0.0.0.0:%u", free_port());
+    open_set(1, &set);
+    const struct sgd_listener *mine = sgd_listen_worker(set, 0, &count);
+    accepted_by(&mine[0], got);
+    assert_string_equal(got, unpaced);
+    accepted_by(&mine[1], got);
+    assert_string_equal(got, system);
     sgd_listen_close(set);
     (void)fixture;
 }
@@ -177,6 +220,7 @@ static void open_undoes_itself_at_every_failing_allocation(void **fixture)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(every_worker_gets_a_socket_of_every_listener, setup),
+    cmocka_unit_test_setup(what_stays_on_this_machine_is_not_paced, setup),
     cmocka_unit_test_setup(an_address_taken_by_others_is_named, setup),
     cmocka_unit_test_setup(handed_over_sockets_keep_the_connections_that_wait_in_them, setup),
     cmocka_unit_test(addresses_are_read_strictly),
