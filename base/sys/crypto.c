@@ -127,5 +127,5 @@ bool sg_equal_secret(const void *a, const void *b, size_t len)
 
 void sg_wipe(void *bytes, size_t len)
 {
-    OPENSSL_cleanse(bytes, len);
+    explicit_bzero(bytes, len); /* as OPENSSL_cleanse(), by whole vectors */
 }

@@ -33,6 +33,7 @@ struct sgd_tls_keys;
 enum sgd_pull_more {
     SGD_PULL_MORE, /* has more right now: ask again as soon as the wire has room */
     SGD_PULL_IDLE, /* nothing now; sgd_conn_want_send() will tell */
+    SGD_PULL_SOON, /* as IDLE, but more comes at once: what was given may wait for it, 0.2 s long */
     SGD_PULL_END,  /* that was all there will ever be: close in order once it is sent */
 };
 

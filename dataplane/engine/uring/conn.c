@@ -102,7 +102,7 @@ static void conn_linger(struct sgd_conn *conn)
 {
     conn_enter(conn, SGD_UE_LINGER);
     sgd_ue_recv_drop(conn);
-    if (shutdown(conn->fd, SHUT_WR) != 0 || conn->fin_in) {
+    if (conn->fin_in || shutdown(conn->fd, SHUT_WR) != 0) {
         sgd_ue_conn_die(conn, conn->why, false);
         return;
     }
@@ -112,9 +112,9 @@ static void conn_linger(struct sgd_conn *conn)
     conn_tell_closed(conn, conn->why);
 }
 
+/* After sending, by which a protocol may have come to where it can read on. */
 static void conn_recv_run(struct sgd_conn *conn)
 {
-    sgd_ue_recv_feed(conn);
     if (conn->state == SGD_UE_OPEN && conn->paused)
         sgd_ue_recv_cancel(conn);
     else
@@ -142,8 +142,9 @@ void sgd_ue_conn_run(struct sgd_conn *conn)
     if (conn->state == SGD_UE_PROXY)
         sgd_ue_recv_arm(conn);
     if (conn->state == SGD_UE_OPEN || conn->state == SGD_UE_CLOSING) {
-        conn_recv_run(conn);
+        sgd_ue_recv_feed(conn);
         sgd_ue_send_more(conn);
+        conn_recv_run(conn);
     }
     if (conn_has_ended(conn) && sgd_ue_send_drained(conn))
         conn_linger(conn);

@@ -251,6 +251,8 @@ void sgd_ue_recv_done(struct sgd_conn *conn, const struct sgd_cqe *cqe)
     } else if (cqe->result == 0) {
         if (cqe->has_buffer)
             sgd_ring_give(conn->engine->ring, cqe->buffer);
+        if (conn->tls != NULL)
+            conn->tls->cut = !conn->fin_in;
         conn->fin_in = true;
         sgd_ue_recv_feed(conn);
         sgd_ue_conn_ready(conn);

@@ -149,10 +149,11 @@ static bool batch_gather(struct sgd_ue_batch *batch, uint32_t parts)
 }
 
 /* The kernel's TLS knows no MSG_WAITALL; what it took less is sent again. */
-static int send_flags(const struct sgd_conn *conn, bool last)
+static int send_flags(const struct sgd_ue_batch *batch, bool last)
 {
+    const struct sgd_conn *conn = batch->conn;
     bool ktls = conn->tls != NULL && conn->tls->ktls;
-    return MSG_NOSIGNAL | (ktls ? 0 : MSG_WAITALL) | (last ? 0 : MSG_MORE);
+    return MSG_NOSIGNAL | (ktls ? 0 : MSG_WAITALL) | (last && !batch->soon ? 0 : MSG_MORE);
 }
 
 static void batch_count_op(struct sgd_ue_batch *batch, enum sge_stat stat, uint32_t len)
@@ -189,7 +190,7 @@ static void batch_send_memory(struct sgd_ue_batch *batch)
     struct sgd_engine *engine = conn->engine;
     const uint8_t *bytes = batch->memory + batch->memory_sent;
     uint32_t len = batch->memory_len - batch->memory_sent;
-    int flags = send_flags(conn, batch->next == batch->count);
+    int flags = send_flags(batch, batch->next == batch->count);
     uint64_t tag = sgd_ue_tag_of(batch, SGD_UE_TAG_SEND);
     if (batch->pool == SGD_UE_MEMORY_RECORD && engine->record_buffer != SGD_RING_NO_BUFFER &&
         len >= SGD_UE_ZC_MIN && !conn->zc_useless) {
@@ -206,8 +207,7 @@ static void batch_send_zc(struct sgd_ue_batch *batch, uint32_t len, uint32_t buf
     const struct sg_slice *slice = &batch->slices[batch->next];
     bool last = batch->next + 1 == batch->count && batch->next_offset + len == slice->len;
     sgd_ring_send_zc(batch->conn->engine->ring, batch->conn->fd, slice->bytes + batch->next_offset,
-                     len, send_flags(batch->conn, last), buffer,
-                     sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
+                     len, send_flags(batch, last), buffer, sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
     batch_count_op(batch, SGE_STAT_send_zc, len);
 }
 
@@ -217,7 +217,7 @@ static void batch_send_parts(struct sgd_ue_batch *batch, uint32_t parts, uint32_
     bool last = batch->next + parts == batch->count;
     batch->message = (struct msghdr){.msg_iov = batch->parts, .msg_iovlen = parts};
     sgd_ring_sendmsg(batch->conn->engine->ring, batch->conn->fd, &batch->message,
-                     send_flags(batch->conn, last), sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
+                     send_flags(batch, last), sgd_ue_tag_of(batch, SGD_UE_TAG_SEND));
     batch_count_op(batch, SGE_STAT_send_copy, len);
 }
 
@@ -320,6 +320,7 @@ static void batch_pull(struct sgd_ue_batch *batch, size_t budget)
         batch->bytes += batch->slices[i].len;
     }
     SG_ASSERT(batch->bytes <= budget);
+    batch->soon = more == SGD_PULL_SOON;
     conn->want_send = more == SGD_PULL_MORE;
     conn->pull_end |= more == SGD_PULL_END;
 }
@@ -327,6 +328,13 @@ static void batch_pull(struct sgd_ue_batch *batch, size_t budget)
 static bool send_has_ended(const struct sgd_conn *conn)
 {
     return conn->pull_end || (conn->state == SGD_UE_CLOSING && !conn->want_send);
+}
+
+/* close_notify comes after all else, but not where the peer went without a word while nothing was
+ * under way: it has closed its socket, and would answer with a reset. */
+static bool send_owes_notify(const struct sgd_conn *conn)
+{
+    return conn->tls != NULL && !conn->tls->ended && !conn->tls->cut && send_has_ended(conn);
 }
 
 /* Where the last send had to wait, the next would too, and keep memory that others need. The same
@@ -368,7 +376,7 @@ static bool send_next(struct sgd_conn *conn)
         sgd_ue_tls_try_kernel(conn);
     if (conn->want_send && !(tls && conn->tls->failed))
         batch_pull(batch, budget);
-    bool last = tls && !conn->tls->ended && send_has_ended(conn);
+    bool last = tls && send_owes_notify(conn);
     if (batch->count == 0 && !last && !(tls && sgd_ue_tls_control_due(conn))) {
         sg_pool_give(&conn->engine->batches, batch);
         return false;
@@ -385,8 +393,7 @@ static bool send_next(struct sgd_conn *conn)
 
 static bool send_wants(const struct sgd_conn *conn)
 {
-    return conn->want_send || sgd_ue_tls_control_due(conn) ||
-           (conn->tls != NULL && !conn->tls->ended && send_has_ended(conn));
+    return conn->want_send || sgd_ue_tls_control_due(conn) || send_owes_notify(conn);
 }
 
 void sgd_ue_send_more(struct sgd_conn *conn)

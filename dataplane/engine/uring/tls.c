@@ -138,6 +138,7 @@ bool sgd_ue_tls_seal(struct sgd_ue_batch *batch, bool last)
 {
     struct sgd_conn *conn = batch->conn;
     struct sgd_ue_tls *tls = conn->tls;
+    tls->cut &= batch->count == 0;
     if (tls->ktls)
         return tls_give_kernel(batch, last);
     bool small = sgd_tlsrec_room(batch->bytes) <= SGD_UE_SMALL_BYTES;

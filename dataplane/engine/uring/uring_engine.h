@@ -78,6 +78,7 @@ struct sgd_ue_batch {
     SG_MAGIC_FIELD;
     uint8_t count, next;  /* slices, and the first not wholly sent */
     bool op;              /* a send of it is in the kernel's hands */
+    bool soon;            /* what the next batch has may go in the same segment */
     uint8_t pool;         /* whose `memory` is: enum sgd_ue_memory */
     uint8_t record_type;  /* kTLS: `memory` is a record of this type; 0: data */
     uint16_t notifs;      /* zero-copy sends done, whose memory is still in use */
@@ -105,6 +106,7 @@ struct sgd_ue_tls {
     size_t lent_len;
     bool failed;   /* the peer broke the rules: only the alert still goes out */
     bool ended;    /* close_notify was sealed */
+    bool cut;      /* the peer's FIN came without its close_notify, and nothing was sent since */
     bool told_end; /* the protocol knows that the key is near its end */
     bool ktls_due; /* as soon as all that came before is with the kernel */
     bool ktls;     /* the kernel seals */
