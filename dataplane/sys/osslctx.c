@@ -142,6 +142,48 @@ static bool set_rules(SSL_CTX *ctx, bool tls13_only)
             SSL_CTX_set1_groups_list(ctx, GROUPS) == 1);
 }
 
+/* Signed with by a server of our own: RSA, and ECDSA on P-256. */
+static bool is_signable(const struct sgd_cert *cert)
+{
+    char group[32] = "";
+    if (cert->kind == SGD_CERT_ECDSA)
+        EVP_PKEY_get_group_name(cert->key, group, sizeof(group), NULL);
+    return cert->kind == SGD_CERT_RSA || strcmp(group, "prime256v1") == 0;
+}
+
+/* Writes an entry of a Certificate message where `out` is not NULL; returns its length, 0: none. */
+static size_t put_entry(X509 *cert, uint8_t *out)
+{
+    int len = i2d_X509(cert, NULL);
+    if (len <= 0 || len > 0xffffff)
+        return 0;
+    if (out != NULL) {
+        *out++ = (uint8_t)(len >> 16);
+        *out++ = (uint8_t)(len >> 8);
+        *out++ = (uint8_t)len;
+        i2d_X509(cert, &out);
+        out[0] = out[1] = 0; /* no extensions */
+    }
+    return (size_t)len + 5;
+}
+
+static enum sg_err chain_make(const struct sgd_cert *cert, struct sgd_chain *chain)
+{
+    size_t len = put_entry(cert->leaf, NULL), at;
+    for (int i = 0; i < sk_X509_num(cert->chain); i++)
+        len += put_entry(sk_X509_value(cert->chain, i), NULL);
+    if (!is_signable(cert))
+        return SG_OK;
+    chain->bytes = sg_boot_alloc(len + 1);
+    if (chain->bytes == NULL)
+        return SG_ENOMEM;
+    chain->len = len;
+    chain->leaf_len = at = put_entry(cert->leaf, chain->bytes);
+    for (int i = 0; i < sk_X509_num(cert->chain); i++)
+        at += put_entry(sk_X509_value(cert->chain, i), chain->bytes + at);
+    return SG_OK;
+}
+
 enum sg_err sgd_octx_open(const struct sgd_octx_conf *conf,
                           struct sgd_cert *const certs[SGD_CERT_KINDS], struct sgd_octx **out)
 {
@@ -156,6 +198,7 @@ enum sg_err sgd_octx_open(const struct sgd_octx_conf *conf,
     err = SG_ETLS;
     octx->hooks = conf->hooks;
     octx->arg = conf->arg;
+    octx->ticket_lifetime_s = conf->ticket_lifetime_s;
     octx->ssl_ctx = SSL_CTX_new_ex(NULL, SGD_OKDF_PROPERTIES, TLS_server_method());
     if (octx->ssl_ctx == NULL || !set_rules(octx->ssl_ctx, conf->tls13_only))
         goto out;
@@ -168,8 +211,13 @@ enum sg_err sgd_octx_open(const struct sgd_octx_conf *conf,
                                      certs[kind]->chain, 1) != 1)
             goto out;
     }
-    *out = SG_TAKE(octx);
     err = SG_OK;
+    for (size_t kind = 0; kind < SGD_CERT_KINDS && err == SG_OK; kind++) {
+        if (certs[kind] != NULL)
+            err = chain_make(certs[kind], &octx->chains[kind]);
+    }
+    if (err == SG_OK)
+        *out = SG_TAKE(octx);
 out:
     ERR_clear_error();
     sgd_octx_close(octx);
@@ -181,5 +229,41 @@ void sgd_octx_close(struct sgd_octx *octx)
     if (octx == NULL)
         return;
     SSL_CTX_free(octx->ssl_ctx);
+    for (size_t kind = 0; kind < SGD_CERT_KINDS; kind++)
+        sg_boot_free(octx->chains[kind].bytes);
     sg_boot_free(octx);
+}
+
+bool sgd_octx_credential(struct sgd_octx *octx, const char *sni, bool ecdsa_p256, bool rsa_pss,
+                         struct sgd_octx_credential *out)
+{
+    struct sgd_octx *chosen = octx->hooks.choose(octx->arg, sni);
+    const struct sgd_chain *ecdsa = &chosen->chains[SGD_CERT_ECDSA];
+    bool others = chosen->certs[SGD_CERT_ED25519] != NULL ||
+                  (chosen->certs[SGD_CERT_ECDSA] != NULL && ecdsa->bytes == NULL);
+    enum sgd_cert_kind kind = ecdsa->bytes != NULL && ecdsa_p256 ? SGD_CERT_ECDSA : SGD_CERT_RSA;
+    const struct sgd_chain *chain = &chosen->chains[kind];
+    if (chain->bytes == NULL || (kind == SGD_CERT_RSA && (others || !rsa_pss)))
+        return false;
+    *out = (struct sgd_octx_credential){
+        .octx = chosen,
+        .cert = chosen->certs[kind],
+        .scheme = kind == SGD_CERT_ECDSA ? 0x0403 : 0x0804,
+        .chain = {chain->bytes, chain->len},
+        .leaf_len = chain->leaf_len,
+    };
+    return true;
+}
+
+size_t sgd_octx_staple(const struct sgd_octx_credential *credential, const uint8_t **out)
+{
+    const struct sgd_octx *octx = credential->octx;
+    return octx->hooks.staple(octx->arg, credential->cert, out);
+}
+
+uint32_t sgd_octx_ticket_key(const struct sgd_octx *octx, struct sgd_ticket_key *out)
+{
+    enum sgd_ticket which = octx->hooks.ticket_key(octx->arg, NULL, out);
+    SG_ASSERT(which == SGD_TICKET_CURRENT); /* there always is one to make new ones with */
+    return octx->ticket_lifetime_s;
 }

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "dataplane/sys/osslcert.h"
+#include "dataplane/tls/span.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,5 +50,22 @@ SG_MUST_USE enum sg_err sgd_octx_open(const struct sgd_octx_conf *conf,
                                       struct sgd_octx **out);
 /* Accepts NULL. */
 void sgd_octx_close(struct sgd_octx *octx);
+
+/* What a server of our own (dataplane/tls/server13.h) answers with. */
+struct sgd_octx_credential {
+    struct sgd_octx *octx;
+    const struct sgd_cert *cert;
+    uint16_t scheme;       /* TLS 1.3's name for how it signs */
+    struct sgd_span chain; /* the entries of a Certificate message, without extensions */
+    size_t leaf_len;       /* of the first; two bytes say that it has no extensions */
+};
+/* What OpenSSL would choose for the name (NULL: none) and the signatures that the client takes; any
+ * thread. False: that is for OpenSSL to do, such as an Ed25519 or P-384 certificate. */
+bool sgd_octx_credential(struct sgd_octx *octx, const char *sni, bool ecdsa_p256, bool rsa_pss,
+                         struct sgd_octx_credential *out);
+/* The OCSP response to send with it: its length (0: none); borrowed for the handshake's step. */
+size_t sgd_octx_staple(const struct sgd_octx_credential *credential, const uint8_t **out);
+/* The key that new tickets are made with; returns for how many seconds they are good. */
+uint32_t sgd_octx_ticket_key(const struct sgd_octx *octx, struct sgd_ticket_key *out);
 
 #endif

@@ -23,7 +23,12 @@ struct sgd_octx {
     SSL_CTX *ssl_ctx;
     struct sgd_octx_hooks hooks;
     void *arg;
+    uint32_t ticket_lifetime_s;
     struct sgd_cert *certs[SGD_CERT_KINDS];
+    struct sgd_chain {
+        uint8_t *bytes; /* as struct sgd_octx_credential has it; NULL: for OpenSSL to send */
+        size_t len, leaf_len;
+    } chains[SGD_CERT_KINDS];
 };
 
 #endif

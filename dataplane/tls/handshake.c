@@ -8,31 +8,36 @@
 #include "dataplane/sys/ossl.h"
 #include "dataplane/tls/ctx.h"
 #include "dataplane/tls/ctx_impl.h"
+#include "dataplane/tls/server13.h"
 #include "dataplane/worker/worker.h"
 
 #include <string.h>
 
-#define FLIGHT_BYTES    4032u /* with its head a page: most servers' first flight fits one */
-#define FLIGHTS_EACH    3u    /* on average: many in flight to slow clients, none in most */
-#define handshake_MAGIC 0x74c5a11eu
+#define FLIGHT_BYTES     4032u /* with its head a page: most servers' first flight fits one */
+#define FLIGHTS_EACH     3u    /* on average: many in flight to slow clients, none in most */
+#define RECORD_HEAD      5u
+#define RECORD_HANDSHAKE 22
+#define handshake_MAGIC  0x74c5a11eu
 
 enum state {
-    HELLO,    /* nothing came yet */
-    SHAKING,  /* OpenSSL at work */
-    FLUSHING, /* done; its last bytes wait to be pulled */
-    REFUSING, /* an alert or a 400 waits to be pulled, then the end */
-    OVER,     /* handed on, or aborted: closed() is all that may come */
+    HELLO,     /* nothing came yet */
+    GATHERING, /* a part of the client's first record */
+    SHAKING,   /* our own server or OpenSSL at work */
+    FLUSHING,  /* done; its last bytes wait to be pulled */
+    REFUSING,  /* an alert or a 400 waits to be pulled, then the end */
+    OVER,      /* handed on, or aborted: closed() is all that may come */
 };
 
 static const uint8_t edges[] = {
-    [HELLO] = SG_BIT(SHAKING) | SG_BIT(REFUSING) | SG_BIT(OVER),
+    [HELLO] = SG_BIT(GATHERING) | SG_BIT(SHAKING) | SG_BIT(REFUSING) | SG_BIT(OVER),
+    [GATHERING] = SG_BIT(SHAKING) | SG_BIT(OVER),
     [SHAKING] = SG_BIT(FLUSHING) | SG_BIT(REFUSING) | SG_BIT(OVER),
     [FLUSHING] = SG_BIT(OVER),
     [REFUSING] = SG_BIT(OVER),
     [OVER] = 0,
 };
 
-/* A piece of what OpenSSL wrote, on its way out. */
+/* A piece of what is on its way out; or, before, of the client's first record. */
 struct flight {
     struct sg_hold hold;
     struct sg_pool *pool;
@@ -43,6 +48,7 @@ struct flight {
 
 struct sgd_handshakes {
     struct sgd_worker *worker;
+    struct sgd_servers13 *servers13;
     struct sg_pool shakes, flights;
 };
 
@@ -53,7 +59,9 @@ struct handshake {
     struct sgd_conn *conn;
     struct sgd_tls_ctx *ctx;
     const struct sgd_handshake_next *next;
-    struct sgd_ossl *ossl;
+    struct sgd_server13 own;     /* at work, or all zero: then OpenSSL is */
+    struct sgd_ossl *ossl;       /* NULL: not at work */
+    struct flight *hello;        /* the client's first record, while it is gathered */
     struct flight *first, *last; /* to be pulled */
     uint32_t pulled;             /* of the first */
     bool plain_http;             /* the 400 is still to be pulled */
@@ -77,15 +85,23 @@ static void flight_release(struct sg_hold *hold)
 
 static const struct sg_hold_ops flight_ops = {.release = flight_release};
 
-static struct flight *flight_add(struct handshake *shake)
+static struct flight *flight_take(struct sgd_handshakes *home)
 {
-    struct flight *flight = sg_pool_take(&shake->home->flights);
+    struct flight *flight = sg_pool_take(&home->flights);
     if (flight == NULL)
         return NULL;
     sg_hold_init(&flight->hold, &flight_ops);
-    flight->pool = &shake->home->flights;
+    flight->pool = &home->flights;
     flight->next = NULL;
     flight->len = 0;
+    return flight;
+}
+
+static struct flight *flight_add(struct handshake *shake)
+{
+    struct flight *flight = flight_take(shake->home);
+    if (flight == NULL)
+        return NULL;
     if (shake->last == NULL)
         shake->first = flight;
     else
@@ -94,8 +110,8 @@ static struct flight *flight_add(struct handshake *shake)
     return flight;
 }
 
-/* The sink of OpenSSL's bytes. What was pulled of a flight may be with the engine still, but what
- * is behind it is ours to fill. */
+/* The sink of what either writes. What was pulled of a flight may be with the engine still, but
+ * what is behind it is ours to fill. */
 static bool sink_write(void *arg, const uint8_t *bytes, size_t len)
 {
     struct handshake *shake = SG_CAST(handshake, arg);
@@ -124,8 +140,16 @@ static void flights_drop(struct handshake *shake)
     shake->last = NULL;
 }
 
-static void library_end(struct handshake *shake)
+static void hello_drop(struct handshake *shake)
 {
+    struct flight *hello = SG_TAKE(shake->hello);
+    if (hello != NULL)
+        sg_hold_unref(&hello->hold);
+}
+
+static void server_end(struct handshake *shake)
+{
+    sgd_server13_fini(&shake->own);
     sgd_ossl_close(SG_TAKE(shake->ossl));
     sgd_tls_ctx_unref(SG_TAKE(shake->ctx));
 }
@@ -133,7 +157,8 @@ static void library_end(struct handshake *shake)
 static void shake_free(struct handshake *shake)
 {
     struct sgd_handshakes *home = shake->home;
-    library_end(shake);
+    server_end(shake);
+    hello_drop(shake);
     flights_drop(shake);
     shake->magic = 0;
     sg_pool_give(&home->shakes, shake);
@@ -159,24 +184,34 @@ static void give_up(struct handshake *shake, enum sgd_close why)
     sgd_conn_abort(shake->conn, why);
 }
 
+static bool keys_of(struct handshake *shake, struct sgd_tls_keys *keys)
+{
+    if (shake->ossl != NULL)
+        return sgd_ossl_keys(shake->ossl, keys) == SG_OK;
+    sgd_server13_keys(&shake->own, keys);
+    return true;
+}
+
 /* All is said: the engine gets the keys, OpenSSL's memory goes, the next protocol begins. */
 static void hand_on(struct handshake *shake)
 {
     struct sgd_worker *worker = shake->home->worker;
     struct sgd_conn *conn = shake->conn;
     struct sgd_tls_keys keys;
-    if (sgd_ossl_keys(shake->ossl, &keys) != SG_OK) {
+    if (!keys_of(shake, &keys)) {
         stat_add(shake, SGE_STAT_handshakes_failed);
         give_up(shake, SGD_CLOSE_tls_handshake);
         return;
     }
-    stat_add(shake, sgd_ossl_resumed(shake->ossl) ? SGE_STAT_handshakes_resumed
-                                                  : SGE_STAT_handshakes_full);
+    bool resumed = shake->ossl != NULL && sgd_ossl_resumed(shake->ossl);
+    stat_add(shake, resumed ? SGE_STAT_handshakes_resumed : SGE_STAT_handshakes_full);
+    if (shake->ossl == NULL)
+        stat_add(shake, SGE_STAT_handshakes_own);
     keys.ktls = sgd_tls_ctx_ktls(shake->ctx);
     sgd_conn_wake_at(conn, SG_NEVER);
     sgd_conn_tls_install(conn, &keys);
     sg_wipe(&keys, sizeof(keys));
-    library_end(shake);
+    server_end(shake);
     if (!shake->next->http1(worker, conn)) {
         give_up(shake, SGD_CLOSE_no_memory);
         return;
@@ -185,10 +220,28 @@ static void hand_on(struct handshake *shake)
     shake_free(shake); /* the conn has another protocol now */
 }
 
+/* Our own server's step; what it has to say goes to the flights. */
+static enum sgd_ossl_step own_feed(struct handshake *shake, const uint8_t *bytes, size_t len,
+                                   size_t *taken)
+{
+    struct sgd_handshakes *home = shake->home;
+    struct sgd_span out;
+    enum sgd_server13_step step =
+        sgd_server13_feed(&shake->own, home->servers13, bytes, len,
+                          home->worker->wall_ns / SG_NS_PER_SEC, taken, &out);
+    if (step == SGD_SERVER13_FAILED || !sink_write(shake, out.bytes, out.len))
+        step = SGD_SERVER13_FAILED;
+    return step == SGD_SERVER13_MORE   ? SGD_OSSL_MORE
+           : step == SGD_SERVER13_DONE ? SGD_OSSL_DONE
+                                       : SGD_OSSL_FAILED;
+}
+
 static size_t shaking_input(struct handshake *shake, const uint8_t *bytes, size_t len)
 {
     size_t taken = 0;
-    switch (sgd_ossl_feed(shake->ossl, bytes, len, &taken)) {
+    enum sgd_ossl_step step = shake->ossl != NULL ? sgd_ossl_feed(shake->ossl, bytes, len, &taken)
+                                                  : own_feed(shake, bytes, len, &taken);
+    switch (step) {
     case SGD_OSSL_MORE:
         break;
     case SGD_OSSL_FAILED:
@@ -207,6 +260,84 @@ static size_t shaking_input(struct handshake *shake, const uint8_t *bytes, size_
     return taken;
 }
 
+/* OpenSSL reads what came first, whatever it is. */
+static size_t library_input(struct handshake *shake, const uint8_t *bytes, size_t len)
+{
+    struct sgd_ossl_sink sink = {sink_write, shake};
+    if (sgd_ossl_open(sgd_tls_ctx_first(shake->ctx), &sink, &shake->ossl) != SG_OK) {
+        give_up(shake, SGD_CLOSE_no_memory);
+        return len;
+    }
+    return shaking_input(shake, bytes, len);
+}
+
+/* The client's first record is there: ours to answer, or OpenSSL's. Returns what was consumed. */
+static size_t hello_input(struct handshake *shake, const uint8_t *record, size_t len)
+{
+    struct sgd_span out;
+    enter(shake, SHAKING);
+    if (!sgd_server13_begin(&shake->own, shake->home->servers13, sgd_tls_ctx_first(shake->ctx),
+                            record, len, &out))
+        return library_input(shake, record, len);
+    if (!sink_write(shake, out.bytes, out.len)) {
+        give_up(shake, SGD_CLOSE_no_memory);
+        return len;
+    }
+    sgd_conn_want_send(shake->conn);
+    return len;
+}
+
+/* The length of the record that begins here as far as it is known; 0: it is none that is gathered.
+ */
+static size_t record_wants(const uint8_t *bytes, size_t len)
+{
+    size_t wants = len < RECORD_HEAD ? RECORD_HEAD : RECORD_HEAD + (bytes[3] << 8 | bytes[4]);
+    return bytes[0] != RECORD_HANDSHAKE || wants > FLIGHT_BYTES ? 0 : wants;
+}
+
+static size_t gathering_input(struct handshake *shake, const uint8_t *bytes, size_t len)
+{
+    struct flight *hello = shake->hello;
+    size_t taken = 0;
+    size_t wants = hello->len == 0 ? RECORD_HEAD : record_wants(hello->bytes, hello->len);
+    while (taken < len && hello->len < wants) {
+        size_t n = SG_MIN(len - taken, wants - hello->len);
+        memcpy(hello->bytes + hello->len, bytes + taken, n);
+        hello->len += (uint32_t)n;
+        taken += n;
+        wants = record_wants(hello->bytes, hello->len);
+    }
+    if (hello->len < wants)
+        return taken;
+    if (wants == 0) {
+        enter(shake, SHAKING);
+        (void)library_input(shake, hello->bytes, hello->len);
+    } else {
+        (void)hello_input(shake, hello->bytes, hello->len);
+    }
+    hello_drop(shake);
+    return taken;
+}
+
+/* Whole in most cases, and then read where it lies. */
+static size_t first_input(struct handshake *shake, const uint8_t *bytes, size_t len)
+{
+    size_t wants = record_wants(bytes, len);
+    if (wants == 0) {
+        enter(shake, SHAKING);
+        return library_input(shake, bytes, len);
+    }
+    if (wants <= len)
+        return hello_input(shake, bytes, wants);
+    shake->hello = flight_take(shake->home);
+    if (shake->hello == NULL) {
+        give_up(shake, SGD_CLOSE_no_memory);
+        return len;
+    }
+    enter(shake, GATHERING);
+    return gathering_input(shake, bytes, len);
+}
+
 static size_t on_input(void *self, const uint8_t *bytes, size_t len, uint64_t now_ns)
 {
     struct handshake *shake = SG_CAST(handshake, self);
@@ -220,8 +351,9 @@ static size_t on_input(void *self, const uint8_t *bytes, size_t len, uint64_t no
             refuse(shake, SGD_CLOSE_tls_plain_http);
             return len;
         }
-        enter(shake, SHAKING);
-        return shaking_input(shake, bytes, len);
+        return first_input(shake, bytes, len);
+    case GATHERING:
+        return gathering_input(shake, bytes, len);
     case SHAKING:
         return shaking_input(shake, bytes, len);
     case FLUSHING:
@@ -269,16 +401,19 @@ static size_t on_pull(void *self, size_t budget, struct sg_slice *out, size_t ma
     *more = shake->first != NULL ? SGD_PULL_MORE : SGD_PULL_IDLE;
     if (shake->first == NULL && shake->state == REFUSING)
         *more = SGD_PULL_END;
-    if (shake->first == NULL && shake->state == FLUSHING)
+    if (shake->first == NULL && shake->state == FLUSHING) {
+        if (shake->ossl == NULL)
+            *more = SGD_PULL_SOON; /* a ticket; the answer to the first request is next */
         hand_on(shake);
+    }
     return count;
 }
 
 static void on_input_end(void *self, uint64_t now_ns)
 {
     struct handshake *shake = SG_CAST(handshake, self);
-    if (shake->state == HELLO || shake->state == SHAKING) {
-        if (shake->state == SHAKING)
+    if (shake->state == HELLO || shake->state == GATHERING || shake->state == SHAKING) {
+        if (shake->state != HELLO)
             stat_add(shake, SGE_STAT_handshakes_failed);
         give_up(shake, SGD_CLOSE_peer_closed);
     }
@@ -329,11 +464,6 @@ bool sgd_handshake_start(struct sgd_handshakes *handshakes, struct sgd_conn *con
     *shake = (struct handshake){
         .magic = handshake_MAGIC, .home = handshakes, .conn = conn, .ctx = ctx, .next = next};
     sgd_tls_ctx_ref(ctx);
-    struct sgd_ossl_sink sink = {sink_write, shake};
-    if (sgd_ossl_open(sgd_tls_ctx_first(ctx), &sink, &shake->ossl) != SG_OK) {
-        shake_free(shake);
-        return false;
-    }
     sgd_conn_set_proto(conn, &proto, shake);
     sgd_conn_wake_at(conn, now_ns + timeout_ns);
     return true;
@@ -348,7 +478,9 @@ enum sg_err sgd_handshakes_open(struct sgd_worker *worker, uint32_t under_way_ma
     if (handshakes == NULL)
         return SG_ENOMEM;
     handshakes->worker = worker;
-    enum sg_err err = sg_pool_init(&handshakes->shakes, under_way_max, sizeof(struct handshake));
+    enum sg_err err = sgd_servers13_open(worker->tls_crypto, &handshakes->servers13);
+    if (err == SG_OK)
+        err = sg_pool_init(&handshakes->shakes, under_way_max, sizeof(struct handshake));
     if (err == SG_OK)
         err =
             sg_pool_init(&handshakes->flights, under_way_max * FLIGHTS_EACH, sizeof(struct flight));
@@ -364,6 +496,7 @@ void sgd_handshakes_close(struct sgd_handshakes *handshakes)
         return;
     sg_pool_fini(&handshakes->flights);
     sg_pool_fini(&handshakes->shakes);
+    sgd_servers13_close(handshakes->servers13);
     sg_boot_free(handshakes);
 }
 

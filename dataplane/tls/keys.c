@@ -13,22 +13,19 @@ uint8_t sgd_tls_key_len(enum sgd_tls_aead aead)
     return aead == SGD_TLS_AES_128_GCM ? 16 : 32;
 }
 
-/* HKDF-Expand-Label with an empty context. All that TLS asks of it after the handshake is no longer
- * than one block of the hash, so it is one HMAC. */
-static void expand_label(uint8_t hash_len, const uint8_t *secret, const char *label, uint8_t *out,
-                         uint8_t out_len)
+/* All that TLS asks of it is no longer than one block of the hash, so it is one HMAC. */
+void sgd_tls_expand_label(uint8_t hash_len, const uint8_t *secret, const char *label,
+                          struct sgd_span context, uint8_t *out, uint8_t out_len)
 {
-    uint8_t info[32] = {0, out_len}, block[48];
-    size_t label_len = strlen(label), n = 2;
-    SG_ASSERT(out_len <= hash_len);
-    SG_ASSERT(label_len + 11 <= sizeof(info));
-    info[n++] = (uint8_t)(6 + label_len);
-    memcpy(info + n, "tls13 ", 6);
-    memcpy(info + n + 6, label, label_len);
-    n += 6 + label_len;
-    info[n++] = 0; /* the context's length */
-    info[n++] = 1; /* HKDF-Expand's counter */
-    sgd_hmac(hash_len, (struct sgd_span){secret, hash_len}, &(struct sgd_span){info, n}, 1, block);
+    uint8_t head[32] = {0, out_len}, tail[2] = {(uint8_t)context.len, 1}, block[48];
+    size_t label_len = strlen(label);
+    SG_ASSERT(out_len <= hash_len && context.len <= hash_len);
+    SG_ASSERT(label_len + 9 <= sizeof(head));
+    head[2] = (uint8_t)(6 + label_len);
+    memcpy(head + 3, "tls13 ", 6);
+    memcpy(head + 9, label, label_len);
+    struct sgd_span info[] = {{head, 9 + label_len}, {tail, 1}, context, {tail + 1, 1}};
+    sgd_hmac(hash_len, (struct sgd_span){secret, hash_len}, info, SG_COUNT(info), block);
     memcpy(out, block, out_len);
     sg_wipe(block, sizeof(block));
 }
@@ -36,15 +33,17 @@ static void expand_label(uint8_t hash_len, const uint8_t *secret, const char *la
 void sgd_tls_direction_derive(enum sgd_tls_aead aead, uint8_t secret_len,
                               struct sgd_tls_direction *dir)
 {
-    expand_label(secret_len, dir->secret, "key", dir->key, sgd_tls_key_len(aead));
-    expand_label(secret_len, dir->secret, "iv", dir->iv, sizeof(dir->iv));
+    struct sgd_span none = {NULL, 0};
+    sgd_tls_expand_label(secret_len, dir->secret, "key", none, dir->key, sgd_tls_key_len(aead));
+    sgd_tls_expand_label(secret_len, dir->secret, "iv", none, dir->iv, sizeof(dir->iv));
     dir->seq = 0;
 }
 
 void sgd_tls_direction_next(enum sgd_tls_aead aead, uint8_t secret_len,
                             struct sgd_tls_direction *dir)
 {
-    expand_label(secret_len, dir->secret, "traffic upd", dir->secret, secret_len);
+    sgd_tls_expand_label(secret_len, dir->secret, "traffic upd", (struct sgd_span){NULL, 0},
+                         dir->secret, secret_len);
     sgd_tls_direction_derive(aead, secret_len, dir);
 }
 

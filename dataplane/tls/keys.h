@@ -3,6 +3,8 @@
 #ifndef SGD_TLS_KEYS_H
 #define SGD_TLS_KEYS_H
 
+#include "dataplane/tls/span.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +25,10 @@ struct sgd_tls_keys {
     struct sgd_tls_direction tx, rx;
 };
 
+/* HKDF-Expand-Label of `out_len` bytes, at most `hash_len` (32 or 48, also the secret's length);
+ * `out` may be the secret. */
+void sgd_tls_expand_label(uint8_t hash_len, const uint8_t *secret, const char *label,
+                          struct sgd_span context, uint8_t *out, uint8_t out_len);
 /* 16 or 32 bytes. */
 uint8_t sgd_tls_key_len(enum sgd_tls_aead aead);
 /* TLS 1.3: key and iv from `dir->secret`; the sequence begins at 0. */

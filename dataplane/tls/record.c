@@ -23,7 +23,7 @@
 #define FATAL             2
 #define MESSAGE_KEYUPDATE 24
 
-enum type { TYPE_ALERT = 21, TYPE_HANDSHAKE = 22, TYPE_DATA = 23 };
+enum type { TYPE_CHANGE_CIPHER_SPEC = 20, TYPE_ALERT = 21, TYPE_HANDSHAKE = 22, TYPE_DATA = 23 };
 
 enum alert {
     ALERT_CLOSE_NOTIFY = 0,
@@ -110,6 +110,14 @@ void sgd_tlsrec_init(struct sgd_tlsrec *rec, struct sgd_tlscrypto *crypto,
         .aead = (uint8_t)keys->aead,
         .secret_len = keys->secret_len,
     };
+}
+
+void sgd_tlsrec_init_shaking(struct sgd_tlsrec *rec, struct sgd_tlscrypto *crypto,
+                             const struct sgd_tls_keys *keys)
+{
+    SG_ASSERT(keys->version == VERSION_13);
+    sgd_tlsrec_init(rec, crypto, keys);
+    rec->shaking = true;
 }
 
 static void partial_give(struct sgd_tlsrec *rec)
@@ -325,6 +333,27 @@ size_t sgd_tlsrec_seal(struct sgd_tlsrec *rec, const struct sg_slice *slices, si
     return sealed;
 }
 
+size_t sgd_tlsrec_seal_messages(struct sgd_tlsrec *rec, const uint8_t *bytes, size_t len,
+                                uint8_t *out)
+{
+    SG_ASSERT(rec->shaking && (rec->state & TX_ENDED) == 0);
+    size_t out_len = 0;
+    while (len > 0) {
+        size_t part = SG_MIN(len, (size_t)SGD_TLSREC_PLAIN_MAX);
+        out_len += seal_control(rec, TYPE_HANDSHAKE, bytes, part, out + out_len);
+        bytes += part;
+        len -= part;
+    }
+    return out_len;
+}
+
+void sgd_tlsrec_set_tx(struct sgd_tlsrec *rec, const struct sgd_tls_direction *dir)
+{
+    SG_ASSERT(rec->shaking);
+    sgd_aead_forget(rec->crypto->aead, &rec->tx, rec->tx_slot);
+    rec->tx = *dir;
+}
+
 void sgd_tlsrec_end(struct sgd_tlsrec *rec)
 {
     if ((rec->state & TX_ENDED) == 0)
@@ -394,6 +423,11 @@ static enum sgd_tlsrec_got unexpected(struct sgd_tlsrec *rec)
     return fail(rec, ALERT_UNEXPECTED_MESSAGE, SGD_CLOSE_tls_unexpected);
 }
 
+void sgd_tlsrec_refuse(struct sgd_tlsrec *rec, uint8_t alert)
+{
+    (void)fail(rec, alert, SGD_CLOSE_tls_handshake);
+}
+
 /* Records that carry no data: a peer may send some, but not without end. */
 static enum sgd_tlsrec_got odd(struct sgd_tlsrec *rec)
 {
@@ -449,6 +483,26 @@ static enum sgd_tlsrec_got got_alert(struct sgd_tlsrec *rec, const uint8_t *byte
     return fail(rec, ALERT_CLOSE_NOTIFY, SGD_CLOSE_tls_alert);
 }
 
+/* In the clear, before the client's Finished: RFC 8446 section 5 lets one byte of 1 pass. */
+static enum sgd_tlsrec_got got_plain(struct sgd_tlsrec *rec, const uint8_t *record, size_t len)
+{
+    if (record[0] == TYPE_ALERT)
+        return got_alert(rec, record + HEADER_LEN, len - HEADER_LEN);
+    return len == HEADER_LEN + 1 && record[HEADER_LEN] == 1 ? odd(rec) : unexpected(rec);
+}
+
+static enum sgd_tlsrec_got got_while_shaking(struct sgd_tlsrec *rec, uint8_t type, uint8_t *content,
+                                             size_t len, uint8_t **plain, size_t *plain_len)
+{
+    if (type == TYPE_ALERT)
+        return got_alert(rec, content, len);
+    if (type != TYPE_HANDSHAKE || len == 0)
+        return unexpected(rec);
+    *plain = content;
+    *plain_len = len;
+    return SGD_TLSREC_DATA;
+}
+
 /* TLS 1.3: the type is the last byte that is not zero. */
 static bool strip_padding(const uint8_t *bytes, size_t *len, uint8_t *type)
 {
@@ -485,6 +539,8 @@ static enum sgd_tlsrec_got got_record(struct sgd_tlsrec *rec, uint8_t *record, s
 {
     size_t before = HEADER_LEN + (explicit_nonce(rec) ? EXPLICIT_LEN : 0);
     uint8_t type = record[0], *content = record + before;
+    if (rec->shaking && type != TYPE_DATA)
+        return got_plain(rec, record, record_len);
     if (record_len < before + SGD_AEAD_TAG_LEN)
         return fail(rec, ALERT_BAD_RECORD_MAC, SGD_CLOSE_tls_bad_record);
     size_t len = record_len - before - SGD_AEAD_TAG_LEN;
@@ -494,6 +550,8 @@ static enum sgd_tlsrec_got got_record(struct sgd_tlsrec *rec, uint8_t *record, s
         return fail(rec, ALERT_RECORD_OVERFLOW, SGD_CLOSE_tls_record_overflow);
     if (rec->version == VERSION_13 && !strip_padding(content, &len, &type))
         return unexpected(rec);
+    if (rec->shaking)
+        return got_while_shaking(rec, type, content, len, plain, plain_len);
     if (rec->message_len != 0 && type != TYPE_HANDSHAKE)
         return unexpected(rec);
     if (type == TYPE_HANDSHAKE)
@@ -517,7 +575,8 @@ static enum sgd_tlsrec_got check_header(struct sgd_tlsrec *rec, const uint8_t *h
     size_t len = (size_t)header[3] << 8 | header[4];
     size_t max = SGD_TLSREC_PLAIN_MAX +
                  (rec->version == VERSION_13 ? PADDED_MAX : overhead(rec) - HEADER_LEN);
-    if (rec->version == VERSION_13 ? header[0] != TYPE_DATA
+    bool plain = rec->shaking && (header[0] == TYPE_ALERT || header[0] == TYPE_CHANGE_CIPHER_SPEC);
+    if (rec->version == VERSION_13 ? header[0] != TYPE_DATA && !plain
                                    : header[0] < TYPE_ALERT || header[0] > TYPE_DATA)
         return unexpected(rec);
     if (rec->version == VERSION_12 && (header[1] << 8 | header[2]) != VERSION_12)

@@ -61,7 +61,8 @@ struct sgd_tlsrec {
     uint8_t odd_records; /* records in a row that carried no data */
     uint8_t message_len; /* of `message`: a KeyUpdate may come in pieces */
     uint8_t message[5];
-    uint8_t why; /* enum sgd_close, once failed */
+    uint8_t why;  /* enum sgd_close, once failed */
+    bool shaking; /* a handshake of our own is under way */
 };
 _Static_assert(sizeof(struct sgd_tlsrec) <= 288, "an idle connection is its keys");
 
@@ -105,6 +106,19 @@ void sgd_tlsrec_end(struct sgd_tlsrec *rec);
 /* Not SGD_CLOSE_none: the connection should end after the answer under way, and why: the key is
  * near its limit and can't be replaced (TLS 1.2, kTLS), or the peer wants a new one (kTLS). */
 enum sgd_close sgd_tlsrec_end_soon(const struct sgd_tlsrec *rec);
+
+/* A TLS 1.3 handshake of our own (server13.h), over the same records: *keys are those of the
+ * handshake. Until the next sgd_tlsrec_init() DATA is what handshake records hold; the client's
+ * change_cipher_spec is skipped, an alert in the clear is one; application data is refused. */
+void sgd_tlsrec_init_shaking(struct sgd_tlsrec *rec, struct sgd_tlscrypto *crypto,
+                             const struct sgd_tls_keys *keys);
+/* Seals messages of the handshake: room as sgd_tlsrec_room() says. Returns what was written. */
+size_t sgd_tlsrec_seal_messages(struct sgd_tlsrec *rec, const uint8_t *bytes, size_t len,
+                                uint8_t *out);
+/* What is sealed from here on is under *dir. */
+void sgd_tlsrec_set_tx(struct sgd_tlsrec *rec, const struct sgd_tls_direction *dir);
+/* What a message said was wrong: `alert` waits to be sent, and the reader has failed. */
+void sgd_tlsrec_refuse(struct sgd_tlsrec *rec, uint8_t alert);
 
 /* What the kernel needs to seal from here on (dataplane/tls/ktls.h); to be wiped. */
 void sgd_tlsrec_tx_keys(const struct sgd_tlsrec *rec, struct sgd_tls_keys *out);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """TLS as clients of three libraries see it: OpenSSL's, curl, GnuTLS."""
+import os
 import pathlib
 import re
 import shutil
@@ -58,6 +59,8 @@ class Tls(sg.Scenario):
                 (["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-CHACHA20-POLY1305"], "ec")):
             self.assertEqual(self.curl(node, "/big", *options, cert=cert), BODY, options)
         self.assertEqual(node.counter("handshakes_failed"), 0)
+        self.assertEqual(node.counter("handshakes_full"), 6)
+        self.assertEqual(node.counter("handshakes_own"), 2)  # TLS 1.3 with SHA-256
 
     def test_certificates_are_chosen_by_name(self):
         node = self.tls_node()
@@ -75,9 +78,10 @@ class Tls(sg.Scenario):
 
     def test_gnutls_talks_to_it_and_resumes(self):
         node = self.tls_node()
-        for version in ("1.3", "1.2"):
-            done = self.gnutls(node, f"NORMAL:-VERS-ALL:+VERS-TLS{version}")
+        for version, groups in (("1.3", ":-GROUP-ALL:+GROUP-X25519"), ("1.3", ""), ("1.2", "")):
+            done = self.gnutls(node, f"NORMAL:-VERS-ALL:+VERS-TLS{version}{groups}")
             self.assertIn(b"200 OK", done.stdout, done.stderr)
+        self.assertGreater(node.counter("handshakes_own"), 0)
         resumed = node.counter("handshakes_resumed")
         done = self.gnutls(node, "NORMAL:-VERS-ALL:+VERS-TLS1.3", "--resume", "--waitresumption")
         self.assertIn(b"This is a resumed session", done.stdout)
@@ -109,13 +113,36 @@ class Tls(sg.Scenario):
         self.assertIn(b"RENEGOTIATING", said)
         self.assertTrue(re.search(rb"no.renegotiation|ssl handshake failure|alert", said), said)
 
-    def test_an_end_is_told_by_close_notify(self):
-        node = self.tls_node()
+    def strict(self, node):
+        """A connection that raises where its end is a mere FIN."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         plain = socket.create_connection(("127.0.0.1", node.tls_port), sg.PATIENCE_S)
-        with context.wrap_socket(plain, suppress_ragged_eofs=False) as viewer:
+        return context.wrap_socket(plain, suppress_ragged_eofs=False)
+
+    def test_who_left_without_a_word_is_sent_nothing_but_the_answer_it_waits_for(self):
+        node = self.tls_node()
+        get = b"GET /big HTTP/1.1\r\nHost: node.test\r\n\r\n"
+        with self.strict(node) as viewer, socket.socket(fileno=os.dup(viewer.fileno())) as raw:
+            viewer.sendall(get)
+            raw.shutdown(socket.SHUT_WR)
+            said = b""
+            while piece := viewer.recv(1 << 16):  # the end is told: the answer was still due
+                said += piece
+            self.assertTrue(said.endswith(BODY))
+        with self.strict(node) as viewer, socket.socket(fileno=os.dup(viewer.fileno())) as raw:
+            viewer.sendall(get.replace(b"/big", b"/small"))
+            said = b""
+            while not said.endswith(b"hello"):
+                said += viewer.recv(4096)
+            raw.shutdown(socket.SHUT_WR)
+            with self.assertRaises(ssl.SSLEOFError):
+                viewer.recv(4096)
+
+    def test_an_end_is_told_by_close_notify(self):
+        node = self.tls_node()
+        with self.strict(node) as viewer:
             viewer.sendall(b"GET /small HTTP/1.1\r\nHost: node.test\r\nConnection: close\r\n\r\n")
             said = b""
             while piece := viewer.recv(4096):  # raises where the end is a mere FIN

@@ -115,6 +115,7 @@ static struct sgd_tls_ctx *ctx_of_one(const char *name)
 
 static void start(struct sgd_tls_ctx *ctx)
 {
+    worker.wall_ns = sg_clock_wall_ns();
     sgt_conn_begin(&conn, &worker);
     assert_true(sgd_handshake_start(worker.handshakes, &conn, ctx, &next, 0, 5 * SG_NS_PER_SEC));
     assert_int_equal(conn.wake_at_ns, 5 * SG_NS_PER_SEC);

@@ -31,9 +31,10 @@ void sgt_folder_remove(const char *path)
 
 X509 *sgt_cert_make(const struct sgt_cert *cert, EVP_PKEY **key)
 {
-    EVP_PKEY *pkey = strcmp(cert->kind, "EC") == 0    ? EVP_EC_gen("P-256")
-                     : strcmp(cert->kind, "RSA") == 0 ? EVP_RSA_gen(2048)
-                                                      : EVP_PKEY_Q_keygen(NULL, NULL, cert->kind);
+    EVP_PKEY *pkey = strcmp(cert->kind, "EC") == 0      ? EVP_EC_gen("P-256")
+                     : strcmp(cert->kind, "EC384") == 0 ? EVP_EC_gen("P-384")
+                     : strcmp(cert->kind, "RSA") == 0   ? EVP_RSA_gen(2048)
+                                                        : EVP_PKEY_Q_keygen(NULL, NULL, cert->kind);
     X509 *x509 = X509_new();
     assert_true(pkey != NULL && x509 != NULL);
     X509_set_version(x509, 2);

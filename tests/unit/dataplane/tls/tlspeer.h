@@ -15,7 +15,7 @@ void sgt_folder_make(char path[64]);
 void sgt_folder_remove(const char *path);
 
 struct sgt_cert {
-    const char *kind;  /* "EC", "RSA", "ED25519" */
+    const char *kind;  /* "EC", "EC384", "RSA", "ED25519" */
     const char *names; /* "DNS:a.example,DNS:*.b.example" */
     int days;          /* 0: 90 */
 };
