@@ -212,9 +212,17 @@ struct sg_conf_site {
     struct sg_conf_cors *cors;
     enum sg_conf_access access;
     enum sg_conf_sign_in sign_in;
+    const char *rule; /* a rule's name; NULL: none, so nobody signs in by one */
     struct sg_conf_geo geo;
     const char **add_response_headers; /* "Name: value" */
     uint32_t add_response_headers_count;
+};
+
+struct sg_conf_rule {
+    const char *name;
+    const char *tenant;  /* whose sites may name it, whose allow lists it means */
+    uint32_t version;    /* raised with each change: tokens of a lower one are refused */
+    const char *require; /* docs/rules.md */
 };
 
 struct sg_conf_log {
@@ -244,6 +252,8 @@ struct sg_config {
     struct sg_conf_log log;
     struct sg_conf_tenant *tenants;
     uint32_t tenants_count;
+    struct sg_conf_rule *rules;
+    uint32_t rules_count;
     struct sg_conf_origin *origins;
     uint32_t origins_count;
     struct sg_conf_site *sites;

@@ -172,6 +172,23 @@ static const struct sg_conf_tenant *tenant_of(const struct sg_config *config, co
     return NULL;
 }
 
+/* One that is not known was told; here, whose it is. */
+static void check_site_rule(const struct sg_config *config, const struct sg_conf_site *site,
+                            uint32_t i, struct sg_conf_report *report)
+{
+    if (site->rule == NULL)
+        return;
+    if (site->access != SG_CONF_ACCESS_TOKEN)
+        sg_conf_mistake_at(report, WHERE("sites[%u].rule", i),
+                           "is of no use unless access is token");
+    for (uint32_t j = 0; j < config->rules_count; j++)
+        if (same(config->rules[j].name, site->rule) && site->tenant != NULL &&
+            config->rules[j].tenant != NULL && !same(config->rules[j].tenant, site->tenant))
+            sg_conf_mistake_at(report, WHERE("sites[%u].rule", i),
+                               "\"%s\" is a rule of tenant \"%s\"; right would be one of \"%s\"",
+                               site->rule, config->rules[j].tenant, site->tenant);
+}
+
 static void check_site_rules(const struct sg_config *config, const struct sg_conf_site *site,
                              uint32_t i, struct sg_conf_report *report)
 {
@@ -215,13 +232,20 @@ static void check_sites(const struct sg_config *config, struct sg_conf_report *r
                                   config->origins_count};
     const struct names sites = {"sites", config->sites, sizeof(*config->sites),
                                 config->sites_count};
+    const struct names rules = {"rules", config->rules, sizeof(*config->rules),
+                                config->rules_count};
     check_unique(&tenants, report);
     check_unique(&origins, report);
     check_unique(&sites, report);
+    check_unique(&rules, report);
+    for (uint32_t i = 0; i < config->rules_count; i++)
+        check_reference(&tenants, WHERE("rules[%u].tenant", i), config->rules[i].tenant, report);
     for (uint32_t i = 0; i < config->sites_count; i++) {
         const struct sg_conf_site *site = &config->sites[i];
         check_reference(&tenants, WHERE("sites[%u].tenant", i), site->tenant, report);
         check_reference(&origins, WHERE("sites[%u].origin", i), site->origin, report);
+        check_reference(&rules, WHERE("sites[%u].rule", i), site->rule, report);
+        check_site_rule(config, site, i, report);
         check_site_cache(&site->cache, i, report);
         check_site_rules(config, site, i, report);
         check_site_routes(config, i, report);
@@ -230,6 +254,7 @@ static void check_sites(const struct sg_config *config, struct sg_conf_report *r
 
 _Static_assert(offsetof(struct sg_conf_tenant, name) == 0, "name_at() reads the first member");
 _Static_assert(offsetof(struct sg_conf_origin, name) == 0, "name_at() reads the first member");
+_Static_assert(offsetof(struct sg_conf_rule, name) == 0, "name_at() reads the first member");
 _Static_assert(offsetof(struct sg_conf_site, name) == 0, "name_at() reads the first member");
 
 void sg_conf_check(const struct sg_config *config, struct sg_conf_report *report)

@@ -426,10 +426,23 @@ static const struct sg_conf_key sg_conf_site_keys[] = {
     ENUM(sg_conf_site, sign_in, sign_in_choices, "rule",
          "Who may sign in with a wallet, where access is token: rule (whom the site's rule lets "
          "in), any (every account that signs), off (nobody: only tokens minted elsewhere)."),
+    STRING(sg_conf_site, rule, NAME, NULL,
+           "What an account must hold to sign in: a rule's name, of the same tenant."),
     MAP(sg_conf_site, geo, sg_conf_geo_map, "By country."),
     STRINGS(sg_conf_site, add_response_headers, FIELD_LINE, NULL, "Fields added to every answer."),
 };
 GROUP(sg_conf_site, "What is served under a host and path, from where, to whom.");
+
+static const struct sg_conf_key sg_conf_rule_keys[] = {
+    NEED_STRING(sg_conf_rule, name, NAME, "Unique."),
+    NEED_STRING(sg_conf_rule, tenant, NAME, "A tenant's name."),
+    UINT(sg_conf_rule, version, 1, UINT32_MAX, "1",
+         "Raise it with each change: tokens that were minted by a lower one are refused."),
+    NEED_STRING(sg_conf_rule, require, ANY,
+                "What must hold, such as erc721(eip155:1/erc721:0xCONTRACT) and not country(KP): "
+                "docs/rules.md has the language."),
+};
+GROUP(sg_conf_rule, "Who may see what: a condition on what an account holds.");
 
 static const struct sg_conf_key root_keys[] = {
     MAP(sg_config, node, sg_conf_node_map, "Who this node is and where it keeps things."),
@@ -440,6 +453,7 @@ static const struct sg_conf_key root_keys[] = {
     MAP(sg_config, gate, sg_conf_gate_map, "What the gate looks things up in."),
     MAP(sg_config, log, sg_conf_log_map, "What is written down."),
     NEED_MAPS(sg_config, tenants, sg_conf_tenant_map, "The customers."),
+    MAPS(sg_config, rules, sg_conf_rule_map, "Who may sign in where access is token."),
     NEED_MAPS(sg_config, origins, sg_conf_origin_map, "Where content comes from."),
     NEED_MAPS(sg_config, sites, sg_conf_site_map, "What is served."),
 };

@@ -160,6 +160,7 @@ static struct sgc_answer answer_status(struct ask *ask)
     sg_json_text(&json, "config_file", view->file);
     sg_json_u64(&json, "config_serial", view->snapshot->serial);
     sg_json_time(&json, "config_loaded", view->loaded_ns);
+    sg_json_u64(&json, "sites_unreadable", sgd_gate_unreadable(view->snapshot->gate));
     sg_json_u64(&json, "workers", view->workers);
     sg_json_u64(&json, "workers_running", view->workers_running);
     sg_json_u64(&json, "ram_bytes", config->cache.ram_bytes);

@@ -245,6 +245,9 @@ static void write_node(const struct sgd_node_view *view, struct sg_out *out)
                  (double)view->loaded_ns / 1e9);
     write_single(out, "config_serial", "Configurations loaded since the start.",
                  view->snapshot->serial);
+    write_single(out, "sites_unreadable",
+                 "Sites closed since a rule, secret or database of theirs can't be read.",
+                 sgd_gate_unreadable(view->snapshot->gate));
     write_single(out, "workers_running", "Workers in their loop.", view->workers_running);
     uint64_t fed_ns = sge_state_fed_ns(view->state), now_ns = sg_clock_wall_ns();
     write_single(out, "ownership_feed_age_seconds",

@@ -83,6 +83,8 @@ static void add_cache_status(struct sgd_answer *answer, const struct sgd_answer_
         sg_out_lit(text, "; collapsed");
     if (ask->gate != NULL && ask->gate->stale_knowledge)
         sg_out_lit(text, "; detail=ownership-feed-stale");
+    else if (ask->gate != NULL && ask->gate->stale_chain)
+        sg_out_lit(text, "; detail=chain-head-stale");
     add_text(answer, SG_STR("cache-status"), mark);
 }
 

@@ -82,6 +82,7 @@ static void put_decision(const struct sgd_exchange *x, struct sge_record *record
     memcpy(record->cti, x->gate.cti, sizeof(record->cti));
     record->fact_key = x->gate.fact_key;
     record->fact_generation = x->gate.fact_generation;
+    record->rule_version = x->gate.rule_version;
     record->cache = (uint8_t)x->from.how;
     record->key_hash = x->primary.hash[0];
     record->origin_us = x->from.origin_us;

@@ -112,9 +112,20 @@ enum sgd_gate_verdict sgd_check_place(const struct sgd_claims *claims,
     return country_holds(claims, place->country) ? SGD_GATE_allowed : SGD_GATE_country;
 }
 
+void sgd_chains_add(struct sgd_chains *chains, uint32_t chain)
+{
+    for (uint8_t i = 0; i < chains->count; i++)
+        if (chains->ids[i] == chain)
+            return;
+    if (chain == 0)
+        return;
+    SG_ASSERT(chains->count < SGD_CHAINS_MAX);
+    chains->ids[chains->count++] = chain;
+}
+
 static enum sgd_gate_verdict facts_hold(const struct sgd_claims *claims,
                                         struct sge_state_reader *reader,
-                                        struct sgd_token_fact *fact)
+                                        struct sgd_token_fact *fact, struct sgd_chains *chains)
 {
     struct sge_fact known;
     for (uint8_t i = 0; i < claims->facts_count; i++) {
@@ -124,6 +135,7 @@ static enum sgd_gate_verdict facts_hold(const struct sgd_claims *claims,
             return err == SG_ENOENT ? SGD_GATE_fact_unknown : SGD_GATE_state;
         if (known.generation != fact->generation)
             return SGD_GATE_ownership;
+        sgd_chains_add(chains, known.chain);
     }
     *fact = claims->facts[0];
     return SGD_GATE_allowed;
@@ -131,8 +143,9 @@ static enum sgd_gate_verdict facts_hold(const struct sgd_claims *claims,
 
 enum sgd_gate_verdict sgd_check_state(const struct sgd_claims *claims,
                                       struct sge_state_reader *reader, uint32_t tenant,
-                                      struct sgd_token_fact *fact)
+                                      struct sgd_token_fact *fact, struct sgd_chains *chains)
 {
+    chains->count = 0;
     if (sge_state_cti_revoked(reader, tenant, claims->cti))
         return SGD_GATE_revoked;
     if (claims->has_index && sge_state_index_revoked(reader, tenant, claims->index))
@@ -141,5 +154,5 @@ enum sgd_gate_verdict sgd_check_state(const struct sgd_claims *claims,
         return SGD_GATE_allowed;
     if (claims->rule_version < sge_state_rule_version(reader, tenant))
         return SGD_GATE_rule_version;
-    return facts_hold(claims, reader, fact);
+    return facts_hold(claims, reader, fact, chains);
 }

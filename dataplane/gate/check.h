@@ -24,9 +24,11 @@ enum sgd_gate_verdict sgd_check_place(const struct sgd_claims *claims,
                                       const struct in6_addr *address,
                                       const struct sgd_place *place);
 /* Revocations, rule version and facts, in the reader's version of the state. *fact: the one that
- * decided, or the first. */
+ * decided, or the first. *chains: those that the facts are of. */
 enum sgd_gate_verdict sgd_check_state(const struct sgd_claims *claims,
                                       struct sge_state_reader *reader, uint32_t tenant,
-                                      struct sgd_token_fact *fact);
+                                      struct sgd_token_fact *fact, struct sgd_chains *chains);
+/* Adds `chain`, once; 0 is none. SGD_CHAINS_MAX is not passed where each fact brings one. */
+void sgd_chains_add(struct sgd_chains *chains, uint32_t chain);
 
 #endif

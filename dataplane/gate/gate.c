@@ -7,6 +7,7 @@
 #include "dataplane/gate/check.h"
 #include "dataplane/gate/grant.h"
 #include "dataplane/gate/keys.h"
+#include "dataplane/gate/rules.h"
 #include "dataplane/gate/verdicts.h"
 #include "dataplane/gate/viewers.h"
 
@@ -36,7 +37,8 @@ struct site {
     enum sg_conf_access access;
     bool readable; /* false: closed, whatever its access says */
     bool allows_only, denies;
-    uint32_t tenant;
+    uint32_t tenant, rule_version;
+    const struct sgd_rule *rule;
     struct sgd_countries allow, deny;
 };
 
@@ -51,6 +53,7 @@ struct sgd_gate {
     uint32_t tenants_count;
     struct site *sites;
     uint32_t sites_count;
+    struct sgd_rules *rules;
 };
 
 struct sgd_gate_core {
@@ -123,8 +126,9 @@ static bool countries_open(const char *const *codes, uint32_t count, struct sgd_
 }
 
 /* NULL, or why the site can't be opened. */
-static const char *site_fault(const struct sgd_gate *gate, const struct site *site, bool geo_good)
+static const char *site_fault(const struct sgd_gate *gate, struct site *site, bool geo_good)
 {
+    const char *fault = NULL;
     if (!geo_good)
         return "geo: a country is two letters";
     if ((site->allows_only || site->denies) && gate->geo.country == NULL)
@@ -133,8 +137,12 @@ static const char *site_fault(const struct sgd_gate *gate, const struct site *si
         return NULL;
     if (site->tenant == gate->tenants_count)
         return "access: token needs a tenant";
-    return gate->tenants[site->tenant].keyed ? NULL
-                                             : "access: token needs a readable tenant secret_file";
+    if (!gate->tenants[site->tenant].keyed)
+        return "access: token needs a readable tenant secret_file";
+    if (site->conf->rule != NULL)
+        site->rule = sgd_rules_of(gate->rules, site->conf, gate->geo.country != NULL,
+                                  &site->rule_version, &fault);
+    return fault;
 }
 
 static void site_open(const struct sgd_gate *gate, struct site *site,
@@ -184,6 +192,9 @@ enum sg_err sgd_gate_open(const struct sg_config *config, struct sg_out *report,
         err = tenant_open(&gate->tenants[i], &config->tenants[i], report);
     if (err != SG_OK)
         goto out;
+    err = sgd_rules_open(config, report, &gate->rules);
+    if (err != SG_OK)
+        goto out;
     gate->sites_count = config->sites_count;
     for (uint32_t i = 0; i < gate->sites_count; i++)
         site_open(gate, &gate->sites[i], &config->sites[i], report);
@@ -199,6 +210,7 @@ void sgd_gate_close(struct sgd_gate *gate)
         return;
     sgd_mmdb_close(gate->geo.country);
     sgd_mmdb_close(gate->geo.asn);
+    sgd_rules_close(gate->rules);
     keys_close(gate->countersigners, gate->countersigners_count);
     for (uint32_t i = 0; gate->tenants != NULL && i < gate->tenants_count; i++)
         keys_close(gate->tenants[i].issuers, gate->tenants[i].issuers_count);
@@ -207,6 +219,21 @@ void sgd_gate_close(struct sgd_gate *gate)
     sg_boot_free(gate->tenants);
     sg_boot_free(gate->sites);
     sg_boot_free(gate);
+}
+
+const struct sgd_rule *sgd_gate_rule(const struct sgd_gate *gate, uint32_t site)
+{
+    SG_ASSERT(gate != NULL && site < gate->sites_count);
+    return gate->sites[site].readable ? gate->sites[site].rule : NULL;
+}
+
+uint32_t sgd_gate_unreadable(const struct sgd_gate *gate)
+{
+    SG_ASSERT(gate != NULL);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < gate->sites_count; i++)
+        count += !gate->sites[i].readable;
+    return count;
 }
 
 bool sgd_gate_terms(const struct sgd_gate *gate, uint32_t site, struct sgd_gate_terms *out)
@@ -233,7 +260,8 @@ bool sgd_gate_terms(const struct sgd_gate *gate, uint32_t site, struct sgd_gate_
         .countersigners = gate->countersigners,
         .countersigners_count = gate->countersigners_count,
         .sign_in = s->conf->sign_in,
-        .rule = NULL,
+        .rule = s->rule,
+        .rule_version = s->rule_version,
         .geo = &gate->geo,
     };
     return true;
@@ -386,7 +414,7 @@ static enum sgd_gate_verdict state_check(const struct look *look, struct sgd_ver
     if (token->state_version != version) {
         token->epoch_min = sge_state_epoch_min(look->reader, look->tenant->id);
         enum sgd_gate_verdict verdict =
-            sgd_check_state(&token->claims, look->reader, look->tenant->id, &fact);
+            sgd_check_state(&token->claims, look->reader, look->tenant->id, &fact, &token->chains);
         look->out->fact_key = fact.key;
         look->out->fact_generation = fact.generation;
         if (verdict != SGD_GATE_allowed)
@@ -401,35 +429,75 @@ static enum sgd_gate_verdict state_check(const struct look *look, struct sgd_ver
                : SGD_GATE_epoch;
 }
 
+/* What is that old: may it serve on? Told in *stale and *until_ns where it may. */
+static enum sgd_gate_verdict age_check(const struct tenant *tenant, uint64_t age_ns,
+                                       uint64_t wall_ns, enum sgd_gate_verdict refusal, bool *stale,
+                                       uint64_t *until_ns)
+{
+    const uint64_t limit_ns = tenant->stale_limit_ns;
+    if (age_ns <= limit_ns)
+        return SGD_GATE_allowed;
+    *stale = true;
+    if (tenant->on_stale == SG_CONF_STALE_SERVE)
+        return SGD_GATE_allowed;
+    if (tenant->on_stale == SG_CONF_STALE_REFUSE || age_ns >= SHORTEN_LIMITS * limit_ns)
+        return refusal;
+    *until_ns = SG_MIN(*until_ns, wall_ns - age_ns + SHORTEN_LIMITS * limit_ns);
+    return SGD_GATE_allowed;
+}
+
+/* UINT64_MAX: never heard of, or told by a clock that is wrong. */
+static uint64_t age_of(uint64_t then_ns, uint64_t wall_ns)
+{
+    if (then_ns == 0 || then_ns > wall_ns + FED_AHEAD_NS)
+        return UINT64_MAX;
+    return then_ns > wall_ns ? 0 : wall_ns - then_ns;
+}
+
+/* Since the servers last agreed on a head; and where the head itself is so old that the chain, or
+ * all of them, stand still: since that head. */
+static uint64_t chain_age(const struct sge_state *state, uint32_t chain, uint64_t wall_ns)
+{
+    struct sge_chain_times times;
+    if (sge_state_chain_times(state, chain, &times) != SG_OK)
+        return UINT64_MAX;
+    uint64_t heard_ns = age_of(times.heard_ns, wall_ns);
+    uint64_t head_ns = age_of(times.head_s * SG_NS_PER_SEC, wall_ns);
+    bool still = times.late_s != 0 && head_ns > times.late_s * SG_NS_PER_SEC;
+    return still ? SG_MAX(heard_ns, head_ns) : heard_ns;
+}
+
 enum sgd_gate_verdict sgd_gate_feed_check(const struct sgd_gate *gate, uint32_t site,
-                                          const struct sge_state *state, uint64_t wall_ns,
+                                          const struct sge_state *state,
+                                          const struct sgd_chains *chains, uint64_t wall_ns,
                                           struct sgd_gate_feed *out)
 {
     SG_ASSERT(site < gate->sites_count && gate->sites[site].tenant < gate->tenants_count);
     const struct tenant *tenant = &gate->tenants[gate->sites[site].tenant];
-    uint64_t fed_ns = sge_state_fed_ns(state);
-    bool ahead = fed_ns > wall_ns + FED_AHEAD_NS;
-    uint64_t age_ns = ahead || fed_ns == 0 ? UINT64_MAX : fed_ns > wall_ns ? 0 : wall_ns - fed_ns;
-    *out = (struct sgd_gate_feed){.stale = age_ns > tenant->stale_limit_ns, .until_ns = UINT64_MAX};
-    if (!out->stale || tenant->on_stale == SG_CONF_STALE_SERVE)
-        return SGD_GATE_allowed;
-    if (tenant->on_stale == SG_CONF_STALE_REFUSE ||
-        age_ns >= SHORTEN_LIMITS * tenant->stale_limit_ns)
-        return SGD_GATE_feed_stale;
-    out->until_ns = fed_ns + SHORTEN_LIMITS * tenant->stale_limit_ns;
-    return SGD_GATE_allowed;
+    *out = (struct sgd_gate_feed){.until_ns = UINT64_MAX};
+    enum sgd_gate_verdict verdict =
+        age_check(tenant, age_of(sge_state_fed_ns(state), wall_ns), wall_ns, SGD_GATE_feed_stale,
+                  &out->stale, &out->until_ns);
+    for (uint8_t i = 0; i < chains->count && verdict == SGD_GATE_allowed; i++)
+        verdict = age_check(tenant, chain_age(state, chains->ids[i], wall_ns), wall_ns,
+                            SGD_GATE_chain_stale, &out->stale_chain, &out->until_ns);
+    return verdict;
 }
 
 /* How old what we know of ownership is; asked only of tokens that rest on it. */
-static enum sgd_gate_verdict freshness_check(const struct look *look)
+static enum sgd_gate_verdict freshness_check(const struct look *look,
+                                             const struct sgd_chains *chains)
 {
     struct sgd_gate_feed feed;
     enum sgd_gate_verdict verdict = sgd_gate_feed_check(
-        look->gate, look->in->site, sge_state_of(look->reader), look->in->wall_ns, &feed);
+        look->gate, look->in->site, sge_state_of(look->reader), chains, look->in->wall_ns, &feed);
     if (verdict != SGD_GATE_allowed)
         return verdict;
     look->out->expires_ns = SG_MIN(look->out->expires_ns, feed.until_ns);
     look->out->stale_knowledge = feed.stale;
+    look->out->stale_chain = feed.stale_chain;
+    sge_stat_add(look->stats, SGE_STAT_gate_stale_feed, feed.stale);
+    sge_stat_add(look->stats, SGE_STAT_gate_stale_chain, feed.stale_chain);
     return SGD_GATE_allowed;
 }
 
@@ -485,13 +553,17 @@ static enum sgd_gate_verdict token_check(const struct look *look)
     const struct sgd_claims *claims = &token->claims;
     memcpy(look->out->cti, claims->cti, sizeof(claims->cti));
     look->out->expires_ns = claims->expires_s * SG_NS_PER_SEC;
+    look->out->rule_version = claims->has_facts ? claims->rule_version : 0;
     verdict = claims_check(look, claims);
+    if (verdict == SGD_GATE_allowed && claims->has_facts &&
+        claims->rule_version < look->site->rule_version)
+        verdict = SGD_GATE_rule_version;
     if (verdict == SGD_GATE_expired)
         tell_renewal(look, claims);
     if (verdict == SGD_GATE_allowed)
         verdict = state_check(look, token);
     if (verdict == SGD_GATE_allowed && claims->facts_count > 0)
-        verdict = freshness_check(look);
+        verdict = freshness_check(look, &token->chains);
     if (verdict == SGD_GATE_allowed && claims->viewers > 0 && look->in->viewers != NULL &&
         !sgd_viewers_enter(look->in->viewers, token_id(look, claims), claims->viewers,
                            address_of(look), look->now_s))

@@ -79,11 +79,13 @@ struct sgd_gate_answer {
     enum sgd_gate_verdict verdict;
     uint8_t cti[16];
     uint64_t fact_key, fact_generation;
-    uint64_t expires_ns;  /* Unix; 0 without a token */
-    bool renewable;       /* catif asks for a redirect on expiry: in `location` */
-    bool stale_knowledge; /* allowed by a tenant's choice though the feed is old: goes to
-                             Cache-Status */
-    bool token_used;      /* a token opened it: the answer goes out private */
+    uint64_t expires_ns;   /* Unix; 0 without a token */
+    bool renewable;        /* catif asks for a redirect on expiry: in `location` */
+    uint32_t rule_version; /* that the token was minted by; 0: by none */
+    bool stale_knowledge;  /* allowed by a tenant's choice though the feed is old: goes to
+                              Cache-Status */
+    bool stale_chain;      /* the same of a chain's head */
+    bool token_used;       /* a token opened it: the answer goes out private */
     char location[256];
 };
 /* What signing in at a site needs to know; borrowed from the gate and its configuration. */
@@ -100,19 +102,32 @@ struct sgd_gate_terms {
     uint32_t issuers_count, countersigners_count;
     enum sg_conf_sign_in sign_in;
     const struct sgd_rule *rule; /* NULL: none */
+    uint32_t rule_version;
     const struct sgd_geo *geo;
 };
+/* The rule of a site; NULL: it has none, or is closed. */
+const struct sgd_rule *sgd_gate_rule(const struct sgd_gate *gate, uint32_t site);
+/* How many sites are closed for what of the configuration could not be read. */
+uint32_t sgd_gate_unreadable(const struct sgd_gate *gate);
 /* False: the site is closed, or needs no token. Any thread. */
 SG_MUST_USE bool sgd_gate_terms(const struct sgd_gate *gate, uint32_t site,
                                 struct sgd_gate_terms *out);
+/* Chains on whose heads something rests: sge_chain_id(). */
+#define SGD_CHAINS_MAX 8
+struct sgd_chains {
+    uint8_t count;
+    uint32_t ids[SGD_CHAINS_MAX];
+};
 /* Whether what the node was told of ownership is young enough for what rests on it, at the site's
- * tenant. SGD_GATE_feed_stale: no. Any thread. */
+ * tenant: the feed, and apart from it each chain's head. SGD_GATE_feed_stale, SGD_GATE_chain_stale:
+ * no. Any thread. */
 struct sgd_gate_feed {
-    bool stale;        /* it is not, but the tenant chose to go on */
-    uint64_t until_ns; /* for so long; UINT64_MAX: no end is known */
+    bool stale, stale_chain; /* it is not, but the tenant chose to go on */
+    uint64_t until_ns;       /* for so long; UINT64_MAX: no end is known */
 };
 enum sgd_gate_verdict sgd_gate_feed_check(const struct sgd_gate *gate, uint32_t site,
-                                          const struct sge_state *state, uint64_t wall_ns,
+                                          const struct sge_state *state,
+                                          const struct sgd_chains *chains, uint64_t wall_ns,
                                           struct sgd_gate_feed *out);
 
 /* `reader` is between begin and end; NULL: the state could not be read, so no token is let pass. */

@@ -1,7 +1,10 @@
 #include "dataplane/gate/rule.h"
 
 #include "base/assert.h"
+#include "dataplane/gate/check.h"
 #include "dataplane/gate/rulecode.h"
+
+_Static_assert(SGD_RULE_CHAINS_MAX <= SGD_CHAINS_MAX, "a rule's chains are all told");
 
 bool sgd_rule_asks_place(const struct sgd_rule *rule)
 {
@@ -61,7 +64,7 @@ void sgd_rule_list(const struct sgd_rule *rule, struct sg_out *out)
 /* What was gathered so far: an alternative that fails takes its part of it along. */
 struct gathered {
     uint64_t until_s;
-    uint8_t facts_count;
+    uint8_t facts_count, chains_count;
     bool provisional;
 };
 
@@ -93,6 +96,8 @@ static bool op_ask(struct sgd_rule_look *look, const struct sgd_op *op)
         look->reason = "more facts than a token may name";
         passes = false;
     }
+    if (passes)
+        sgd_chains_add(&look->out->chains, leaf->chain_id);
     why_tell(look, leaf, negated);
     return passes;
 }
@@ -111,11 +116,13 @@ static bool run(struct sgd_rule_look *look)
                 at = op->to;
             break;
         case SGD_OP_SAVE:
-            slots[op->slot] = (struct gathered){out->until_s, out->facts_count, out->provisional};
+            slots[op->slot] = (struct gathered){out->until_s, out->facts_count, out->chains.count,
+                                                out->provisional};
             break;
         case SGD_OP_RESTORE:
             out->until_s = slots[op->slot].until_s;
             out->facts_count = slots[op->slot].facts_count;
+            out->chains.count = slots[op->slot].chains_count;
             out->provisional = slots[op->slot].provisional;
             break;
         case SGD_OP_JUMP:
@@ -144,6 +151,7 @@ void sgd_rule_check(const struct sgd_rule *rule, struct sge_state_reader *reader
     out->holds = run(&look);
     if (!out->holds) {
         out->facts_count = 0;
+        out->chains.count = 0;
         out->provisional = false;
         out->until_s = 0;
     }

@@ -42,8 +42,9 @@ struct sgd_holder {
 };
 struct sgd_rule_answer {
     bool holds;
-    bool provisional; /* it rests on something that is not safe yet */
-    uint64_t until_s; /* it can't hold longer: time windows, ERC-4907; UINT64_MAX: open */
+    bool provisional;         /* it rests on something that is not safe yet */
+    uint64_t until_s;         /* it can't hold longer: time windows, ERC-4907; UINT64_MAX: open */
+    struct sgd_chains chains; /* whose heads it rests on, also where nothing was found */
     uint8_t facts_count;
     struct sgd_token_fact facts[SGD_TOKEN_FACTS_MAX];
     char why[160]; /* the leaf that decided, for explain and sgctl rule test */

@@ -292,19 +292,18 @@ static enum sgd_grant_verdict check_rule(struct signin *s)
         .now_s = s->now_s,
         .place = ask->has_address ? &place : NULL,
     };
-    (void)holder;
-    s->rule.holds = false; /* no rule can be written yet: rule.h */
+    sgd_rule_check(s->terms.rule, s->clerk->reader, &holder, &s->rule);
     return s->rule.holds ? SGD_GRANT_allowed : SGD_GRANT_rule;
 }
 
 static enum sgd_grant_verdict check_feed(struct signin *s)
 {
     s->feed = (struct sgd_gate_feed){.until_ns = UINT64_MAX};
-    if (s->rule.facts_count == 0)
+    if (s->rule.facts_count == 0 && s->rule.chains.count == 0)
         return SGD_GRANT_allowed;
     const struct sge_state *state = sge_state_of(s->clerk->reader);
-    return sgd_gate_feed_check(s->ask->gate, s->ask->site, state, s->ask->wall_ns, &s->feed) ==
-                   SGD_GATE_allowed
+    return sgd_gate_feed_check(s->ask->gate, s->ask->site, state, &s->rule.chains, s->ask->wall_ns,
+                               &s->feed) == SGD_GATE_allowed
                ? SGD_GRANT_allowed
                : SGD_GRANT_feed_stale;
 }
@@ -360,7 +359,8 @@ static void put_claims(const struct signin *s, uint64_t expires_s, const uint8_t
         .matches_count = s->grant.matches_count,
         .has_facts = s->terms.sign_in == SG_CONF_SIGN_IN_RULE,
         .facts_count = s->rule.facts_count,
-        .rule_version = sge_state_rule_version(s->clerk->reader, s->terms.tenant_id),
+        .rule_version = SG_MAX(s->terms.rule_version,
+                               sge_state_rule_version(s->clerk->reader, s->terms.tenant_id)),
     };
     memcpy(out->cti, s->name, sizeof(out->cti));
     memcpy(out->matches, s->grant.matches, sizeof(out->matches));

@@ -14,7 +14,8 @@ struct sgd_verdict {
     uint64_t gate;          /* serial of the gate whose key it was; 0: not findable */
     uint64_t state_version; /* the state's version that found nothing against it; 0: none yet */
     uint32_t tenant, epoch;
-    uint32_t epoch_min; /* in that version of the state */
+    uint32_t epoch_min;       /* in that version of the state */
+    struct sgd_chains chains; /* of its facts, in that version of the state */
     uint16_t text_len;
     struct sgd_claims claims; /* strings lie in payload */
     char text[SGD_VERDICT_TEXT_MAX];

@@ -552,6 +552,14 @@ static enum sg_err node_compare(const struct sgd_node *node, const struct sg_con
     return SG_OK;
 }
 
+/* At start what can't be read closes its sites, and the rest is served; a file that is new need not
+ * come that far. */
+static bool gate_is_worse(const struct sgd_snapshot *snapshot, const struct sg_out *report,
+                          size_t before)
+{
+    return report->len > before && sgd_gate_unreadable(snapshot->gate) > 0;
+}
+
 enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *report)
 {
     SG_ASSERT(node != NULL && report != NULL);
@@ -572,7 +580,12 @@ enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *report)
         sg_config_free(config);
         return err;
     }
+    size_t before = report->len;
     err = sgd_load_snapshot(config, node->fetchers, node->snapshot, report, &snapshot);
+    if (err == SG_OK && gate_is_worse(snapshot, report, before)) {
+        sgd_snapshot_unref(snapshot);
+        return SG_ECONFIG;
+    }
     if (err == SG_OK && sgd_load_write_names(snapshot) != SG_OK)
         sg_warn("the names for readers of the log could not be written");
     if (err == SG_OK)
@@ -601,6 +614,8 @@ enum sg_err sgd_node_check(const char *file, struct sg_out *report)
     enum sg_err err = sg_config_load(file, report, &config);
     if (err == SG_OK)
         err = sgd_load_snapshot(config, NULL, NULL, report, &snapshot);
+    if (err == SG_OK && gate_is_worse(snapshot, report, 0))
+        err = SG_ECONFIG;
     if (snapshot != NULL)
         sgd_snapshot_unref(snapshot);
     return err;

@@ -83,16 +83,19 @@ static void slot_write(struct slot *slot, const struct sge_chain *chain)
     atomic_store_explicit(&slot->id, chain->id, memory_order_release);
 }
 
-static enum sg_err slot_read(const struct slot *slot, struct sge_chain *out)
+/* Words from..from + n of the chain. */
+static enum sg_err slot_read(const struct slot *slot, size_t from, size_t n, void *out)
 {
     uint64_t words[WORDS];
+    SG_ASSERT(from + n <= WORDS);
     for (int i = 0; i < TRIES; i++) {
         uint64_t count = atomic_load_explicit(&slot->count, memory_order_acquire);
-        for (size_t w = 0; w < WORDS; w++)
-            words[w] = atomic_load_explicit(&slot->copies[count % 2][w], memory_order_relaxed);
+        for (size_t w = 0; w < n; w++)
+            words[w] =
+                atomic_load_explicit(&slot->copies[count % 2][from + w], memory_order_relaxed);
         atomic_thread_fence(memory_order_acquire);
         if (atomic_load_explicit(&slot->count, memory_order_relaxed) == count) {
-            memcpy(out, words, sizeof(*out));
+            memcpy(out, words, n * sizeof(words[0]));
             return SG_OK;
         }
     }
@@ -123,7 +126,21 @@ enum sg_err sge_state_chain(const struct sge_state *state, uint32_t id, struct s
 {
     SG_ASSERT(state != NULL && out != NULL);
     const struct slot *slot = id == 0 ? NULL : slot_find(state->chains, id);
-    return slot == NULL ? SG_ENOENT : slot_read(slot, out);
+    return slot == NULL ? SG_ENOENT : slot_read(slot, 0, WORDS, out);
+}
+
+enum sg_err sge_state_chain_times(const struct sge_state *state, uint32_t id,
+                                  struct sge_chain_times *out)
+{
+    SG_ASSERT(state != NULL && out != NULL);
+    _Static_assert(offsetof(struct sge_chain, late_s) ==
+                       offsetof(struct sge_chain, head_s) +
+                           offsetof(struct sge_chain_times, late_s),
+                   "one run of words");
+    const struct slot *slot = id == 0 ? NULL : slot_find(state->chains, id);
+    return slot == NULL ? SG_ENOENT
+                        : slot_read(slot, offsetof(struct sge_chain, head_s) / sizeof(uint64_t),
+                                    sizeof(*out) / sizeof(uint64_t), out);
 }
 
 uint32_t sge_state_chains(const struct sge_state *state, struct sge_chain *out, uint32_t max)
@@ -134,7 +151,7 @@ uint32_t sge_state_chains(const struct sge_state *state, struct sge_chain *out, 
         const struct slot *slot = &state->chains->slots[i];
         if (atomic_load_explicit(&slot->id, memory_order_acquire) == 0)
             break;
-        if (slot_read(slot, &out[count]) == SG_OK)
+        if (slot_read(slot, 0, WORDS, &out[count]) == SG_OK)
             count++;
     }
     return count;

@@ -136,6 +136,12 @@ SG_MUST_USE enum sg_err sge_state_chain_heard(struct sge_state *state,
 /* Any thread; no transaction. SG_ENOENT: never heard of. */
 SG_MUST_USE enum sg_err sge_state_chain(const struct sge_state *state, uint32_t id,
                                         struct sge_chain *out);
+/* The same, of it what every request asks. */
+struct sge_chain_times {
+    uint64_t head_s, heard_ns, late_s;
+};
+SG_MUST_USE enum sg_err sge_state_chain_times(const struct sge_state *state, uint32_t id,
+                                              struct sge_chain_times *out);
 uint32_t sge_state_chains(const struct sge_state *state, struct sge_chain *out, uint32_t max);
 
 /* ---- copies: a new edge, and one that was away too long ---- */

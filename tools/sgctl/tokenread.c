@@ -179,6 +179,7 @@ static enum sgd_gate_verdict judged(const struct sg_config *config, const struct
 {
     const struct sg_conf_tenant *tenant = sgt_token_tenant(config, read);
     struct sgd_token_fact fact;
+    struct sgd_chains chains;
     if (read->verdict != SGD_GATE_allowed)
         return read->verdict;
     if (tenant == NULL || !sg_str_eq(sg_str_from(config->node.region), read->kid.region))
@@ -198,7 +199,7 @@ static enum sgd_gate_verdict judged(const struct sg_config *config, const struct
                                 sge_state_epoch_min(reader, id)))
             verdict = SGD_GATE_epoch;
         if (verdict == SGD_GATE_allowed)
-            verdict = sgd_check_state(&read->claims, reader, id, &fact);
+            verdict = sgd_check_state(&read->claims, reader, id, &fact, &chains);
     }
     sgt_reader_close(reader);
     sge_state_close(state);
