@@ -6,6 +6,7 @@
 #include "base/sys/crypto.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #define ROWS     2
 #define COUNTERS 16384u
@@ -45,13 +46,17 @@ static uint32_t count_up(_Atomic uint64_t *counter, uint32_t minute)
     return (uint32_t)was;
 }
 
-static bool take(struct sgd_budget *budget, const void *who, size_t len, uint32_t most,
+/* `kind` tells an address from a name of the same bytes. */
+static bool take(struct sgd_budget *budget, char kind, const void *who, size_t len, uint32_t most,
                  uint64_t now_s)
 {
     uint64_t hash[ROWS];
+    uint8_t whole[1 + 16];
     uint32_t lowest = UINT32_MAX;
-    SG_ASSERT(budget != NULL);
-    sg_siphash128(budget->key, who, len, hash);
+    SG_ASSERT(budget != NULL && len < sizeof(whole));
+    whole[0] = (uint8_t)kind;
+    memcpy(whole + 1, who, len);
+    sg_siphash128(budget->key, whole, 1 + len, hash);
     for (int i = 0; i < ROWS; i++) {
         uint32_t was =
             count_up(&budget->counters[i][hash[i] % COUNTERS], (uint32_t)(now_s / SGD_BUDGET_S));
@@ -63,10 +68,10 @@ static bool take(struct sgd_budget *budget, const void *who, size_t len, uint32_
 bool sgd_budget_address(struct sgd_budget *budget, const struct in6_addr *address, uint32_t most,
                         uint64_t now_s)
 {
-    return take(budget, address, IN6_IS_ADDR_V4MAPPED(address) ? 16 : 8, most, now_s);
+    return take(budget, 'a', address, IN6_IS_ADDR_V4MAPPED(address) ? 16 : 8, most, now_s);
 }
 
 bool sgd_budget_name(struct sgd_budget *budget, uint64_t name, uint32_t most, uint64_t now_s)
 {
-    return most == 0 || take(budget, &name, sizeof(name), most, now_s);
+    return most == 0 || take(budget, 'n', &name, sizeof(name), most, now_s);
 }

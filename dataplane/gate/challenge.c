@@ -128,6 +128,8 @@ static void take_path(struct challenge *c)
             !sg_str_eq(sg_out_view(&path), text))
             fault(c, SGD_GRANT_path, "path is not the plain beginning of a path");
     }
+    if (!sgd_signin_under(site, text))
+        fault(c, SGD_GRANT_path, "path does not lie in the site");
     *match = (struct sgd_match){SGD_MATCH_PATH, SGD_MATCH_PREFIX, text};
 }
 
@@ -262,6 +264,14 @@ static void put_answer(struct challenge *c, struct sg_out *out)
     sg_json_u64(&json, "sign_before", grant->issued_s + SGD_SIGNIN_NONCE_S);
     sg_json_u64(&json, "expires", grant->expires_s);
     sg_json_object_end(&json);
+}
+
+bool sgd_signin_under(struct sg_str site_path, struct sg_str prefix)
+{
+    while (site_path.len > 0 && site_path.ptr[site_path.len - 1] == '/')
+        site_path.len--;
+    return prefix.len > site_path.len && sg_str_starts(prefix, site_path) &&
+           prefix.ptr[site_path.len] == '/';
 }
 
 void sgd_challenge(const struct sgd_signin_ask *ask, const struct sgd_gate_terms *terms,

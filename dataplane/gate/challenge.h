@@ -5,6 +5,9 @@
 
 #include "dataplane/gate/signin.h"
 
+/* Does everything beneath `prefix` lie in the site of `site_path`? */
+bool sgd_signin_under(struct sg_str site_path, struct sg_str prefix);
+
 /* Writes JSON to *answer, or the refusal. `scratch` is for decoded parameters. */
 void sgd_challenge(const struct sgd_signin_ask *ask, const struct sgd_gate_terms *terms,
                    struct sg_out *scratch, struct sgd_signin_answer *answer);

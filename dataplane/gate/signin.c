@@ -110,12 +110,9 @@ static enum sgd_grant_verdict check_where(struct signin *s)
     const struct sgd_match *path = match_of(&s->grant, SGD_MATCH_PATH, SGD_MATCH_PREFIX);
     if (host == NULL || !sg_str_eq_nocase(host->value, sgd_authority_host(s->ask->authority)))
         return SGD_GRANT_host;
-    struct sg_str site = s->terms.path;
-    while (site.len > 0 && site.ptr[site.len - 1] == '/')
-        site.len--;
-    bool under = path != NULL && sg_str_starts(path->value, site) && path->value.len > site.len &&
-                 path->value.ptr[site.len] == '/';
-    return under ? SGD_GRANT_allowed : SGD_GRANT_path;
+    if (path == NULL || !sgd_signin_under(s->terms.path, path->value))
+        return SGD_GRANT_path;
+    return SGD_GRANT_allowed;
 }
 
 /* The grant's name is one that an edge of this tenant gave, and lately where a token is to be

@@ -4,6 +4,7 @@
 #ifndef SGT_DELIVERY_RIG_H
 #define SGT_DELIVERY_RIG_H
 
+#include "dataplane/gate/grants.h"
 #include "dataplane/http/exchange.h"
 #include "dataplane/origin/fetch.h"
 #include "dataplane/worker/worker.h"
@@ -35,7 +36,10 @@ extern struct sg_conf_site rig_site; /* change before asking */
 extern struct sg_config rig_config;  /* its limits, too */
 extern enum sge_purged rig_purged;   /* what the purge table says of everything older than now */
 extern uint64_t rig_purge_seq;
-extern uint32_t rig_fetches; /* begun since rig_open() */
+extern uint32_t rig_fetches;              /* begun since rig_open() */
+extern struct sgd_signin_job *rig_signin; /* the last one posted to the verifying threads */
+extern uint32_t rig_signins;              /* posted since rig_open() */
+extern bool rig_signin_full;              /* they take no more */
 
 void rig_open(void);
 /* Ends what is left and checks that nothing leaked. */
@@ -68,5 +72,9 @@ bool rig_aborted(const struct sgd_fetch *fetch);
 /* All at once: a whole answer. */
 void rig_answer(struct sgd_fetch *fetch, uint16_t status, const char *lines, size_t length);
 uint8_t rig_byte(size_t at);
+
+/* The verifying threads' answer; cranks. */
+void rig_signin_answer(struct sgd_signin_job *job, enum sgd_grant_verdict verdict,
+                       const char *json);
 
 #endif

@@ -59,9 +59,20 @@ static void a_name_without_a_limit_is_not_counted(void **fixture)
     sgd_budget_close(budget);
 }
 
+static void a_name_of_an_addresss_bytes_is_not_the_address(void **fixture)
+{
+    (void)fixture;
+    struct sgd_budget *budget = NULL;
+    assert_int_equal(sgd_budget_open(&budget), SG_OK);
+    assert_int_equal(taken(budget, "::", 5, NOW_S), 5);
+    assert_true(sgd_budget_name(budget, 0, 1, NOW_S));
+    sgd_budget_close(budget);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_address_has_its_budget_each_minute_and_no_more),
     cmocka_unit_test(a_household_of_ipv6_has_one_budget),
+    cmocka_unit_test(a_name_of_an_addresss_bytes_is_not_the_address),
     cmocka_unit_test(a_name_without_a_limit_is_not_counted),
 };
 SGT_MAIN("budget", tests)
