@@ -19,6 +19,7 @@ struct sgc_ledger {
     struct sg_mdb_txn *reader;
     pthread_mutex_t fd_lock; /* the descriptor says what the outbox is */
     int fd;
+    uint8_t name[16];
 };
 
 static enum sg_err read_begin(struct sgc_ledger *ledger)
@@ -60,6 +61,21 @@ static void fd_lower_if_empty(struct sgc_ledger *ledger)
 
 /* ---- open ---- */
 
+static enum sg_err name_read(struct sgc_ledger *ledger)
+{
+    struct sg_str name;
+    enum sg_err err = read_begin(ledger);
+    if (err != SG_OK)
+        return err;
+    err = sg_mdb_get(ledger->reader, ledger->db.marks, SG_STR("name"), &name);
+    if (err == SG_OK && name.len == sizeof(ledger->name))
+        memcpy(ledger->name, name.ptr, name.len);
+    else
+        err = SG_ECORRUPT;
+    read_end(ledger);
+    return err;
+}
+
 static enum sg_err ledger_init(struct sgc_ledger *ledger, const char *dir)
 {
     struct sg_mdb_conf conf = {.dir = dir,
@@ -73,6 +89,9 @@ static enum sg_err ledger_init(struct sgc_ledger *ledger, const char *dir)
         err = sgc_ledgerdb_init(ledger->mdb, &ledger->db);
     if (err == SG_OK)
         err = sg_mdb_reader_open(ledger->mdb, &ledger->reader);
+    if (err != SG_OK)
+        return err;
+    err = name_read(ledger);
     if (err != SG_OK)
         return err;
     ledger->fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -111,6 +130,11 @@ void sgc_ledger_close(struct sgc_ledger *ledger)
     pthread_mutex_destroy(&ledger->read_lock);
     pthread_mutex_destroy(&ledger->fd_lock);
     sg_boot_free(ledger);
+}
+
+void sgc_ledger_name(struct sgc_ledger *ledger, uint8_t out[16])
+{
+    memcpy(out, ledger->name, sizeof(ledger->name));
 }
 
 /* ---- a contract's history ---- */

@@ -23,6 +23,8 @@ struct sgc_ledger;
 SG_MUST_USE enum sg_err sgc_ledger_open(const char *dir, struct sgc_ledger **out);
 /* Accepts NULL. */
 void sgc_ledger_close(struct sgc_ledger *ledger);
+/* Random, from when it was made: one made anew is another. */
+void sgc_ledger_name(struct sgc_ledger *ledger, uint8_t out[16]);
 
 enum sgc_event_kind {
     SGC_EVENT_OWNER,      /* asset: to `to` (nobody: zero length, a burn) */

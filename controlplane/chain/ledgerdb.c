@@ -1,6 +1,7 @@
 #include "controlplane/chain/ledgerdb.h"
 
 #include "base/assert.h"
+#include "base/sys/crypto.h"
 
 #include <stddef.h>
 
@@ -15,14 +16,17 @@ static enum sg_err format_check(const struct sgc_ledgerdb *db)
 {
     struct sg_mdb_txn *txn = NULL;
     struct sg_str value, key = SG_STR("format");
-    uint8_t format = FORMAT;
+    uint8_t format = FORMAT, name[16];
     enum sg_err err = sg_mdb_write_begin(db->mdb, &txn);
     if (err != SG_OK)
         return err;
     err = sg_mdb_get(txn, db->marks, key, &value);
-    if (err == SG_ENOENT)
-        err = sg_mdb_put(txn, db->marks, key, sge_bytes(&format, 1));
-    else if (err == SG_OK && (value.len != 1 || (uint8_t)value.ptr[0] != FORMAT))
+    if (err == SG_ENOENT) {
+        sg_random(name, sizeof(name));
+        err = sg_mdb_put(txn, db->marks, SG_STR("name"), sge_bytes(name, sizeof(name)));
+        if (err == SG_OK)
+            err = sg_mdb_put(txn, db->marks, key, sge_bytes(&format, 1));
+    } else if (err == SG_OK && (value.len != 1 || (uint8_t)value.ptr[0] != FORMAT))
         err = SG_EVERSION;
     if (err == SG_OK)
         return sg_mdb_commit(txn);

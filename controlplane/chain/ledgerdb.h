@@ -16,7 +16,7 @@ struct sgc_ledgerdb {
     uint32_t sources; /* contract -> sgc_sourcerow */
     uint32_t held;    /* contract, fact -> whether it bumps: history that is held back */
     uint32_t outbox;  /* entry -> sgc_outrow and sgc_factrow, several times */
-    uint32_t marks;   /* "format", "outbox": the next entry's number */
+    uint32_t marks;   /* "format"; "name": 16 random bytes; "outbox": the next entry's number */
 };
 
 /* As stored; little-endian, which is all we run on. Only the groups that are used are written. */
