@@ -69,6 +69,12 @@ struct sg_conf_admin {
     const char *address; /* loopback only: Prometheus, liveness, readiness; NULL: off */
 };
 
+struct sg_conf_bus {
+    const char *url; /* "embedded:", "nats://host:port[,host:port]"; NULL: embedded where needed */
+    const char *creds_file, *ca_file, *cert_file, *key_file;
+    uint32_t replicas; /* 0: as many as the servers allow, up to 3 */
+};
+
 struct sg_conf_limits {
     uint32_t connections;             /* a node */
     uint32_t connections_per_address; /* IPv4 address or IPv6 /64 */
@@ -246,6 +252,7 @@ struct sg_config {
     struct sg_conf_listener *listeners;
     uint32_t listeners_count;
     struct sg_conf_admin admin;
+    struct sg_conf_bus bus;
     struct sg_conf_limits limits;
     struct sg_conf_cache cache;
     struct sg_conf_gate gate;

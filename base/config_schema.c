@@ -194,6 +194,21 @@ static const struct sg_conf_key sg_conf_admin_keys[] = {
 };
 GROUP(sg_conf_admin, "How the node is watched and told what to do.");
 
+static const struct sg_conf_key sg_conf_bus_keys[] = {
+    STRING(sg_conf_bus, url, ANY, NULL,
+           "`nats://host:port`, more servers of the cluster after commas, `tls://` for TLS; or "
+           "`embedded:`, within this process and `bus` in node.state_dir. Absent: embedded where "
+           "something needs a bus, else none.",
+           FIXED),
+    PATH(sg_conf_bus, creds_file, FILE, NULL, "NATS credentials of this node.", FIXED),
+    PATH(sg_conf_bus, ca_file, FILE, NULL, "PEM: whose certificate the servers must have.", FIXED),
+    PATH(sg_conf_bus, cert_file, FILE, NULL, "PEM: this node's own certificate.", FIXED),
+    PATH(sg_conf_bus, key_file, FILE, NULL, "PEM: the key of cert_file.", FIXED),
+    UINT(sg_conf_bus, replicas, 0, 5, "0",
+         "Of streams and values. 0: as many as the servers allow, up to 3.", FIXED),
+};
+GROUP(sg_conf_bus, "How the nodes of a region talk: the ownership feed goes this way.");
+
 static const struct sg_conf_key sg_conf_limits_keys[] = {
     UINT(sg_conf_limits, connections, 1, 4000000, "16384", "Connections of the whole node.", FIXED),
     UINT(sg_conf_limits, connections_per_address, 1, U32, "1024",
@@ -448,6 +463,7 @@ static const struct sg_conf_key root_keys[] = {
     MAP(sg_config, node, sg_conf_node_map, "Who this node is and where it keeps things."),
     NEED_MAPS(sg_config, listeners, sg_conf_listener_map, "Where viewers are served."),
     MAP(sg_config, admin, sg_conf_admin_map, "How the node is watched and told what to do."),
+    MAP(sg_config, bus, sg_conf_bus_map, "How the nodes of a region talk."),
     MAP(sg_config, limits, sg_conf_limits_map, "Bounds."),
     MAP(sg_config, cache, sg_conf_cache_map, "What the node stores."),
     MAP(sg_config, gate, sg_conf_gate_map, "What the gate looks things up in."),

@@ -31,6 +31,7 @@ struct peer {
 
 struct sgc_admin {
     struct sgd_node *node;
+    struct sgc_control *control;
     int epoll_fd;
     int socket_fd, address_fd; /* address_fd: -1 when off */
     ino_t socket_inode;
@@ -94,7 +95,8 @@ static enum sg_err listen_address(struct sgc_admin *admin, const char *text)
               : listen_on(admin, AF_INET, &in, sizeof(in), &admin->address_fd);
 }
 
-enum sg_err sgc_admin_open(struct sgd_node *node, struct sg_out *report, struct sgc_admin **out)
+enum sg_err sgc_admin_open(struct sgd_node *node, struct sgc_control *control,
+                           struct sg_out *report, struct sgc_admin **out)
 {
     SG_ASSERT(node != NULL && out != NULL);
     struct sgd_node_view view;
@@ -104,6 +106,7 @@ enum sg_err sgc_admin_open(struct sgd_node *node, struct sg_out *report, struct 
     sgd_node_view(node, &view);
     const struct sg_conf_admin *conf = &view.snapshot->config->admin;
     admin->node = node;
+    admin->control = control;
     admin->socket_fd = admin->address_fd = -1;
     for (int i = 0; i < PEERS_MAX; i++)
         admin->peers[i].fd = -1;
@@ -149,6 +152,11 @@ void sgc_admin_close(struct sgc_admin *admin)
         if (fds[i] >= 0)
             close(fds[i]);
     sg_boot_free(admin);
+}
+
+void sgc_admin_leave(struct sgc_admin *admin)
+{
+    admin->control = NULL;
 }
 
 void sgc_admin_yield(struct sgc_admin *admin)
@@ -225,7 +233,7 @@ static bool peer_answer(struct sgc_admin *admin, struct peer *peer,
     struct sg_out body = sg_out_init(memory + HEAD_BYTES, ANSWER_BYTES - HEAD_BYTES);
     struct sgc_answer answer = {parse == SGC_PARSE_METHOD ? 405 : 400, "text/plain"};
     if (parse == SGC_PARSE_OK)
-        answer = sgc_answer_request(admin->node, request, peer->trusted, &body);
+        answer = sgc_answer_request(admin->node, admin->control, request, peer->trusted, &body);
     if (body.full) {
         body.len = 0;
         answer.status = 500;

@@ -20,6 +20,7 @@
 
 struct ask {
     struct sgd_node *node;
+    struct sgc_control *control;
     const struct sgc_request *request;
     struct sg_out *body;
     struct sgd_node_view view;
@@ -66,6 +67,7 @@ static struct sgc_answer answer_error(struct ask *ask, uint16_t status, const ch
 static struct sgc_answer answer_metrics(struct ask *ask)
 {
     sgc_metrics_write(&ask->view, ask->body);
+    sgc_control_metrics(ask->control, ask->body);
     return answer(200, PROMETHEUS);
 }
 
@@ -264,6 +266,103 @@ static struct sgc_answer answer_explain(struct ask *ask)
     return answer(200, JSON);
 }
 
+/* ---- the feed ---- */
+
+static struct sgc_answer answer_feed(struct ask *ask)
+{
+    struct sg_json json = sg_json_init(ask->body);
+    sg_json_object(&json, NULL);
+    sgc_control_status(ask->control, &json);
+    sg_json_object_end(&json);
+    return answer(200, JSON);
+}
+
+static uint64_t param_number(const struct ask *ask, const char *name)
+{
+    char text[32];
+    uint64_t number = 0;
+    if (sgc_request_param(ask->request, name, text, sizeof(text)) &&
+        !sg_str_to_u64(sg_str_from(text), &number))
+        return 0;
+    return number;
+}
+
+static bool hex_read(const char *text, uint8_t *out, size_t bytes)
+{
+    if (strlen(text) != 2 * bytes)
+        return false;
+    for (size_t i = 0; i < 2 * bytes; i++) {
+        char c = text[i] | 0x20;
+        bool digit = c >= '0' && c <= '9';
+        if (!digit && !(c >= 'a' && c <= 'f'))
+            return false;
+        out[i / 2] = (uint8_t)(out[i / 2] << 4 | (digit ? c - '0' : c - 'a' + 10));
+    }
+    return true;
+}
+
+/* NULL: *out is the word; else what is wrong. */
+static const char *word_read(const struct ask *ask, struct sge_word *out)
+{
+    static const char *const kinds[] = {"cti", "index", "epoch", "rule"};
+    char tenant[80], kind[8], cti[40];
+    uint64_t number = param_number(ask, "number");
+    uint32_t at = 0;
+    if (!sgc_request_param(ask->request, "tenant", tenant, sizeof(tenant)))
+        return "tenant is missing";
+    if (!sgc_request_param(ask->request, "kind", kind, sizeof(kind)))
+        return "kind is missing";
+    while (at < SG_COUNT(kinds) && strcmp(kinds[at], kind) != 0)
+        at++;
+    if (at == SG_COUNT(kinds))
+        return "kind must be cti, index, epoch or rule";
+    *out = (struct sge_word){.kind = (enum sge_word_kind)at,
+                             .tenant = sge_tenant_id(sg_str_from(tenant)),
+                             .number = (uint32_t)number,
+                             .until_ns = param_number(ask, "until_s") * SG_NS_PER_SEC};
+    if (number > UINT32_MAX)
+        return "number is too large";
+    if (out->kind == SGE_WORD_CTI && (!sgc_request_param(ask->request, "cti", cti, sizeof(cti)) ||
+                                      !hex_read(cti, out->cti, sizeof(out->cti))))
+        return "cti must be 32 hex digits";
+    return NULL;
+}
+
+static struct sgc_answer answer_say(struct ask *ask)
+{
+    struct sge_word word;
+    uint64_t ticket = 0;
+    if (ask->control == NULL)
+        return answer_error(ask, 409, "no stream feeds this node: write to its state");
+    const char *wrong = word_read(ask, &word);
+    if (wrong != NULL)
+        return answer_error(ask, 400, wrong);
+    enum sg_err err = sgc_control_say(ask->control, &word, &ticket);
+    if (err != SG_OK)
+        return answer_error(ask, 503, sg_err_text(err));
+    struct sg_json json = sg_json_init(ask->body);
+    sg_json_object(&json, NULL);
+    sg_json_bool(&json, "ok", true);
+    sg_json_u64(&json, "ticket", ticket);
+    sg_json_object_end(&json);
+    return answer(200, JSON);
+}
+
+static struct sgc_answer answer_said(struct ask *ask)
+{
+    struct sg_json json = sg_json_init(ask->body);
+    sg_json_object(&json, NULL);
+    enum sg_err err = ask->control == NULL
+                          ? SG_ENOENT
+                          : sgc_control_said(ask->control, param_number(ask, "ticket"), &json);
+    if (err != SG_OK) {
+        ask->body->len = 0;
+        return answer_error(ask, 404, "no such ticket, or it is forgotten");
+    }
+    sg_json_object_end(&json);
+    return answer(200, JSON);
+}
+
 /* ---- commands ---- */
 
 static struct sgc_answer answer_reload(struct ask *ask)
@@ -337,16 +436,20 @@ static const struct {
     {SG_STR("/v1/status"), false, true, answer_status},
     {SG_STR("/v1/origins"), false, true, answer_origins},
     {SG_STR("/v1/explain"), false, true, answer_explain},
+    {SG_STR("/v1/feed"), false, true, answer_feed},
+    {SG_STR("/v1/feed/said"), false, true, answer_said},
+    {SG_STR("/v1/feed/say"), true, true, answer_say},
     {SG_STR("/v1/reload"), true, true, answer_reload},
     {SG_STR("/v1/purge"), true, true, answer_purge},
     {SG_STR("/v1/drain"), true, true, answer_drain},
 };
 
-struct sgc_answer sgc_answer_request(struct sgd_node *node, const struct sgc_request *request,
-                                     bool trusted, struct sg_out *body)
+struct sgc_answer sgc_answer_request(struct sgd_node *node, struct sgc_control *control,
+                                     const struct sgc_request *request, bool trusted,
+                                     struct sg_out *body)
 {
     SG_ASSERT(node != NULL && request != NULL);
-    struct ask ask = {.node = node, .request = request, .body = body};
+    struct ask ask = {.node = node, .control = control, .request = request, .body = body};
     sgd_node_view(node, &ask.view);
     for (size_t i = 0; i < SG_COUNT(routes); i++) {
         if (!sg_str_eq(routes[i].path, request->path))

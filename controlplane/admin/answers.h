@@ -3,6 +3,7 @@
 #define SGC_ADMIN_ANSWERS_H
 
 #include "controlplane/admin/request.h"
+#include "controlplane/node/control.h"
 #include "dataplane/node/node.h"
 
 struct sgc_answer {
@@ -10,8 +11,10 @@ struct sgc_answer {
     const char *type; /* of the content */
 };
 
-/* Writes the body to `body`. `trusted`: it came over the socket from somebody who may command. */
-struct sgc_answer sgc_answer_request(struct sgd_node *node, const struct sgc_request *request,
-                                     bool trusted, struct sg_out *body);
+/* Writes the body to `body`. `trusted`: it came over the socket from somebody who may command.
+ * `control`: NULL on a node that is not fed. */
+struct sgc_answer sgc_answer_request(struct sgd_node *node, struct sgc_control *control,
+                                     const struct sgc_request *request, bool trusted,
+                                     struct sg_out *body);
 
 #endif

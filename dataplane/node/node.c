@@ -41,6 +41,7 @@ struct sgd_node {
     uint16_t volume_mail_id, fetch_mail_id, grants_mail_id, control_mail_id;
     int lock_fd, disk_lock_fd;
     bool follows;      /* another process still has what this one takes over */
+    bool deaf;         /* nobody can connect */
     bool locked;       /* run_dir is ours */
     bool without_disk; /* the disk tier is not */
     bool gives_up_disk;
@@ -117,7 +118,7 @@ static enum sg_err node_lock(struct sgd_node *node, const char *run_dir, struct 
 static enum sg_err node_lock_disk(struct sgd_node *node, const struct sg_config *config,
                                   struct sg_out *report)
 {
-    if (config->cache.disk_path == NULL)
+    if (config->cache.disk_path == NULL || node->deaf)
         return SG_OK;
     enum sg_err err = lock_take(config->node.state_dir, "disk.lock", &node->disk_lock_fd);
     /* A slow disk: its holder serves on meanwhile, and lets go as soon as what waited is written.
@@ -154,6 +155,15 @@ static enum sg_err node_dirs(struct sgd_node *node, const struct sg_config *conf
     return node_lock(node, config->node.run_dir, report);
 }
 
+static enum sg_err listen_open(struct sgd_node *node, const struct sg_config *config,
+                               struct sg_out *report)
+{
+    struct sg_config open = *config; /* borrowed, but for how many listeners there are */
+    if (node->deaf)
+        open.listeners_count = 0;
+    return sgd_listen_open(&open, node->workers, report, &node->listen);
+}
+
 /* What needs the rights the process was started with. */
 static enum sg_err node_open_privileged(struct sgd_node *node, const struct sg_config *config,
                                         struct sg_out *report)
@@ -161,7 +171,7 @@ static enum sg_err node_open_privileged(struct sgd_node *node, const struct sg_c
     sgd_rights_raise_limits(config, node->workers);
     enum sg_err err = node_dirs(node, config, report);
     if (err == SG_OK)
-        err = sgd_listen_open(config, node->workers, report, &node->listen);
+        err = listen_open(node, config, report);
     if (err != SG_OK)
         return err;
     err = sgd_rights_drop(config);
@@ -335,7 +345,7 @@ static enum sg_err node_check_ktls(struct sgd_node *node, const struct sg_config
 static enum sg_err node_open_all(struct sgd_node *node, struct sg_config *config,
                                  struct sg_out *report)
 {
-    node->workers = workers_wanted(config);
+    node->workers = node->deaf ? 1 : workers_wanted(config);
     enum sg_err err = node_check_kernel(report);
     if (err == SG_OK)
         err = node_check_ktls(node, config, report);
@@ -372,13 +382,15 @@ static void node_tell_paths(const struct sgd_node *node)
                view.paths[i].used, view.paths[i].fallback ? ": " : "", view.paths[i].why);
 }
 
-static struct sgd_node *node_make(const char *file, bool follows)
+static struct sgd_node *node_make(const char *file, const struct sgd_node_start *how)
 {
     struct sgd_node *node = sg_boot_alloc(sizeof(*node));
     if (node == NULL)
         return NULL;
     node->lock_fd = node->disk_lock_fd = -1;
-    node->follows = follows;
+    node->follows = how->follows;
+    node->deaf = how->deaf;
+    node->without_disk = how->deaf;
     node->started_ns = node->loaded_ns = sg_clock_wall_ns();
     node->threads = sg_boot_alloc_array(SGE_WORKERS_MAX, sizeof(*node->threads));
     bool ok = node->threads != NULL && realpath(file, node->file) != NULL;
@@ -402,17 +414,17 @@ static void apply_log_level(const struct sg_config *config)
             sg_log_set_level(levels[i].level);
 }
 
-enum sg_err sgd_node_open(const char *file, bool follows, struct sg_out *report,
+enum sg_err sgd_node_open(const char *file, const struct sgd_node_start *how, struct sg_out *report,
                           struct sgd_node **out)
 {
     SG_ASSERT(file != NULL && report != NULL);
-    SG_ASSERT(out != NULL);
+    SG_ASSERT(how != NULL && out != NULL);
     struct sg_config *config = NULL;
     enum sg_err err = sg_config_load(file, report, &config);
     if (err != SG_OK)
         return err;
     apply_log_level(config);
-    struct sgd_node *node = node_make(file, follows);
+    struct sgd_node *node = node_make(file, how);
     if (node == NULL) {
         sg_config_free(config);
         return SG_ENOMEM;

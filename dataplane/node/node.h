@@ -12,12 +12,16 @@
 
 struct sgd_node;
 
+struct sgd_node_start {
+    bool follows; /* the process that this one takes over from still runs, and has run_dir: that is
+                     taken when it ended. If it has the disk tier still, that is waited for, some
+                     seconds; then this one serves from RAM until its next start. */
+    bool deaf;    /* no viewers: no listener is opened, no disk tier; there is one worker */
+};
 /* Loads `file`, binds, drops root, opens all stores, starts the workers. They serve when it returns
- * SG_OK. Otherwise `report` says why, a line a mistake. `follows`: the process that this one takes
- * over from still runs, and has run_dir: that is taken when it ended. If it has the disk tier
- * still, that is waited for, some seconds; then this one serves from RAM until its next start. */
-SG_MUST_USE enum sg_err sgd_node_open(const char *file, bool follows, struct sg_out *report,
-                                      struct sgd_node **out);
+ * SG_OK. Otherwise `report` says why, a line a mistake. */
+SG_MUST_USE enum sg_err sgd_node_open(const char *file, const struct sgd_node_start *how,
+                                      struct sg_out *report, struct sgd_node **out);
 /* Stops what still runs (cutting what is under way: drain first), closes all. Accepts NULL. */
 void sgd_node_close(struct sgd_node *node);
 /* Everything that sgd_node_open() would refuse in the file, without changing anything. */

@@ -23,6 +23,7 @@
 
 struct process {
     struct sgd_node *node;
+    struct sgc_control *control; /* NULL: the node is not fed */
     struct sgc_admin *admin;
     int signal_fd;
     char program[PATH_MAX];
@@ -57,6 +58,20 @@ static int run_check(const struct sgt_options *options)
     return err == SG_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static enum sg_err control_open(struct process *process, enum sgc_role role, struct sg_out *report)
+{
+    struct sgd_node_view view;
+    sgd_node_view(process->node, &view);
+    return sgc_control_open(view.snapshot->config, role, view.state, report, &process->control);
+}
+
+static void control_close(struct process *process)
+{
+    if (process->admin != NULL)
+        sgc_admin_leave(process->admin);
+    sgc_control_close(SG_TAKE(process->control));
+}
+
 /* ---- signals ---- */
 
 static void on_reload(struct process *process)
@@ -82,10 +97,12 @@ static void on_terminate(struct process *process)
         return;
     }
     sg_info("draining");
-    if (process->successor != 0)
+    if (process->successor != 0) {
         sgc_admin_yield(process->admin);
-    else
+        control_close(process); /* the state has its own from here on */
+    } else {
         sd_notify(0, "STOPPING=1\nSTATUS=draining");
+    }
     sgd_node_drain(process->node);
 }
 
@@ -97,8 +114,12 @@ static _Noreturn void become_next(const struct process *process, const char *fol
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (setenv(FOLLOWS, follows, 1) == 0 && sgd_listen_pass(view.listen) == SG_OK)
+    if (setenv(FOLLOWS, follows, 1) == 0 && sgd_listen_pass(view.listen) == SG_OK) {
+        const char *passed = getenv("LISTEN_FDS");
+        /* the bus's library opens sockets that would outlive us */
+        close_range(3 + (passed != NULL ? (unsigned)atoi(passed) : 0), ~0u, 0);
         execv(process->program, process->argv);
+    }
     _exit(127);
 }
 
@@ -224,9 +245,13 @@ static int serve(struct process *process, const struct sgt_options *options)
     if (process->signal_fd < 0)
         return EXIT_FAILURE;
     pid_t before = predecessor();
-    enum sg_err err = sgd_node_open(options->config, before != 0, &report, &process->node);
+    const struct sgd_node_start how = {.follows = before != 0,
+                                       .deaf = options->role == SGC_ROLE_CONTROL};
+    enum sg_err err = sgd_node_open(options->config, &how, &report, &process->node);
     if (err == SG_OK)
-        err = sgc_admin_open(process->node, &report, &process->admin);
+        err = control_open(process, options->role, &report);
+    if (err == SG_OK)
+        err = sgc_admin_open(process->node, process->control, &report, &process->admin);
     report_print(&report);
     int status = EXIT_FAILURE;
     if (err == SG_OK) {
@@ -238,6 +263,7 @@ static int serve(struct process *process, const struct sgt_options *options)
     } else {
         sg_error("not started: %s", sg_err_text(err));
     }
+    control_close(process);
     sgc_admin_close(process->admin);
     sgd_node_close(process->node);
     close(process->signal_fd);

@@ -9,12 +9,14 @@
 #define EXIT_USAGE 2
 
 static const char help[] =
-    "streamgated [--config FILE] [--check] [--role all|edge]\n"
+    "streamgated [--config FILE] [--check] [--role all|edge|control]\n"
     "Serves viewers as the configuration says. See streamgated(8) and docs/operations.md.\n"
     "\n"
     "  -c, --config FILE  the configuration (/etc/streamgate/streamgate.yaml)\n"
     "  -t, --check        say what is wrong with it, and end: 0 nothing, 1 something\n"
-    "  -r, --role ROLE    all (default): both planes in this process; edge: the dataplane alone\n"
+    "  -r, --role ROLE    all (default): both planes in this process; edge: serves viewers, fed "
+    "over\n"
+    "                     the bus; control: feeds edges, serves nobody\n"
     "      --config-doc   print docs/configuration.md, from the schema\n"
     "  -V, --version      print the version\n"
     "  -h, --help         print this\n"
@@ -22,12 +24,14 @@ static const char help[] =
     "SIGTERM drains, SIGHUP reads the configuration again, SIGUSR2 starts the program file anew,\n"
     "which takes over the listeners while this process drains.\n";
 
-static int role_parse(const char *word, enum sgt_role *out)
+static int role_parse(const char *word, enum sgc_role *out)
 {
     if (strcmp(word, "all") == 0)
-        *out = SGT_ROLE_ALL;
+        *out = SGC_ROLE_ALL;
     else if (strcmp(word, "edge") == 0)
-        *out = SGT_ROLE_EDGE;
+        *out = SGC_ROLE_EDGE;
+    else if (strcmp(word, "control") == 0)
+        *out = SGC_ROLE_CONTROL;
     else
         return EXIT_USAGE;
     return -1;
@@ -45,7 +49,7 @@ static int option_apply(int option, struct sgt_options *out)
     case 'r':
         if (role_parse(optarg, &out->role) == -1)
             return -1;
-        fprintf(stderr, "streamgated: --role %s: right would be all or edge\n", optarg);
+        fprintf(stderr, "streamgated: --role %s: right would be all, edge or control\n", optarg);
         return EXIT_USAGE;
     case 'V':
         printf("streamgated %s\n", SG_VERSION);

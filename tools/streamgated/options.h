@@ -2,13 +2,13 @@
 #ifndef SGT_STREAMGATED_OPTIONS_H
 #define SGT_STREAMGATED_OPTIONS_H
 
-#include <stdbool.h>
+#include "controlplane/node/control.h"
 
-enum sgt_role { SGT_ROLE_ALL, SGT_ROLE_EDGE };
+#include <stdbool.h>
 
 struct sgt_options {
     const char *config;
-    enum sgt_role role;
+    enum sgc_role role;
     bool check;
 };
 

@@ -1,0 +1,139 @@
+#include "controlplane/node/control.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "controlplane/node/parts.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+static const char *const role_names[] = {"all", "edge", "control"};
+
+/* Does anything ask for a bus? */
+static bool is_fed(const struct sg_config *config, enum sgc_role role)
+{
+    return role != SGC_ROLE_ALL || config->bus.url != NULL;
+}
+
+static enum sg_err bus_open(struct sgc_control *control, const struct sg_config *config,
+                            struct sg_out *report)
+{
+    char dir[PATH_MAX];
+    if (snprintf(dir, sizeof(dir), "%s/bus", config->node.state_dir) >= (int)sizeof(dir))
+        return SG_EMSGSIZE;
+    const struct sgc_bus_options options = {
+        .url = config->bus.url != NULL ? config->bus.url : "embedded:",
+        .dir = dir,
+        .name = config->node.name,
+        .creds_file = config->bus.creds_file,
+        .ca_file = config->bus.ca_file,
+        .cert_file = config->bus.cert_file,
+        .key_file = config->bus.key_file,
+        .replicas = config->bus.replicas,
+    };
+    enum sg_err err = sgc_bus_open(&options, report, &control->bus);
+    if (err != SG_OK)
+        return err;
+    if (control->role != SGC_ROLE_ALL && strcmp(sgc_bus_kind(control->bus), "embedded") == 0) {
+        sg_out_fmt(report, "bus.url: --role %s talks to other nodes: right would be nats://...\n",
+                   role_names[control->role]);
+        return SG_ECONFIG;
+    }
+    if (sgc_feed_init(&control->feed, control->bus, config->node.region))
+        return SG_OK;
+    sg_out_fmt(report,
+               "node.region: %s: letters, digits, - and _ are right for one with a bus, up to %d\n",
+               config->node.region, SGC_REGION_MAX);
+    return SG_ECONFIG;
+}
+
+static enum sg_err ledger_open(struct sgc_control *control, const struct sg_config *config,
+                               struct sg_out *report)
+{
+    char dir[PATH_MAX];
+    if (snprintf(dir, sizeof(dir), "%s/ledger", config->node.state_dir) >= (int)sizeof(dir))
+        return SG_EMSGSIZE;
+    enum sg_err err = sgc_ledger_open(dir, &control->ledger);
+    if (err != SG_OK)
+        sg_out_fmt(report, "ledger: %s: %s\n", dir, sg_err_text(err));
+    return err;
+}
+
+/* What feeds others. */
+static enum sg_err head_open(struct sgc_control *control, const struct sg_config *config,
+                             struct sg_out *report)
+{
+    enum sg_err err = ledger_open(control, config, report);
+    const struct sgc_publisher_options options = {
+        .feed = &control->feed, .ledger = control->ledger, .state = control->state};
+    if (err == SG_OK)
+        err = sgc_publisher_open(&options, &control->publisher);
+    if (err == SG_OK)
+        err = sgc_copies_open(&control->feed, control->state, &control->copies);
+    if (err == SG_OK)
+        err = sgc_edges_open(&control->feed, &control->edges);
+    return err;
+}
+
+static enum sg_err parts_open(struct sgc_control *control, const struct sg_config *config,
+                              struct sg_out *report)
+{
+    const struct sgc_agent_options options = {.feed = &control->feed,
+                                              .state = control->state,
+                                              .name = control->name,
+                                              .first = control->role != SGC_ROLE_EDGE};
+    enum sg_err err = bus_open(control, config, report);
+    if (err == SG_OK)
+        err = sgc_speaker_open(&control->feed, &control->speaker);
+    if (err == SG_OK && control->role != SGC_ROLE_EDGE)
+        err = head_open(control, config, report);
+    if (err == SG_OK)
+        err = sgc_agent_open(&options, &control->agent);
+    return err;
+}
+
+enum sg_err sgc_control_open(const struct sg_config *config, enum sgc_role role,
+                             struct sge_state *state, struct sg_out *report,
+                             struct sgc_control **out)
+{
+    SG_ASSERT(config != NULL && state != NULL);
+    SG_ASSERT(report != NULL && out != NULL);
+    *out = NULL;
+    if (!is_fed(config, role))
+        return SG_OK;
+    struct sgc_control *control = sg_boot_alloc(sizeof(*control));
+    if (control == NULL)
+        return SG_ENOMEM;
+    control->role = role;
+    control->state = state;
+    snprintf(control->name, sizeof(control->name), "%s", config->node.name);
+    enum sg_err err = parts_open(control, config, report);
+    if (err == SG_OK) {
+        sg_info("feed: region %s, bus %s, role %s", config->node.region, sgc_bus_kind(control->bus),
+                role_names[role]);
+        *out = SG_TAKE(control);
+    }
+    sgc_control_close(control);
+    return err;
+}
+
+void sgc_control_close(struct sgc_control *control)
+{
+    if (control == NULL)
+        return;
+    sgc_agent_close(control->agent);
+    sgc_edges_close(control->edges);
+    sgc_copies_close(control->copies);
+    sgc_publisher_close(control->publisher);
+    sgc_ledger_close(control->ledger);
+    sgc_speaker_close(control->speaker);
+    sgc_bus_close(control->bus);
+    sg_boot_free(control);
+}
+
+enum sg_err sgc_control_say(struct sgc_control *control, const struct sge_word *word,
+                            uint64_t *ticket)
+{
+    SG_ASSERT(control != NULL);
+    return sgc_speaker_say(control->speaker, word, ticket);
+}

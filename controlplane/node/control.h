@@ -1,0 +1,39 @@
+/* control - what a node runs of the control plane, beside its dataplane: the bus, the agent that
+ * keeps the state in step with its region, and, where it is no mere edge, the ledger, the publisher
+ * and copies for others. Opened and closed by the control thread; any thread may ask. */
+#ifndef SGC_NODE_CONTROL_H
+#define SGC_NODE_CONTROL_H
+
+#include "base/config.h"
+#include "base/json.h"
+#include "controlplane/feed/speaker.h"
+
+enum sgc_role {
+    SGC_ROLE_ALL,    /* both planes in one process */
+    SGC_ROLE_EDGE,   /* the dataplane, fed over the bus */
+    SGC_ROLE_CONTROL /* feeds others; serves no viewers */
+};
+
+struct sgc_control;
+/* *out is NULL when nothing asks for a bus: a single node whose state is written by hand. `report`
+ * gets a line a mistake. Borrows the state, not the configuration. Servers that are away are no
+ * failure. */
+SG_MUST_USE enum sg_err sgc_control_open(const struct sg_config *config, enum sgc_role role,
+                                         struct sge_state *state, struct sg_out *report,
+                                         struct sgc_control **out);
+/* Accepts NULL. */
+void sgc_control_close(struct sgc_control *control);
+
+/* A word to all edges: through the stream, since the state has no other writer. */
+SG_MUST_USE enum sg_err sgc_control_say(struct sgc_control *control, const struct sge_word *word,
+                                        uint64_t *ticket);
+/* What became of it, as members of an object: done, error, seq, applied here, and the edges with
+ * whether they have applied it. SG_ENOENT: no such ticket. */
+SG_MUST_USE enum sg_err sgc_control_said(struct sgc_control *control, uint64_t ticket,
+                                         struct sg_json *json);
+/* The feed as members of an object; control NULL: that there is none. */
+void sgc_control_status(struct sgc_control *control, struct sg_json *json);
+/* Prometheus text; nothing for NULL. */
+void sgc_control_metrics(struct sgc_control *control, struct sg_out *out);
+
+#endif

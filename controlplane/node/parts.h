@@ -1,0 +1,25 @@
+/* parts - what a node's control plane is made of. Only for controlplane/node. */
+#ifndef SGC_NODE_PARTS_H
+#define SGC_NODE_PARTS_H
+
+#include "controlplane/feed/agent.h"
+#include "controlplane/feed/copies.h"
+#include "controlplane/feed/edges.h"
+#include "controlplane/feed/publisher.h"
+#include "controlplane/node/control.h"
+
+struct sgc_control {
+    enum sgc_role role;
+    struct sge_state *state;
+    char name[80]; /* of the node */
+    struct sgc_bus *bus;
+    struct sgc_feed feed;
+    struct sgc_speaker *speaker;
+    struct sgc_ledger *ledger; /* this and what follows: NULL on an edge */
+    struct sgc_publisher *publisher;
+    struct sgc_copies *copies;
+    struct sgc_edges *edges;
+    struct sgc_agent *agent; /* on every node */
+};
+
+#endif
