@@ -31,7 +31,6 @@ static bool is_decimal(struct sg_str text)
 
 static bool chain_read(struct sg_str ns, struct sg_str reference, struct sg_caip_chain *out)
 {
-    uint8_t any[1];
     *out = (struct sg_caip_chain){.ns = SG_CAIP_EIP155};
     if (sg_str_eq(ns, SG_STR("eip155")))
         return is_decimal(reference) && sg_str_to_u64(reference, &out->evm_id) && out->evm_id != 0;
@@ -39,10 +38,7 @@ static bool chain_read(struct sg_str ns, struct sg_str reference, struct sg_caip
         return false;
     out->ns = SG_CAIP_SOLANA;
     memcpy(out->solana, reference.ptr, SOLANA_REF_CHARS);
-    for (size_t i = 0; i < reference.len; i++) /* base58 of a part: its letters can be told */
-        if (!sg_base58_read((struct sg_str){reference.ptr + i, 1}, any, sizeof(any)))
-            return false;
-    return true;
+    return sg_base58_is(reference); /* of a part: its letters can be told */
 }
 
 bool sg_caip_chain_read(struct sg_str text, struct sg_caip_chain *out)
@@ -72,17 +68,29 @@ static void eip55(const uint8_t address[EVM_BYTES], char text[2 + 2 * EVM_BYTES]
     text[1] = 'x';
 }
 
+static unsigned hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return (unsigned)(c - '0');
+    const char small = (char)(c | 0x20);
+    return small >= 'a' && small <= 'f' ? (unsigned)(small - 'a') + 10 : 16;
+}
+
 static bool evm_address_read(struct sg_str text, struct sg_caip_address *out)
 {
     char right[2 + 2 * EVM_BYTES];
     bool capitals = false;
-    struct sg_u256 v;
-    if (text.len != sizeof(right) || !sg_u256_read(text, &v) || !sg_str_starts(text, SG_STR("0x")))
+    if (text.len != sizeof(right) || !sg_str_starts(text, SG_STR("0x")))
         return false;
     out->len = EVM_BYTES;
-    memcpy(out->bytes, v.bytes + sizeof(v.bytes) - EVM_BYTES, EVM_BYTES);
-    for (size_t i = 2; i < text.len; i++)
-        capitals = capitals || (text.ptr[i] >= 'A' && text.ptr[i] <= 'F');
+    for (size_t i = 0; i < EVM_BYTES; i++) {
+        const char *at = text.ptr + 2 + 2 * i;
+        const unsigned high = hex_digit(at[0]), low = hex_digit(at[1]);
+        if (high > 15 || low > 15)
+            return false;
+        out->bytes[i] = (uint8_t)(high << 4 | low);
+        capitals = capitals || (at[0] >= 'A' && at[0] <= 'F') || (at[1] >= 'A' && at[1] <= 'F');
+    }
     if (!capitals)
         return true;
     eip55(out->bytes, right);

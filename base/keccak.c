@@ -24,73 +24,88 @@ static inline uint64_t rotl(uint64_t v, unsigned bits)
 }
 
 /* One row of the result: rho and pi bring lane `at` of the column to its place, turned by `by`;
- * chi mixes the five. */
-#define ROW(y, at0, by0, at1, by1, at2, by2, at3, by3, at4, by4)                                   \
+ * chi mixes the five; n is the parity of the columns so far, which the next round begins with. */
+#define ROW(y, n, at0, by0, at1, by1, at2, by2, at3, by3, at4, by4)                                \
     do {                                                                                           \
         const uint64_t b0 = rotl(a[at0] ^ d[(at0) % 5], by0);                                      \
         const uint64_t b1 = rotl(a[at1] ^ d[(at1) % 5], by1);                                      \
         const uint64_t b2 = rotl(a[at2] ^ d[(at2) % 5], by2);                                      \
         const uint64_t b3 = rotl(a[at3] ^ d[(at3) % 5], by3);                                      \
         const uint64_t b4 = rotl(a[at4] ^ d[(at4) % 5], by4);                                      \
-        e[5 * (y) + 0] = b0 ^ (~b1 & b2);                                                          \
-        e[5 * (y) + 1] = b1 ^ (~b2 & b3);                                                          \
-        e[5 * (y) + 2] = b2 ^ (~b3 & b4);                                                          \
-        e[5 * (y) + 3] = b3 ^ (~b4 & b0);                                                          \
-        e[5 * (y) + 4] = b4 ^ (~b0 & b1);                                                          \
+        (n)[0] ^= e[5 * (y) + 0] = b0 ^ (~b1 & b2) ^ ((y) == 0 ? constant : 0);                    \
+        (n)[1] ^= e[5 * (y) + 1] = b1 ^ (~b2 & b3);                                                \
+        (n)[2] ^= e[5 * (y) + 2] = b2 ^ (~b3 & b4);                                                \
+        (n)[3] ^= e[5 * (y) + 3] = b3 ^ (~b4 & b0);                                                \
+        (n)[4] ^= e[5 * (y) + 4] = b4 ^ (~b0 & b1);                                                \
     } while (0)
 
-/* FIPS 202 section 3.2: one round, from a to e, with every index known to the compiler. */
+/* FIPS 202 section 3.2: one round, from a to e, with every index known to the compiler; c is the
+ * parity of the columns, of a before and of e after. */
 static inline __attribute__((always_inline)) void round_of(const uint64_t *a, uint64_t *e,
-                                                           uint64_t constant)
+                                                           uint64_t c[5], uint64_t constant)
 {
-    const uint64_t c[5] = {
-        a[0] ^ a[5] ^ a[10] ^ a[15] ^ a[20], a[1] ^ a[6] ^ a[11] ^ a[16] ^ a[21],
-        a[2] ^ a[7] ^ a[12] ^ a[17] ^ a[22], a[3] ^ a[8] ^ a[13] ^ a[18] ^ a[23],
-        a[4] ^ a[9] ^ a[14] ^ a[19] ^ a[24],
-    };
+    uint64_t n[5] = {0};
     const uint64_t d[5] = {
         c[4] ^ rotl(c[1], 1), c[0] ^ rotl(c[2], 1), c[1] ^ rotl(c[3], 1),
         c[2] ^ rotl(c[4], 1), c[3] ^ rotl(c[0], 1),
     };
-    ROW(0, 0, 0, 6, 44, 12, 43, 18, 21, 24, 14);
-    ROW(1, 3, 28, 9, 20, 10, 3, 16, 45, 22, 61);
-    ROW(2, 1, 1, 7, 6, 13, 25, 19, 8, 20, 18);
-    ROW(3, 4, 27, 5, 36, 11, 10, 17, 15, 23, 56);
-    ROW(4, 2, 62, 8, 55, 14, 39, 15, 41, 21, 2);
-    e[0] ^= constant;
+    ROW(0, n, 0, 0, 6, 44, 12, 43, 18, 21, 24, 14);
+    ROW(1, n, 3, 28, 9, 20, 10, 3, 16, 45, 22, 61);
+    ROW(2, n, 1, 1, 7, 6, 13, 25, 19, 8, 20, 18);
+    ROW(3, n, 4, 27, 5, 36, 11, 10, 17, 15, 23, 56);
+    ROW(4, n, 2, 62, 8, 55, 14, 39, 15, 41, 21, 2);
+    memcpy(c, n, sizeof(n));
+}
+
+static inline __attribute__((always_inline)) void rounds_of(uint64_t a[25])
+{
+    uint64_t e[25], c[5];
+    for (unsigned x = 0; x < 5; x++)
+        c[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
+    for (unsigned i = 0; i < ROUNDS; i += 2) {
+        round_of(a, e, c, round_constants[i]);
+        round_of(e, a, c, round_constants[i + 1]);
+    }
+}
+
+static void permute_anywhere(uint64_t lanes[25])
+{
+    rounds_of(lanes);
+}
+
+/* The same, where the processor has chi's "not a, and b" in one instruction: a sixth faster. */
+#ifdef __x86_64__
+__attribute__((target("bmi,bmi2"))) static void permute_bmi(uint64_t lanes[25])
+{
+    rounds_of(lanes);
 }
 
 static void permute(uint64_t lanes[25])
 {
-    uint64_t a[25], e[25];
-    memcpy(a, lanes, sizeof(a));
-    for (unsigned i = 0; i < ROUNDS; i += 2) {
-        round_of(a, e, round_constants[i]);
-        round_of(e, a, round_constants[i + 1]);
+    if (__builtin_cpu_supports("bmi2")) /* which have bmi too */
+        permute_bmi(lanes);
+    else
+        permute_anywhere(lanes);
+}
+#else
+static void permute(uint64_t lanes[25])
+{
+    permute_anywhere(lanes);
+}
+#endif
+
+/* Eight bytes at a time, wherever they begin. */
+static void xor_into(uint8_t *at, const uint8_t *bytes, size_t len)
+{
+    for (; len >= 8; at += 8, bytes += 8, len -= 8) {
+        uint64_t a, b;
+        memcpy(&a, at, 8);
+        memcpy(&b, bytes, 8);
+        a ^= b;
+        memcpy(at, &a, 8);
     }
-    memcpy(lanes, a, sizeof(a));
-}
-
-static void absorb_block(struct sg_keccak256 *hash, const uint8_t *block)
-{
-    uint64_t words[SG_KECCAK256_RATE / 8];
-    memcpy(words, block, sizeof(words));
-    for (size_t i = 0; i < SG_COUNT(words); i++)
-        hash->lanes[i] ^= words[i];
-    permute(hash->lanes);
-}
-
-static void absorb_bytes(struct sg_keccak256 *hash, const uint8_t *bytes, size_t len)
-{
-    uint8_t *lanes = (uint8_t *)hash->lanes + hash->filled;
-    SG_ASSERT(len <= SG_KECCAK256_RATE - hash->filled);
     for (size_t i = 0; i < len; i++)
-        lanes[i] ^= bytes[i];
-    hash->filled += (uint32_t)len;
-    if (hash->filled < SG_KECCAK256_RATE)
-        return;
-    permute(hash->lanes);
-    hash->filled = 0;
+        at[i] ^= bytes[i];
 }
 
 void sg_keccak256_init(struct sg_keccak256 *hash)
@@ -104,13 +119,15 @@ void sg_keccak256_add(struct sg_keccak256 *hash, const void *bytes, size_t len)
     SG_ASSERT(bytes != NULL || len == 0);
     SG_ASSERT(hash->filled < SG_KECCAK256_RATE);
     while (len > 0) {
-        const size_t room = SG_KECCAK256_RATE - hash->filled, now = len < room ? len : room;
-        if (now == SG_KECCAK256_RATE)
-            absorb_block(hash, at);
-        else
-            absorb_bytes(hash, at, now);
+        const size_t now = SG_MIN(len, (size_t)(SG_KECCAK256_RATE - hash->filled));
+        xor_into((uint8_t *)hash->lanes + hash->filled, at, now);
+        hash->filled += (uint32_t)now;
         at += now;
         len -= now;
+        if (hash->filled == SG_KECCAK256_RATE) {
+            permute(hash->lanes);
+            hash->filled = 0;
+        }
     }
 }
 

@@ -5,12 +5,24 @@
 
 /* EIP-712: the struct that a wallet shows field by field. `grant` is the hash that binds the rest.
  */
-#define NAME        "StreamGate"
-#define VERSION     "1"
-#define DOMAIN_TYPE "EIP712Domain(string name,string version,uint256 chainId,bytes32 salt)"
-#define GRANT_TYPE                                                                                 \
-    "StreamGateGrant(string domain,string content,address account,bytes32 sessionKey,"             \
-    "uint64 issuedAt,uint64 notBefore,uint64 expiresAt,bytes16 nonce,bytes32 grant)"
+#define NAME    "StreamGate"
+#define VERSION "1"
+/* What never changes stands as its hash. */
+#define NAME_HASH                                                                                  \
+    "\x53\xe7\x46\x00\x3d\x5f\x79\x65\x16\x65\xef\x6c\xfe\x9a\x4f\xf3\x96\xb6\x9c\x3d\x60\xe6\x91" \
+    "\x48\x27\x4b\x43\x32\x5b\xb8\xcd\xf6"
+#define VERSION_HASH                                                                               \
+    "\xc8\x9e\xfd\xaa\x54\xc0\xf2\x0c\x7a\xdf\x61\x28\x82\xdf\x09\x50\xf5\xa9\x51\x63\x7e\x03\x07" \
+    "\xcd\xcb\x4c\x67\x2f\x29\x8b\x8b\xc6"
+/* "EIP712Domain(string name,string version,uint256 chainId,bytes32 salt)" */
+#define DOMAIN_TYPE_HASH                                                                           \
+    "\xa6\x04\xff\xf5\xa2\x7d\x59\x51\xf3\x34\xcc\xda\x7a\xbf\xf3\x28\x6a\x8a\xf2\x9c\xae\xeb\x19" \
+    "\x6a\x6f\x2b\x40\xa1\xdc\xe7\x61\x2b"
+/* "StreamGateGrant(string domain,string content,address account,bytes32 sessionKey,uint64 issuedAt,
+ * uint64 notBefore,uint64 expiresAt,bytes16 nonce,bytes32 grant)" */
+#define GRANT_TYPE_HASH                                                                            \
+    "\xc8\x64\xf5\x3f\x60\xfa\x90\x72\x92\xdb\x9f\xe5\xf0\xad\xe5\xa6\xcc\x15\xee\xd4\x88\x5a\xf6" \
+    "\x63\x54\xda\x4f\x33\xf9\x28\x59\x83"
 #define TARGET_MAX (SGD_GRANT_PATH_BYTES + SGD_GRANT_TEXT_BYTES + 16)
 
 /* Words of 32 bytes end to end, as ABI encoding lays a struct of atomic members out. */
@@ -42,9 +54,9 @@ static void put_separator(struct sg_out *out, const struct sgd_grant *grant)
 {
     uint8_t words[5 * 32], hash[32];
     struct sg_out at = sg_out_init(words, sizeof(words));
-    put_string(&at, SG_STR(DOMAIN_TYPE));
-    put_string(&at, SG_STR(NAME));
-    put_string(&at, SG_STR(VERSION));
+    sg_out_lit(&at, DOMAIN_TYPE_HASH);
+    sg_out_lit(&at, NAME_HASH);
+    sg_out_lit(&at, VERSION_HASH);
     put_uint(&at, grant->account.chain.evm_id);
     sg_sha256(grant->tenant.ptr, grant->tenant.len, hash);
     sg_out_bytes(&at, hash, sizeof(hash));
@@ -61,7 +73,7 @@ static void put_struct(struct sg_out *out, const struct sgd_grant *grant,
     struct sg_out at = sg_out_init(words, sizeof(words));
     struct sg_out target = sg_out_init(target_memory, sizeof(target_memory));
     sgd_grant_put_target(&target, grant);
-    put_string(&at, SG_STR(GRANT_TYPE));
+    sg_out_lit(&at, GRANT_TYPE_HASH);
     put_string(&at, sgd_grant_domain(grant));
     put_string(&at, sg_out_view(&target));
     put_padded(&at, 12, grant->account.address.bytes, 20);

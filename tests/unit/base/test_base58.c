@@ -58,8 +58,24 @@ static void base58_holds_for_the_longest_bytes_too(void **fixture)
     (void)fixture;
 }
 
+static void every_letter_and_no_other_byte_is_of_the_alphabet(void **fixture)
+{
+    static const char letters[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    for (unsigned c = 0; c < 256; c++) {
+        const char letter = (char)c, *at = c == 0 ? NULL : strchr(letters, letter);
+        uint8_t byte;
+        assert_int_equal(sg_base58_is((struct sg_str){&letter, 1}), at != NULL);
+        assert_int_equal(sg_base58_read((struct sg_str){&letter, 1}, &byte, 1), at != NULL);
+        if (at != NULL)
+            assert_int_equal(byte, at - letters);
+    }
+    assert_true(sg_base58_is(SG_STR_NONE));
+    (void)fixture;
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(base58_vectors_hold_both_ways),
     cmocka_unit_test(base58_holds_for_the_longest_bytes_too),
+    cmocka_unit_test(every_letter_and_no_other_byte_is_of_the_alphabet),
 };
 SGT_MAIN("base58", tests)
