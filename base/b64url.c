@@ -90,3 +90,35 @@ bool sg_b64url_is(struct sg_str text)
         bad |= value_of(text.ptr[i]);
     return (bad & BAD) == 0;
 }
+
+/* One alphabet in letters of the other. False: letters of neither, or of the other only. */
+static bool translate(const char *from, size_t len, char *to)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (from[i] == '-' || from[i] == '_')
+            return false;
+        to[i] = from[i] == '+' ? '-' : from[i] == '/' ? '_' : from[i];
+    }
+    return true;
+}
+
+bool sg_b64_read(struct sg_str text, uint8_t *out, size_t cap, size_t *len)
+{
+    char memory[1024];
+    size_t done = 0, pad = 0;
+    if (text.len % 4 != 0)
+        return false;
+    while (pad < 2 && pad < text.len && text.ptr[text.len - 1 - pad] == '=')
+        pad++;
+    text.len -= pad;
+    while (text.len > 0) {
+        size_t n = text.len < sizeof(memory) ? text.len : sizeof(memory), got;
+        if (!translate(text.ptr, n, memory) ||
+            !sg_b64url_read((struct sg_str){memory, n}, out + done, cap - done, &got))
+            return false;
+        done += got;
+        text = (struct sg_str){text.ptr + n, text.len - n};
+    }
+    *len = done;
+    return true;
+}

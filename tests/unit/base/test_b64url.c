@@ -56,9 +56,32 @@ static void nothing_is_written_past_the_capacity(void **fixture)
     (void)fixture;
 }
 
+static void padded_base64_is_read_in_its_one_spelling(void **fixture)
+{
+    static const char *const bad[] = {
+        "Zg", "Zg=", "Zh==", "Zm9v=", "-__-", "Zm9v\n", "Zg==Zg==", "===="};
+    char text[3000];
+    uint8_t bytes[2250];
+    size_t len = 99;
+    for (size_t i = 0; i < SG_COUNT(bad); i++)
+        assert_false(sg_b64_read(sg_str_from(bad[i]), bytes, sizeof(bytes), &len));
+    assert_true(sg_b64_read(SG_STR("+//+Zg=="), bytes, sizeof(bytes), &len));
+    assert_int_equal(len, 4);
+    assert_memory_equal(bytes,
+                        "\xfb\xff\xfe"
+                        "f",
+                        4);
+    memset(text, 'A', sizeof(text)); /* more than is translated at once */
+    assert_true(sg_b64_read((struct sg_str){text, sizeof(text)}, bytes, sizeof(bytes), &len));
+    assert_int_equal(len, 2250);
+    assert_false(sg_b64_read((struct sg_str){text, sizeof(text)}, bytes, 2249, &len));
+    (void)fixture;
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(rfc_4648_vectors_hold_both_ways),
     cmocka_unit_test(a_second_spelling_of_the_same_bytes_is_refused),
     cmocka_unit_test(nothing_is_written_past_the_capacity),
+    cmocka_unit_test(padded_base64_is_read_in_its_one_spelling),
 };
 SGT_MAIN("b64url", tests)

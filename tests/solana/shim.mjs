@@ -1,0 +1,218 @@
+// A Solana server of our own over LiteSVM: the accounts in its answers were made by the real
+// programs (SPL Token, Token-2022) in a real SVM; slots, commitments and JSON-RPC are ours, so no
+// test over it proves that a real server answers so. Metaplex metadata are bytes by Metaplex's own
+// serializer, put in place without its program.
+//   node shim.mjs        prints "PORT"; ends with its standard input
+// JSON-RPC: getGenesisHash, getSlot, getMultipleAccounts, getProgramAccounts, and to steer it:
+//   test_wallet [] -> address            test_finalize []: what is confirmed is final
+//   test_advance [slots]                 test_fork []: back to what is final, later slots
+//   test_mint [{owner, amount, decimals, program, extended}] -> mint
+//   test_transfer [{mint, from, to, amount}]   test_burn [{mint, from, amount}]
+//   test_move [{mint, owner}]: to another account of the same owner
+//   test_metadata [{mint, collection, verified, creators: [{address, verified}], standard}]
+import http from 'node:http';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const packages = process.env.SG_SOLANA_PACKAGES;
+const need = createRequire(path.join(packages, 'package.json'));
+const { LiteSVM } = need('litesvm');
+const kit = need('@solana/kit');
+const token = need('@solana-program/token');
+const token2022 = need('@solana-program/token-2022');
+const system = need('@solana-program/system');
+const metaplex = need('@metaplex-foundation/mpl-token-metadata');
+const umi = need('@metaplex-foundation/umi');
+
+const GENESIS = '5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d'; // mainnet's: any will do
+const METADATA = kit.address('metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s');
+const PROGRAMS = { token: token.TOKEN_PROGRAM_ADDRESS, 'token-2022': token2022.TOKEN_2022_PROGRAM_ADDRESS };
+
+const svm = new LiteSVM();
+let slot = 1000;
+let final = { accounts: new Map(), slot };
+const payer = await kit.generateKeyPairSigner();
+svm.airdrop(payer.address, kit.lamports(1_000_000_000_000n));
+// What the followed programs own, as it is now.
+function accounts() {
+    return new Map([...Object.values(PROGRAMS), METADATA].flatMap(program =>
+        svm.getProgramAccounts(program).map(a => [a.address, a])));
+}
+function restore(to) {
+    const gone = { executable: false, lamports: kit.lamports(0n), data: new Uint8Array(0), space: 0n,
+        programAddress: system.SYSTEM_PROGRAM_ADDRESS };
+    for (const address of accounts().keys())
+        if (!to.has(address))
+            svm.setAccount({ address, ...gone });
+    for (const account of to.values())
+        svm.setAccount(account);
+    for (const { places } of mints.values())
+        for (const [owner, place] of places)
+            if (!to.has(place))
+                places.delete(owner);
+}
+const wallets = new Map();
+const mints = new Map(); // address -> {program, places: owner -> token account}
+
+async function send(signers, instructions) {
+    svm.expireBlockhash();
+    const message = kit.pipe(
+        kit.createTransactionMessage({ version: 0 }),
+        m => kit.setTransactionMessageFeePayerSigner(payer, m),
+        m => kit.appendTransactionMessageInstructions(instructions, m),
+        m => kit.setTransactionMessageLifetimeUsingBlockhash(
+            { blockhash: svm.latestBlockhash(), lastValidBlockHeight: 1_000_000n }, m));
+    const sealed = await kit.signTransactionMessageWithSigners(
+        kit.addSignersToTransactionMessage(signers, message));
+    const result = svm.sendTransaction(sealed);
+    if (result.constructor.name === 'FailedTransactionMetadata')
+        throw new Error(result.toString());
+    slot++;
+}
+
+async function account(mint, owner, space = 165) {
+    const { program } = mints.get(mint);
+    const fresh = await kit.generateKeyPairSigner();
+    const bytes = BigInt(space);
+    await send([fresh], [
+        system.getCreateAccountInstruction({ payer, newAccount: fresh, space: bytes, programAddress: program,
+            lamports: svm.minimumBalanceForRentExemption(bytes) }),
+        token.getInitializeAccount3Instruction({ account: fresh.address, mint, owner }, { programAddress: program }),
+    ]);
+    mints.get(mint).places.set(owner, fresh.address);
+    return fresh.address;
+}
+
+// Of Token-2022 with one extension, so that accounts are longer than the base.
+function extension(mint) {
+    return token2022.getInitializeMintCloseAuthorityInstruction({ mint, closeAuthority: payer.address });
+}
+
+const steer = {
+    async test_wallet() {
+        const signer = await kit.generateKeyPairSigner();
+        wallets.set(signer.address, signer);
+        return signer.address;
+    },
+    async test_mint([{ owner, amount = 1, decimals = 0, program = 'token', extended = false }]) {
+        const mint = await kit.generateKeyPairSigner();
+        const programAddress = PROGRAMS[program];
+        const space = BigInt(extended
+            ? token2022.getMintSize([token2022.extension('MintCloseAuthority', { closeAuthority: payer.address })])
+            : 82);
+        await send([mint], [
+            system.getCreateAccountInstruction({ payer, newAccount: mint, space, programAddress,
+                lamports: svm.minimumBalanceForRentExemption(space) }),
+            ...(extended ? [extension(mint.address)] : []),
+            token.getInitializeMint2Instruction(
+                { mint: mint.address, decimals, mintAuthority: payer.address }, { programAddress }),
+        ]);
+        mints.set(mint.address, { program: programAddress, places: new Map() });
+        const to = await account(mint.address, owner, extended ? 170 : 165);
+        await send([payer], [token.getMintToInstruction(
+            { mint: mint.address, token: to, mintAuthority: payer, amount: BigInt(amount) }, { programAddress })]);
+        return mint.address;
+    },
+    async test_transfer([{ mint, from, to, amount = 1 }]) {
+        const { program, places } = mints.get(mint);
+        const source = places.get(from);
+        const destination = places.get(to) ?? await account(mint, to);
+        const { decimals } = token.getMintDecoder().decode(svm.getAccount(mint).data);
+        await send([wallets.get(from)], [token.getTransferCheckedInstruction(
+            { source, destination, mint, decimals, authority: wallets.get(from), amount: BigInt(amount) },
+            { programAddress: program })]);
+    },
+    async test_move([{ mint, owner }]) {
+        const { program, places } = mints.get(mint);
+        const source = places.get(owner);
+        const destination = await account(mint, owner);
+        await send([wallets.get(owner)], [token.getTransferCheckedInstruction(
+            { source, destination, mint, decimals: 0, authority: wallets.get(owner), amount: 1n },
+            { programAddress: program })]);
+    },
+    async test_burn([{ mint, from, amount = 1 }]) {
+        const { program, places } = mints.get(mint);
+        await send([wallets.get(from)], [token.getBurnInstruction(
+            { account: places.get(from), mint, authority: wallets.get(from), amount: BigInt(amount) },
+            { programAddress: program })]);
+    },
+    async test_metadata([{ mint, collection, verified = true, creators = [], standard = true }]) {
+        const { some, none } = umi;
+        const at = await kit.getProgramDerivedAddress({ programAddress: METADATA,
+            seeds: ['metadata', kit.getAddressEncoder().encode(METADATA), kit.getAddressEncoder().encode(mint)] });
+        const pad = (text, length) => text.padEnd(length, '\0');
+        const data = metaplex.getMetadataAccountDataSerializer().serialize({
+            updateAuthority: payer.address, mint, name: pad('A film', 32), symbol: pad('FILM', 10),
+            uri: pad('https://example.org/1.json', 200), sellerFeeBasisPoints: 500,
+            creators: creators.length === 0 ? none() : some(creators.map(c => ({ ...c, share: 0 }))),
+            primarySaleHappened: true, isMutable: true, editionNonce: some(255),
+            tokenStandard: standard ? some(0) : none(),
+            collection: collection ? some({ verified, key: collection }) : none(),
+            uses: none(), collectionDetails: none(), programmableConfig: none() });
+        const bytes = new Uint8Array(679);
+        bytes.set(data);
+        svm.setAccount({ address: at[0], data: bytes, executable: false, lamports: kit.lamports(10_000_000n),
+            programAddress: METADATA, space: 679n });
+        slot++;
+    },
+    test_advance([slots]) { slot += slots; },
+    test_finalize() { final = { accounts: accounts(), slot }; },
+    test_fork() { restore(final.accounts); slot++; },
+};
+
+// ---- what a server answers ----
+
+function seen(options) {
+    const view = options?.commitment === 'finalized'
+        ? final : { accounts: accounts(), slot };
+    if (options?.minContextSlot > view.slot)
+        throw Object.assign(new Error('Minimum context slot has not been reached'), { code: -32016 });
+    return view;
+}
+
+function told(account) {
+    return account === undefined ? null : {
+        data: [Buffer.from(account.data).toString('base64'), 'base64'], executable: account.executable,
+        lamports: Number(account.lamports), owner: account.programAddress, rentEpoch: 0,
+        space: account.data.length };
+}
+
+const answers = {
+    getGenesisHash: () => GENESIS,
+    getSlot: ([options]) => seen(options).slot,
+    getMultipleAccounts([keys, options]) {
+        const view = seen(options);
+        return { context: { slot: view.slot }, value: keys.map(key => told(view.accounts.get(key))) };
+    },
+    getProgramAccounts([program, options]) {
+        const view = seen(options);
+        const { offset, bytes } = options.filters[0].memcmp;
+        const want = Buffer.from(kit.getAddressEncoder().encode(bytes));
+        return { context: { slot: view.slot }, value: [...view.accounts.values()]
+            .filter(a => a.programAddress === program && want.equals(Buffer.from(a.data).subarray(offset, offset + 32)))
+            .map(a => ({ pubkey: a.address, account: told(a) })) };
+    },
+};
+
+async function answer({ id, method, params }) {
+    try {
+        const by = answers[method] ?? steer[method];
+        if (!by)
+            return { jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } };
+        return { jsonrpc: '2.0', id, result: await by(params ?? []) ?? null };
+    } catch (error) {
+        return { jsonrpc: '2.0', id, error: { code: error.code ?? -32000, message: String(error.message) } };
+    }
+}
+
+const server = http.createServer(async (request, response) => {
+    let body = '';
+    for await (const part of request)
+        body += part;
+    const asked = JSON.parse(body);
+    const said = Array.isArray(asked) ? await Promise.all(asked.map(answer)) : await answer(asked);
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify(said));
+});
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+process.stdin.resume().on('end', () => process.exit(0));
