@@ -21,6 +21,7 @@ enum sg_conf_record_crypto { SG_CONF_CRYPTO_AUTO, SG_CONF_CRYPTO_IPSEC_MB, SG_CO
 enum sg_conf_query { SG_CONF_QUERY_ALL, SG_CONF_QUERY_NONE, SG_CONF_QUERY_LISTED };
 enum sg_conf_access { SG_CONF_ACCESS_PUBLIC, SG_CONF_ACCESS_TOKEN, SG_CONF_ACCESS_CLOSED };
 enum sg_conf_sign_in { SG_CONF_SIGN_IN_RULE, SG_CONF_SIGN_IN_ANY, SG_CONF_SIGN_IN_OFF };
+enum sg_conf_finality { SG_CONF_FINALITY_SAFE, SG_CONF_FINALITY_FINALIZED, SG_CONF_FINALITY_DEPTH };
 enum sg_conf_on_stale { SG_CONF_STALE_REFUSE, SG_CONF_STALE_SHORTEN, SG_CONF_STALE_SERVE };
 
 struct sg_conf_node {
@@ -231,6 +232,34 @@ struct sg_conf_rule {
     const char *require; /* docs/rules.md */
 };
 
+struct sg_conf_chain_server {
+    const char *url;         /* http, https */
+    const char *fields_file; /* "Authorization: Bearer ..." lines; NULL: none */
+    const char *ca_file;     /* PEM; NULL: the system's */
+};
+
+struct sg_conf_chain_contract {
+    const char *asset;    /* CAIP-19 without an id */
+    uint64_t first_block; /* 0: found out */
+};
+
+struct sg_conf_chain {
+    const char *id; /* CAIP-2 */
+    struct sg_conf_chain_server *servers;
+    uint32_t servers_count;
+    uint32_t agree;       /* how many servers must say the same */
+    uint32_t calls_per_s; /* to each server; 0: no limit */
+    uint32_t timeout_ms;
+    enum sg_conf_finality finality;
+    uint32_t depth; /* of finality depth */
+    uint32_t poll_ms;
+    uint32_t late_s; /* age of the head's own time past which the chain stands still; 0: any */
+    uint32_t range_blocks;
+    struct sg_conf_chain_contract *contracts; /* beside those that rules name */
+    uint32_t contracts_count;
+    const char *delegate_registry; /* NULL: delegations are not followed */
+};
+
 struct sg_conf_log {
     uint32_t ring_records; /* a worker; a power of two */
     const char *level;
@@ -265,6 +294,8 @@ struct sg_config {
     uint32_t origins_count;
     struct sg_conf_site *sites;
     uint32_t sites_count;
+    struct sg_conf_chain *chains;
+    uint32_t chains_count;
 };
 
 /* Reads, checks, completes. On failure every mistake found is a line "FILE:LINE: KEY: what is

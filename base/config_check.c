@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define DISK_BYTES_MIN (64ull << 20)
+#define SERVERS_MAX    16u /* of a chain */
 
 /* A path such as "sites[3].tenant" for the report. */
 #define WHERE(...)                                                                                 \
@@ -252,6 +253,35 @@ static void check_sites(const struct sg_config *config, struct sg_conf_report *r
     }
 }
 
+/* "eip155:1" of "eip155:1/erc721:0x...". */
+static bool is_on(const char *asset, const char *chain)
+{
+    size_t len = strlen(chain);
+    return strncmp(asset, chain, len) == 0 && asset[len] == '/';
+}
+
+static void check_chain(const struct sg_config *config, uint32_t i, struct sg_conf_report *report)
+{
+    const struct sg_conf_chain *chain = &config->chains[i];
+    for (uint32_t j = 0; j < i; j++)
+        if (same(config->chains[j].id, chain->id))
+            sg_conf_mistake_at(report, WHERE("chains[%u].id", i),
+                               "\"%s\" is followed by chains[%u] already", chain->id, j);
+    if (chain->servers_count > SERVERS_MAX)
+        sg_conf_mistake_at(report, WHERE("chains[%u].servers", i),
+                           "has %u; right would be at most %u", chain->servers_count, SERVERS_MAX);
+    if (chain->agree > chain->servers_count)
+        sg_conf_mistake_at(report, WHERE("chains[%u].agree", i),
+                           "%u is more than there are servers; right would be at most %u",
+                           chain->agree, chain->servers_count);
+    for (uint32_t j = 0; j < chain->contracts_count; j++)
+        if (chain->id != NULL && chain->contracts[j].asset != NULL &&
+            !is_on(chain->contracts[j].asset, chain->id))
+            sg_conf_mistake_at(report, WHERE("chains[%u].contracts[%u].asset", i, j),
+                               "\"%s\" is on another chain than %s", chain->contracts[j].asset,
+                               chain->id);
+}
+
 _Static_assert(offsetof(struct sg_conf_tenant, name) == 0, "name_at() reads the first member");
 _Static_assert(offsetof(struct sg_conf_origin, name) == 0, "name_at() reads the first member");
 _Static_assert(offsetof(struct sg_conf_rule, name) == 0, "name_at() reads the first member");
@@ -267,4 +297,6 @@ void sg_conf_check(const struct sg_config *config, struct sg_conf_report *report
     for (uint32_t i = 0; i < config->origins_count; i++)
         check_origin(&config->origins[i], i, report);
     check_sites(config, report);
+    for (uint32_t i = 0; i < config->chains_count; i++)
+        check_chain(config, i, report);
 }

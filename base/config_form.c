@@ -1,6 +1,7 @@
 #include "base/config_form.h"
 
 #include "base/assert.h"
+#include "base/caip.h"
 #include "base/str.h"
 
 #include <arpa/inet.h>
@@ -273,6 +274,33 @@ static const char *form_certificate(const char *text)
 static const char *form_private_key(const char *text)
 {
     return pem_fault(text, "PRIVATE KEY-----", "has no PEM private key in it");
+}
+
+static const char *form_evm_chain(const char *text)
+{
+    struct sg_caip_chain chain;
+    if (!sg_caip_chain_read(sg_str_from(text), &chain))
+        return "is no CAIP-2 name";
+    return chain.ns == SG_CAIP_EIP155 ? NULL : "is of a chain that can't be followed yet";
+}
+
+static const char *form_evm_address(const char *text)
+{
+    char account[128];
+    struct sg_caip_account read;
+    int len = snprintf(account, sizeof(account), "eip155:1:%s", text);
+    bool right = len < (int)sizeof(account) && sg_caip_account_read(sg_str_from(account), &read);
+    return right ? NULL : "is no address";
+}
+
+static const char *form_contract(const char *text)
+{
+    struct sg_caip_asset asset;
+    if (!sg_caip_asset_read(sg_str_from(text), &asset))
+        return "is no CAIP-19 name";
+    if (asset.standard != SG_CAIP_ERC721 && asset.standard != SG_CAIP_ERC1155)
+        return "is of a standard that can't be followed yet";
+    return asset.has_id ? "names one token: contracts are followed whole" : NULL;
 }
 
 static const struct {

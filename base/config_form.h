@@ -27,7 +27,13 @@
     FORM(POWER_OF_TWO, form_power_of_two, "a power of two")                                        \
     FORM(FILE, form_file, "a file that this user can read")                                        \
     FORM(CERTIFICATE, form_certificate, "a readable file with a PEM certificate, leaf first")      \
-    FORM(PRIVATE_KEY, form_private_key, "a readable file with a PEM private key")
+    FORM(PRIVATE_KEY, form_private_key, "a readable file with a PEM private key")                  \
+    FORM(EVM_CHAIN, form_evm_chain, "an EVM chain's CAIP-2 name, such as \"eip155:1\"")            \
+    FORM(EVM_ADDRESS, form_evm_address,                                                            \
+         "0x and 40 hexadecimal digits, or with a right EIP-55 sum")                               \
+    FORM(CONTRACT, form_contract,                                                                  \
+         "a contract's CAIP-19 name, such as "                                                     \
+         "\"eip155:1/erc721:0xbc4ca0eda7647a8ab7c2061c2e118a18a936f13d\"")
 
 enum sg_conf_form {
 #define SG_CONF_FORM_ENUM(name, check, right) SG_CONF_FORM_##name,

@@ -115,6 +115,7 @@ static const char *const crypto_choices[] = {"auto", "ipsec-mb", "openssl", NULL
 static const char *const query_policies[] = {"all", "none", "listed", NULL};
 static const char *const access_rules[] = {"public", "token", "closed", NULL};
 static const char *const sign_in_choices[] = {"rule", "any", "off", NULL};
+static const char *const finalities[] = {"safe", "finalized", "depth", NULL};
 static const char *const stale_choices[] = {"refuse", "shorten", "serve", NULL};
 
 static const struct sg_conf_key sg_conf_node_keys[] = {
@@ -459,6 +460,49 @@ static const struct sg_conf_key sg_conf_rule_keys[] = {
 };
 GROUP(sg_conf_rule, "Who may see what: a condition on what an account holds.");
 
+static const struct sg_conf_key sg_conf_chain_server_keys[] = {
+    NEED_STRING(sg_conf_chain_server, url, ORIGIN_URL,
+                "JSON-RPC over http or https. Keys that are part of a URL are better in "
+                "fields_file."),
+    PATH(sg_conf_chain_server, fields_file, FILE, NULL,
+         "Lines \"Name: value\" that are sent along, such as an Authorization."),
+    PATH(sg_conf_chain_server, ca_file, FILE, NULL,
+         "PEM: whose certificate it must have. Absent: the system's."),
+};
+GROUP(sg_conf_chain_server, "A server of a chain.");
+
+static const struct sg_conf_key sg_conf_chain_contract_keys[] = {
+    NEED_STRING(sg_conf_chain_contract, asset, CONTRACT, "Which, and of which standard."),
+    UINT(sg_conf_chain_contract, first_block, 0, UINT64_MAX >> 1, "0",
+         "The block that it was made in. 0: found out, which needs a server with old states."),
+};
+GROUP(sg_conf_chain_contract, "A contract that is followed whether or not a rule names it.");
+
+static const struct sg_conf_key sg_conf_chain_keys[] = {
+    NEED_STRING(sg_conf_chain, id, EVM_CHAIN, "CAIP-2."),
+    NEED_MAPS(sg_conf_chain, servers, sg_conf_chain_server_map,
+              "Whom to ask. None of them is trusted alone where there are several."),
+    UINT(sg_conf_chain, agree, 1, 16, "1",
+         "How many servers must say the same; more than half of them is right."),
+    UINT(sg_conf_chain, calls_per_s, 0, 100000, "0", "To each server. 0: no limit."),
+    UINT(sg_conf_chain, timeout_ms, 100, 600000, "10000", "Of one call."),
+    ENUM(sg_conf_chain, finality, finalities, "safe",
+         "What is safe: the servers' safe or finalized block, or a block with depth blocks above."),
+    UINT(sg_conf_chain, depth, 0, 100000, "64", "For finality: depth."),
+    UINT(sg_conf_chain, poll_ms, 10, 600000, "1000", "How often the head is looked at."),
+    UINT(sg_conf_chain, late_s, 0, DAY_S, "300",
+         "A head that is older by its own time says that the chain, or all its servers, stand "
+         "still: gated content is then as stale. 0: that is not judged."),
+    UINT(sg_conf_chain, range_blocks, 1, 10000000, "100000",
+         "Blocks of one question about history, at most; what servers refuse is made smaller."),
+    MAPS(sg_conf_chain, contracts, sg_conf_chain_contract_map,
+         "Followed beside those that rules name."),
+    STRING(sg_conf_chain, delegate_registry, EVM_ADDRESS, NULL,
+           "delegate.xyz's registry (v2) on this chain, for rules with delegated(). Absent: "
+           "delegations are not followed."),
+};
+GROUP(sg_conf_chain, "A chain whose ownership facts this node follows (docs/chains.md).");
+
 static const struct sg_conf_key root_keys[] = {
     MAP(sg_config, node, sg_conf_node_map, "Who this node is and where it keeps things."),
     NEED_MAPS(sg_config, listeners, sg_conf_listener_map, "Where viewers are served."),
@@ -472,6 +516,7 @@ static const struct sg_conf_key root_keys[] = {
     MAPS(sg_config, rules, sg_conf_rule_map, "Who may sign in where access is token."),
     NEED_MAPS(sg_config, origins, sg_conf_origin_map, "Where content comes from."),
     NEED_MAPS(sg_config, sites, sg_conf_site_map, "What is served."),
+    MAPS(sg_config, chains, sg_conf_chain_map, "The chains that are followed."),
 };
 const struct sg_conf_map sg_conf_root = {"sg_config", sizeof(struct sg_config), root_keys,
                                          SG_COUNT(root_keys), "The whole file."};

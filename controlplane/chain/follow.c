@@ -5,8 +5,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #define WAIT_CLOSED_MS 5000 /* where the last turn showed that something can't be right */
 
@@ -32,19 +35,6 @@ enum sg_err sgc_follow_fault(struct sgc_follow *follow, enum sg_err err, const c
 
 /* ---- a turn ---- */
 
-static enum sg_err check_chain(struct sgc_follow *follow)
-{
-    uint64_t id;
-    if (follow->right_chain)
-        return SG_OK;
-    enum sg_err err = sgc_agreed_chain_id(follow->servers, &id);
-    if (err == SG_OK && id != follow->options.chain.evm_id)
-        err = sgc_follow_fault(follow, SG_EINVAL, "the servers are of chain eip155:%llu",
-                               (unsigned long long)id);
-    follow->right_chain = err == SG_OK;
-    return err;
-}
-
 /* Contracts that nobody asks about any more are not read further, and say so in the ledger. */
 static enum sg_err leave_others(struct sgc_follow *follow)
 {
@@ -59,6 +49,48 @@ static enum sg_err leave_others(struct sgc_follow *follow)
         if (!asked)
             err = sgc_ledger_leave(follow->options.ledger, &follow->options.chain, sources[i]);
     }
+    return err;
+}
+
+/* In an upgrade the old process follows until it drains. */
+static enum sg_err take_lock(struct sgc_follow *follow)
+{
+    int fd = open(follow->lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return sgc_follow_fault(follow, sg_err_from_errno(errno), "%s: %s", follow->lock_file,
+                                sg_err_text(sg_err_from_errno(errno)));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        close(fd);
+        return sgc_follow_fault(follow, SG_EAGAIN, "another process follows it");
+    }
+    follow->lock_fd = fd;
+    return SG_OK;
+}
+
+/* Once, before anything else. */
+static enum sg_err begin(struct sgc_follow *follow)
+{
+    enum sg_err err = SG_OK;
+    if (follow->begun)
+        return SG_OK;
+    if (follow->lock_file != NULL)
+        err = take_lock(follow);
+    if (err == SG_OK)
+        err = leave_others(follow);
+    follow->begun = err == SG_OK;
+    return err;
+}
+
+static enum sg_err check_chain(struct sgc_follow *follow)
+{
+    uint64_t id;
+    if (follow->right_chain)
+        return SG_OK;
+    enum sg_err err = sgc_agreed_chain_id(follow->servers, &id);
+    if (err == SG_OK && id != follow->options.chain.evm_id)
+        err = sgc_follow_fault(follow, SG_EINVAL, "the servers are of chain eip155:%llu",
+                               (unsigned long long)id);
+    follow->right_chain = err == SG_OK;
     return err;
 }
 
@@ -77,7 +109,9 @@ static enum sg_err rebuild(struct sgc_follow *follow)
 static enum sg_err turn(struct sgc_follow *follow)
 {
     bool more = true;
-    enum sg_err err = check_chain(follow);
+    enum sg_err err = begin(follow);
+    if (err == SG_OK)
+        err = check_chain(follow);
     follow->turn_until_ns = sg_clock_mono_ns() + (uint64_t)follow->options.poll_ms * SG_NS_PER_MS;
     if (err == SG_OK)
         err = rebuild(follow);
@@ -190,10 +224,7 @@ static void *follow_main(void *arg)
 {
     struct sgc_follow *follow = arg;
     (void)pthread_setname_np(pthread_self(), "sg-follow");
-    enum sg_err err = leave_others(follow);
-    if (err != SG_OK)
-        note(follow, err);
-    while (err == SG_OK && !atomic_load(&follow->stop)) {
+    while (!atomic_load(&follow->stop)) {
         enum sg_err turned = turn(follow);
         if (turned == SG_ECANCELED)
             break;
@@ -230,6 +261,14 @@ static enum sg_err follow_init(struct sgc_follow *follow, const struct sgc_follo
     uint32_t count = options->contracts_count;
     follow->options = *options;
     follow->options.contracts = NULL; /* they are ours now */
+    follow->options.lock_file = NULL;
+    if (options->lock_file != NULL) {
+        size_t bytes = strlen(options->lock_file) + 1;
+        follow->lock_file = sg_boot_alloc(bytes);
+        if (follow->lock_file == NULL)
+            return SG_ENOMEM;
+        memcpy(follow->lock_file, options->lock_file, bytes);
+    }
     follow->contracts = sg_boot_alloc_array(count != 0 ? count : 1, sizeof(*follow->contracts));
     if (follow->contracts == NULL)
         return SG_ENOMEM;
@@ -273,6 +312,7 @@ enum sg_err sgc_follow_open(const struct sgc_follow_options *options, struct sgc
     if (follow == NULL)
         return SG_ENOMEM;
     locks_init(follow);
+    follow->lock_fd = -1;
     enum sg_err err = follow_init(follow, options);
     if (err == SG_OK)
         err = thread_start(follow);
@@ -296,6 +336,9 @@ void sgc_follow_close(struct sgc_follow *follow)
     }
     if (follow->servers != NULL)
         sgc_servers_close(follow->servers);
+    if (follow->lock_fd >= 0)
+        close(follow->lock_fd);
+    sg_boot_free(follow->lock_file);
     pthread_cond_destroy(&follow->wake);
     pthread_mutex_destroy(&follow->lock);
     sg_boot_free(follow->contracts);

@@ -24,6 +24,8 @@ struct sgc_follow_options {
     uint32_t poll_ms;
     uint32_t range_blocks_max; /* of one question about history */
     uint32_t late_s;           /* struct sge_chain */
+    const char *lock_file;     /* copied; held while we follow: another process that does is waited
+                                  for. NULL: there is none */
     struct sgc_ledger *ledger; /* borrowed */
     /* On the follower's thread, each time the servers agreed on a head that the ledger has now. */
     void (*heard)(void *ctx, const struct sge_chain *chain);

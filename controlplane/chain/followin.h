@@ -20,10 +20,13 @@ struct sgc_followed {
 
 struct sgc_follow {
     struct sgc_follow_options options;
+    char *lock_file;
+    int lock_fd; /* -1: not ours yet */
     struct sgc_servers *servers;
     struct sgc_evm evm;
     struct sgc_followed *contracts;
     uint32_t contracts_count;
+    bool begun;
     bool right_chain; /* the servers are this chain's */
     struct sgc_ledger_at at;
     struct sgc_eth_block latest, safe; /* of the servers, at the last turn that went well */
