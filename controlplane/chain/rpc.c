@@ -9,7 +9,6 @@
 #define TIMEOUT_MS         10000u
 #define CONNECT_TIMEOUT_MS 3000u
 #define ANSWER_BYTES_MAX   (64u << 20)
-#define FILE_BYTES_MAX     65536u
 #define NAME_BYTES_MAX     128u
 #define ENVELOPE_BYTES     96u /* of one ask, around method and params */
 #define SERVERS_MAX        16u
@@ -54,8 +53,7 @@ bool sgc_rpc_end_is_fault(enum sgc_rpc_end end)
 
 /* ---- opening ---- */
 
-/* Into memory of FILE_BYTES_MAX. */
-static enum sg_err file_read(const char *path, char *memory, struct sg_str *out)
+enum sg_err sgc_rpc_read_file(const char *path, char *memory, struct sg_str *out)
 {
     if (path == NULL) {
         *out = SG_STR_NONE;
@@ -64,10 +62,10 @@ static enum sg_err file_read(const char *path, char *memory, struct sg_str *out)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return sg_err_from_errno(errno);
-    ssize_t len = read(fd, memory, FILE_BYTES_MAX);
+    ssize_t len = read(fd, memory, SGC_RPC_FILE_BYTES_MAX);
     enum sg_err err = len < 0 ? sg_err_from_errno(errno) : SG_OK;
     close(fd);
-    if (err == SG_OK && (size_t)len == FILE_BYTES_MAX)
+    if (err == SG_OK && (size_t)len == SGC_RPC_FILE_BYTES_MAX)
         err = SG_EMSGSIZE;
     if (err == SG_OK)
         *out = (struct sg_str){memory, (size_t)len};
@@ -100,9 +98,9 @@ static enum sg_err rpc_set_up(struct sgc_rpc *rpc, const struct sgc_rpc_options 
         .answer_bytes_max =
             options->answer_bytes_max != 0 ? options->answer_bytes_max : ANSWER_BYTES_MAX,
     };
-    enum sg_err err = file_read(options->fields_file, memory, &target.fields);
+    enum sg_err err = sgc_rpc_read_file(options->fields_file, memory, &target.fields);
     if (err == SG_OK)
-        err = file_read(options->ca_file, memory + FILE_BYTES_MAX, &target.ca);
+        err = sgc_rpc_read_file(options->ca_file, memory + SGC_RPC_FILE_BYTES_MAX, &target.ca);
     if (err == SG_OK)
         err = sgc_curl_peer_open(rpc->curl, &target, &rpc->peer);
     return err;
@@ -113,7 +111,7 @@ enum sg_err sgc_rpc_open(struct sgc_curl *curl, const struct sgc_rpc_options *op
 {
     SG_ASSERT(options->url != NULL);
     SG_ASSERT(out != NULL);
-    char *memory = sg_boot_alloc(2 * FILE_BYTES_MAX);
+    char *memory = sg_boot_alloc(2 * SGC_RPC_FILE_BYTES_MAX);
     struct sgc_rpc *rpc = memory != NULL ? sg_boot_alloc(sizeof(*rpc)) : NULL;
     enum sg_err err = SG_ENOMEM;
     if (rpc == NULL)
@@ -127,7 +125,7 @@ enum sg_err sgc_rpc_open(struct sgc_curl *curl, const struct sgc_rpc_options *op
         *out = SG_TAKE(rpc);
 out:
     if (memory != NULL)
-        explicit_bzero(memory, FILE_BYTES_MAX);
+        explicit_bzero(memory, SGC_RPC_FILE_BYTES_MAX);
     sg_boot_free(memory);
     sgc_rpc_close(rpc);
     return err;

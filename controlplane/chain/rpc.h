@@ -39,6 +39,10 @@ struct sgc_rpc_options {
 SG_MUST_USE enum sg_err sgc_rpc_open(struct sgc_curl *curl, const struct sgc_rpc_options *options,
                                      struct sgc_rpc **out);
 void sgc_rpc_close(struct sgc_rpc *rpc);
+/* Fields or certificates: a small file whole, into memory of SGC_RPC_FILE_BYTES_MAX; `path` NULL:
+ * nothing. SG_EMSGSIZE: it is not small. */
+SG_MUST_USE enum sg_err sgc_rpc_read_file(const char *path, char *memory, struct sg_str *out);
+#define SGC_RPC_FILE_BYTES_MAX 65536
 /* scheme://host:port of the URL: no path, where keys often stand. For logs and metrics. */
 const char *sgc_rpc_name(const struct sgc_rpc *rpc);
 

@@ -324,3 +324,90 @@ void sgc_curl_post(struct sgc_curl *curl, struct sgc_curl_post *posts, uint32_t 
             post_done(posts[i].peer, SGC_CURL_CANCELLED);
     }
 }
+
+/* ---- a connection for another protocol ---- */
+
+struct sgc_curl_conn {
+    CURL *easy;
+    curl_socket_t fd;
+};
+
+static enum sg_err conn_set_up(struct sgc_curl_conn *conn, const struct sgc_curl_target *target)
+{
+    conn->easy = curl_easy_init();
+    if (conn->easy == NULL)
+        return SG_ENOMEM;
+    set_manners(conn->easy);
+    curl_easy_setopt(conn->easy, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(conn->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(conn->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)target->connect_timeout_ms);
+    if (curl_easy_setopt(conn->easy, CURLOPT_URL, target->url) != CURLE_OK ||
+        !set_ca(conn->easy, target->ca))
+        return SG_ENOMEM;
+    CURLcode code = curl_easy_perform(conn->easy);
+    if (code == CURLE_OK &&
+        curl_easy_getinfo(conn->easy, CURLINFO_ACTIVESOCKET, &conn->fd) == CURLE_OK &&
+        conn->fd != CURL_SOCKET_BAD)
+        return SG_OK;
+    return code == CURLE_OPERATION_TIMEDOUT ? SG_ETIMEDOUT
+           : code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR
+               ? SG_ETLS
+               : SG_ECONNREFUSED;
+}
+
+enum sg_err sgc_curl_conn_open(const struct sgc_curl_target *target, struct sgc_curl_conn **out)
+{
+    SG_ASSERT(target->url != NULL);
+    SG_ASSERT(out != NULL);
+    pthread_once(&global_once, global_init);
+    if (global_code != CURLE_OK)
+        return SG_ETLS;
+    if (!url_ok(target->url))
+        return SG_EINVAL;
+    struct sgc_curl_conn *conn = sg_boot_alloc(sizeof(*conn));
+    if (conn == NULL)
+        return SG_ENOMEM;
+    enum sg_err err = conn_set_up(conn, target);
+    if (err == SG_OK)
+        *out = SG_TAKE(conn);
+    sgc_curl_conn_close(conn);
+    return err;
+}
+
+void sgc_curl_conn_close(struct sgc_curl_conn *conn)
+{
+    if (conn == NULL)
+        return;
+    curl_easy_cleanup(conn->easy);
+    sg_boot_free(conn);
+}
+
+int sgc_curl_conn_fd(const struct sgc_curl_conn *conn)
+{
+    return conn->fd;
+}
+
+enum sg_err sgc_curl_conn_recv(struct sgc_curl_conn *conn, void *out, size_t max, size_t *len)
+{
+    size_t got = 0;
+    CURLcode code = curl_easy_recv(conn->easy, out, max, &got);
+    if (code == CURLE_AGAIN)
+        return SG_EAGAIN;
+    if (code != CURLE_OK || got == 0)
+        return SG_ECONNRESET;
+    *len = got;
+    return SG_OK;
+}
+
+enum sg_err sgc_curl_conn_send(struct sgc_curl_conn *conn, const void *bytes, size_t bytes_len,
+                               size_t *len)
+{
+    size_t sent = 0;
+    CURLcode code = curl_easy_send(conn->easy, bytes, bytes_len, &sent);
+    if (code == CURLE_AGAIN)
+        return SG_EAGAIN;
+    if (code != CURLE_OK)
+        return SG_ECONNRESET;
+    *len = sent;
+    return SG_OK;
+}

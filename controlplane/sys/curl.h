@@ -58,4 +58,22 @@ struct sgc_curl_post {
 /* Sends all at once and waits for all. The content is JSON. */
 void sgc_curl_post(struct sgc_curl *curl, struct sgc_curl_post *posts, uint32_t count);
 
+/* ---- a connection for another protocol: WebSocket ---- */
+
+struct sgc_curl_conn;
+/* Connects, with TLS for https; blocks for as long as the target's limit. The target's fields and
+ * answer_bytes_max are not used. Any thread, no loop. */
+SG_MUST_USE enum sg_err sgc_curl_conn_open(const struct sgc_curl_target *target,
+                                           struct sgc_curl_conn **out);
+void sgc_curl_conn_close(struct sgc_curl_conn *conn);
+/* To wait on. Data may be there though it is not readable: TLS reads ahead. So read until
+ * SG_EAGAIN first. */
+int sgc_curl_conn_fd(const struct sgc_curl_conn *conn);
+/* SG_EAGAIN: none now. SG_ECONNRESET: it ended. */
+SG_MUST_USE enum sg_err sgc_curl_conn_recv(struct sgc_curl_conn *conn, void *out, size_t max,
+                                           size_t *len);
+/* SG_EAGAIN: nothing of it now; else how much of it, in *len. */
+SG_MUST_USE enum sg_err sgc_curl_conn_send(struct sgc_curl_conn *conn, const void *bytes,
+                                           size_t bytes_len, size_t *len);
+
 #endif
