@@ -104,7 +104,6 @@ struct sg_conf_cache {
     bool disk_second_hit;  /* only what is asked for a second time goes to disk */
     bool hugepages;        /* hugetlb arena; falls back to pages and says so */
     uint64_t object_bytes; /* larger responses pass through uncached */
-    uint32_t tags_per_object;
 };
 
 struct sg_conf_public_key {

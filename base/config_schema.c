@@ -262,7 +262,6 @@ static const struct sg_conf_key sg_conf_cache_keys[] = {
          "Take the RAM tier from hugetlbfs; falls back to ordinary pages and says so.", FIXED),
     SIZE(sg_conf_cache, object_bytes, 64 * KIB, 16 * TIB, "64GiB",
          "Larger responses pass through uncached."),
-    UINT(sg_conf_cache, tags_per_object, 0, 32, "32", "Surrogate keys kept of one response."),
 };
 GROUP(sg_conf_cache, "What the node stores.");
 
