@@ -465,17 +465,11 @@ static bool plan_object(struct sgd_answer *answer, const struct sgd_answer_ask *
                         const struct sge_object *object, struct sgd_plan *plan, char *part_text)
 {
     if (ask->from.how != SGE_CACHE_PASS && object->meta.status == 200) {
-        switch (sgd_cond_check(ask->req, stored(answer, SG_STR("etag")),
-                               stored(answer, SG_STR("last-modified")),
-                               stored(answer, SG_STR("date")))) {
-        case SGD_COND_NOT_MODIFIED:
+        if (sgd_cond_not_modified(ask->req, stored(answer, SG_STR("etag")),
+                                  stored(answer, SG_STR("last-modified")),
+                                  stored(answer, SG_STR("date")))) {
             answer->response.status = 304;
             return true;
-        case SGD_COND_FAILED:
-            answer->response.status = 412;
-            return true;
-        case SGD_COND_GO:
-            break;
         }
         plan_ranges(answer, ask, object, plan, part_text);
         return false;
@@ -483,6 +477,17 @@ static bool plan_object(struct sgd_answer *answer, const struct sgd_answer_ask *
     uint64_t length = length_of(object);
     sgd_plan_body(plan, 0, length == SGE_LENGTH_UNKNOWN ? UINT64_MAX : length);
     return object->meta.status == 304;
+}
+
+/* It says that the origin did not make this answer for this request (RFC 9111 section 5.1). */
+static void add_age(struct sgd_answer *answer, const struct sgd_answer_ask *ask,
+                    const struct sge_object *object)
+{
+    uint64_t age_s = sgd_reuse_age_ns(&object->meta, ask->wall_ns) / 1000000000u;
+    bool reused = ask->from.how == SGE_CACHE_HIT || ask->from.how == SGE_CACHE_STALE ||
+                  ask->from.how == SGE_CACHE_COLLAPSED;
+    if (reused || age_s > 0)
+        add_number(answer, SG_STR("age"), age_s);
 }
 
 void sgd_answer_object(struct sgd_answer *answer, const struct sgd_answer_ask *ask,
@@ -503,9 +508,7 @@ void sgd_answer_object(struct sgd_answer *answer, const struct sgd_answer_ask *a
         stored(answer, SG_STR("accept-ranges")).ptr == NULL)
         add(answer, SG_STR("accept-ranges"), SG_STR("bytes"));
     add_via(answer);
-    if (ask->from.how != SGE_CACHE_PASS || object->meta.initial_age_ns > 0)
-        add_number(answer, SG_STR("age"),
-                   sgd_reuse_age_ns(&object->meta, ask->wall_ns) / 1000000000u);
+    add_age(answer, ask, object);
     add_common(answer, ask, object);
     answer->response.body_bytes = sgd_plan_bytes(plan);
     answer->response.no_body =

@@ -317,8 +317,7 @@ static bool is_other(const struct sgd_fill *fill)
 {
     struct sg_str ours = sgd_lines_field(fill->base->head, SG_STR("etag"), NULL);
     struct sg_str theirs = sgd_lines_field(fetched_lines(fill), SG_STR("etag"), NULL);
-    return ours.ptr != NULL && theirs.ptr != NULL && !sg_str_eq(ours, theirs) &&
-           !sg_str_starts(theirs, SG_STR("W/"));
+    return ours.ptr != NULL && theirs.ptr != NULL && !sgd_etag_same(ours, theirs);
 }
 
 static void head_freshen(struct sgd_fill *fill)
@@ -359,6 +358,12 @@ static void begin_anew(struct sgd_fill *fill)
     sgd_fill_enter(fill, SGD_FILL_BODY);
     sgd_fill_abandon(fill);
     sgd_wants_begin_anew(d, &wants);
+}
+
+/* What counts as one for stale-if-error (RFC 5861 section 4). */
+static bool is_error(uint16_t status)
+{
+    return status == 500 || (status >= 502 && status <= 504);
 }
 
 static bool give_stale(struct sgd_fill *fill)
@@ -521,7 +526,7 @@ void sgd_fill_on_head(struct sgd_fill *fill)
         begin_anew(fill);
     } else if (fill->range_fill && (status == 206 || status == 416)) {
         head_part(fill);
-    } else if (status >= 500 && give_stale(fill)) {
+    } else if (is_error(status) && give_stale(fill)) {
         sgd_fill_abandon(fill);
     } else {
         fill->range_fill = false; /* the whole came */

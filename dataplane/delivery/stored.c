@@ -85,13 +85,13 @@ void sgd_stored_head(const struct sg_conf_site *site, struct sg_str lines, uint6
             out_field(out, &field);
 }
 
-/* Fields of a 304 that say nothing new about the stored representation. */
+/* All fields of a 304 replace the stored ones (RFC 9111 section 3.2), but for its length, and what
+ * would no longer fit the stored bytes if an origin took a weak validator lightly. */
 static bool freshens(struct sg_str name)
 {
     static const struct sg_str kept[] = {
         {"content-length", 14},
         {"content-encoding", 16},
-        {"content-type", 12},
         {"content-range", 13},
     };
     return !in_list(name, kept, SG_COUNT(kept));

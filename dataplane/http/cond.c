@@ -32,9 +32,13 @@ static bool etag_equal(struct sg_str a, struct sg_str b, bool strong)
     return x.len != 0 && sg_str_eq(x, y);
 }
 
+bool sgd_etag_same(struct sg_str a, struct sg_str b)
+{
+    return etag_equal(a, b, false);
+}
+
 /* Whether the list in all fields of `name` has the etag, or is "*". */
-static bool lists_etag(const struct sgd_request *req, struct sg_str name, struct sg_str etag,
-                       bool strong)
+static bool lists_etag(const struct sgd_request *req, struct sg_str name, struct sg_str etag)
 {
     struct sg_str member;
     for (uint32_t i = 0; i < req->fields_count; i++) {
@@ -42,8 +46,7 @@ static bool lists_etag(const struct sgd_request *req, struct sg_str name, struct
         if (!sg_str_eq(req->fields[i].name, name))
             continue;
         while (member_next(&rest, &member)) {
-            if (sg_str_eq(member, SG_STR("*")) ||
-                (etag.ptr != NULL && etag_equal(member, etag, strong)))
+            if (sg_str_eq(member, SG_STR("*")) || (etag.ptr != NULL && sgd_etag_same(member, etag)))
                 return true;
         }
     }
@@ -65,33 +68,15 @@ static bool changed_at(struct sg_str last_modified, struct sg_str date, int64_t 
                                      : date.ptr != NULL && sgd_http_date(date, out);
 }
 
-static bool has_field(const struct sgd_request *req, struct sg_str name)
+bool sgd_cond_not_modified(const struct sgd_request *req, struct sg_str etag,
+                           struct sg_str last_modified, struct sg_str date)
 {
-    return sgd_request_field(req, name, NULL).ptr != NULL;
-}
-
-enum sgd_cond sgd_cond_check(const struct sgd_request *req, struct sg_str etag,
-                             struct sg_str last_modified, struct sg_str date)
-{
-    SG_ASSERT(req != NULL);
-    bool safe = req->method == SGD_METHOD_GET || req->method == SGD_METHOD_HEAD;
+    SG_ASSERT(req->method == SGD_METHOD_GET || req->method == SGD_METHOD_HEAD);
     int64_t asked, changed;
-    if (has_field(req, SG_STR("if-match"))) {
-        if (!lists_etag(req, SG_STR("if-match"), etag, true))
-            return SGD_COND_FAILED;
-    } else if (field_date(req, SG_STR("if-unmodified-since"), &asked)) {
-        if (last_modified.ptr != NULL && sgd_http_date(last_modified, &changed) && changed > asked)
-            return SGD_COND_FAILED;
-    }
-    if (has_field(req, SG_STR("if-none-match"))) {
-        if (!lists_etag(req, SG_STR("if-none-match"), etag, false))
-            return SGD_COND_GO;
-        return safe ? SGD_COND_NOT_MODIFIED : SGD_COND_FAILED;
-    }
-    if (safe && field_date(req, SG_STR("if-modified-since"), &asked) &&
-        changed_at(last_modified, date, &changed) && changed <= asked)
-        return SGD_COND_NOT_MODIFIED;
-    return SGD_COND_GO;
+    if (sgd_request_field(req, SG_STR("if-none-match"), NULL).ptr != NULL)
+        return lists_etag(req, SG_STR("if-none-match"), etag);
+    return field_date(req, SG_STR("if-modified-since"), &asked) &&
+           changed_at(last_modified, date, &changed) && changed <= asked;
 }
 
 /* ---- ranges: RFC 9110 section 14 ---- */

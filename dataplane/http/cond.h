@@ -5,11 +5,13 @@
 #include "dataplane/http/date.h"
 #include "dataplane/http/message.h"
 
-enum sgd_cond { SGD_COND_GO, SGD_COND_NOT_MODIFIED, SGD_COND_FAILED };
-/* If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since in the order of section 13.2.2,
- * against the stored response's validators (etag with its quotes and W/; ptr NULL: none). */
-enum sgd_cond sgd_cond_check(const struct sgd_request *req, struct sg_str etag,
-                             struct sg_str last_modified, struct sg_str date);
+/* Whether a GET or HEAD is answered by 304: If-None-Match, or else If-Modified-Since, against the
+ * stored response's validators (etag with its quotes and W/; ptr NULL: none). If-Match and
+ * If-Unmodified-Since are the origin's alone to judge (section 13.2.2; RFC 9111 section 4.3.2). */
+bool sgd_cond_not_modified(const struct sgd_request *req, struct sg_str etag,
+                           struct sg_str last_modified, struct sg_str date);
+/* Two etags name the same, weakly (section 8.8.3.2). */
+bool sgd_etag_same(struct sg_str a, struct sg_str b);
 
 #define SGD_RANGES_MAX 16
 struct sgd_range {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What is stored, for how long, and for whom: RFC 9111, 5861, 9213, 9211, as a viewer sees it."""
+"""What is stored, for how long, and for whom, beyond the stories of test_rfc9111: statuses,
+guesses, crowds, poisoning, and who is asked when an origin fails."""
 import email.utils
 import threading
 import time
@@ -82,39 +83,6 @@ class Cache(sg.Scenario):
         self.edge.get(path, again if again is not None else asks)
         return self.hits(path) == 1
 
-    def test_what_is_fresh_is_reused(self):
-        self.assertTrue(self.reused(("Cache-Control", "max-age=60")))
-        self.assertTrue(self.reused(("Cache-Control", "MAX-AGE=60")))
-        self.assertTrue(self.reused(("Cache-Control", 'max-age="60"')))
-        self.assertTrue(self.reused(("Cache-Control", "x=y"), ("Cache-Control", "max-age=60")))
-        self.assertTrue(self.reused(("Cache-Control", "max-age=0, s-maxage=60")))
-        self.assertTrue(self.reused(("Expires", date(60))))
-        self.assertTrue(self.reused(("Cache-Control", "max-age=99999999999999999999")))
-
-    def test_what_is_not_is_asked_for_again(self):
-        self.assertFalse(self.reused(("Cache-Control", "max-age=0")))
-        self.assertFalse(self.reused(("Cache-Control", "max-age=60, s-maxage=0")))
-        self.assertFalse(self.reused(("Expires", date(0))))
-        self.assertFalse(self.reused(("Expires", "0")))
-        self.assertFalse(self.reused(("Cache-Control", "max-age=60"), ("Age", "60")))
-        self.assertFalse(self.reused(("Cache-Control", "no-store, max-age=60")))
-        self.assertFalse(self.reused(("Cache-Control", "private, max-age=60")))
-        self.assertFalse(self.reused(("Cache-Control", "no-cache, max-age=60")))
-        self.assertFalse(self.reused(("Cache-Control", "max-age=60"), ("Vary", "*")))
-        self.assertFalse(self.reused())
-
-    def test_expires_yields_to_max_age_and_counts_from_date(self):
-        self.assertTrue(self.reused(("Cache-Control", "max-age=60"), ("Expires", date(-60))))
-        self.assertFalse(self.reused(("Cache-Control", "max-age=0"), ("Expires", date(60))))
-
-    def test_a_targeted_field_beats_both(self):
-        self.assertTrue(self.reused(("CDN-Cache-Control", "max-age=60"),
-                                    ("Cache-Control", "no-store")))
-        self.assertFalse(self.reused(("CDN-Cache-Control", "no-store"),
-                                     ("Cache-Control", "max-age=60")))
-        self.assertTrue(self.reused(("CDN-Cache-Control", "max-age=&"),
-                                    ("Cache-Control", "max-age=60")))
-
     def test_old_and_unchanged_is_fresh_by_guess_for_the_right_statuses(self):
         old = (("Last-Modified", date(-100000)),)
         for status in (200, 203, 300, 301, 308, 404, 405, 410, 414, 501):
@@ -130,25 +98,6 @@ class Cache(sg.Scenario):
         self.assertFalse(self.reused(("Cache-Control", "max-age=60, must-understand, no-store"),
                                      status=499))
         self.assertTrue(self.reused(("Cache-Control", "max-age=60, must-understand, no-store")))
-
-    def test_authorization_needs_a_word_of_permission(self):
-        who = {"Authorization": "Basic eA=="}
-        self.assertFalse(self.reused(("Cache-Control", "max-age=60"), asks=who))
-        self.assertTrue(self.reused(("Cache-Control", "max-age=60, public"), asks=who))
-        self.assertTrue(self.reused(("Cache-Control", "s-maxage=60"), asks=who))
-        self.assertTrue(self.reused(("Cache-Control", "max-age=60, must-revalidate"), asks=who))
-
-    def test_the_viewers_wishes(self):
-        fresh = ("Cache-Control", "max-age=60")
-        self.assertFalse(self.reused(fresh, again={"Cache-Control": "no-cache"}))
-        self.assertFalse(self.reused(fresh, again={"Cache-Control": "max-age=0"}))
-        self.assertFalse(self.reused(fresh, again={"Cache-Control": "min-fresh=61"}))
-        self.assertFalse(self.reused(fresh, again={"Pragma": "no-cache"}))
-        self.assertFalse(self.reused(fresh, asks={"Cache-Control": "no-store"}, again={}))
-        self.assertTrue(self.reused(("Cache-Control", "max-age=60"), ("Age", "90"),
-                                    again={"Cache-Control": "max-stale=60"}))
-        path = self.script(ok(fresh))
-        self.assertEqual(self.edge.get(path, {"Cache-Control": "only-if-cached"}).status, 504)
 
     def test_age_grows_and_is_sent(self):
         path = self.script(ok(("Cache-Control", "max-age=60"), ("Age", "7")))
@@ -169,31 +118,12 @@ class Cache(sg.Scenario):
         self.assertEqual(self.edge.get(path).fields["x-n"], "2")
         self.assertEqual(self.hits(path), 2)
 
-    def test_the_viewers_conditions_are_answered_here(self):
-        path = self.script(ok(("Cache-Control", "max-age=60"), ("ETag", '"a"'),
-                              ("Last-Modified", date(-1000))))
-        self.edge.get(path)
-        self.assertEqual(self.edge.get(path, {"If-None-Match": 'W/"a", "b"'}).status, 304)
-        self.assertEqual(self.edge.get(path, {"If-None-Match": '"b"'}).status, 200)
-        self.assertEqual(self.edge.get(path, {"If-Modified-Since": date(-500)}).status, 304)
-        self.assertEqual(self.edge.get(path, {"If-Modified-Since": date(-5000)}).status, 200)
-        self.assertEqual(self.edge.get(path, {"If-Match": '"b"'}).status, 412)
-        self.assertEqual(self.hits(path), 1)
-
     def test_a_condition_on_a_miss_brings_the_whole_in(self):
         path = self.script(ok(("Cache-Control", "max-age=60"), ("ETag", '"a"')))
         self.assertEqual(self.edge.get(path, {"If-None-Match": '"a"'}).status, 304)
         self.assertNotIn("if-none-match", self.asked())
         self.assertEqual(self.edge.get(path).body, b"answer 1")
         self.assertEqual(self.hits(path), 1)
-
-    def test_vary_keeps_answers_apart(self):
-        path = self.script(ok(("Cache-Control", "max-age=60"), ("Vary", "Foo")))
-        self.assertEqual(self.edge.get(path, {"Foo": "1"}).body, b"answer 1")
-        self.assertEqual(self.edge.get(path, {"Foo": "2"}).body, b"answer 2")
-        self.assertEqual(self.edge.get(path, {"Foo": "1"}).body, b"answer 1")
-        self.assertEqual(self.edge.get(path).body, b"answer 3")
-        self.assertEqual(self.edge.get(path).body, b"answer 3")
 
     def test_an_unsafe_method_that_went_well_invalidates(self):
         for method in ("POST", "PUT", "DELETE"):
@@ -202,12 +132,6 @@ class Cache(sg.Scenario):
             self.assertEqual(self.edge.get(path, method=method).status, 200)
             self.edge.get(path)
             self.assertEqual(self.hits(path), 3, method)
-
-    def test_an_unsafe_method_that_failed_does_not(self):
-        path = self.script(ok(("Cache-Control", "max-age=60")), (500, ()))
-        self.edge.get(path)
-        self.assertEqual(self.edge.get(path, method="POST").status, 500)
-        self.assertEqual(self.edge.get(path).body, b"answer 1")
 
     def test_location_and_content_location_are_invalidated_too(self):
         for name in ("Location", "Content-Location"):
@@ -233,31 +157,29 @@ class Cache(sg.Scenario):
         time.sleep(1.2)
         self.assertEqual(self.edge.get(path).body, b"answer 1")
         sg.until(lambda: self.hits(path) == 2, "the origin was asked behind the viewer's back")
-        sg.until(lambda: self.edge.get(path).body == b"answer 2", "the new answer is served")
+        sg.until(lambda: self.edge.get(path).body != b"answer 1", "the new answer is served")
 
-    def test_stale_if_error(self):
-        path = self.script(ok(("Cache-Control", "max-age=0, stale-if-error=60")), (503, ()))
-        self.edge.get(path)
-        self.assertEqual(self.edge.get(path).body, b"answer 1")
-        path = self.script(ok(("Cache-Control", "max-age=0, must-revalidate")), (503, ()))
-        self.edge.get(path)
-        self.assertEqual(self.edge.get(path).status, 503)
+    def test_an_error_is_stale_only_after_the_other_url_was_tried(self):
+        broken = [False, False]
 
-    def test_head_freshens_nothing_and_is_answered_from_get(self):
-        path = self.script(ok(("Cache-Control", "max-age=60")))
-        self.edge.get(path)
-        head = self.edge.get(path, method="HEAD")
-        self.assertEqual((head.status, head.body, head.fields["content-length"]), (200, b"", "8"))
-        self.assertEqual(self.hits(path), 1)
-
-    def test_fields_that_are_private_are_not_kept(self):
-        path = self.script(ok(("Cache-Control", 'max-age=60, private="X-Who"'), ("X-Who", "me"),
-                              ("X-All", "1")))
-        self.edge.get(path)
-        second = self.edge.get(path)
-        self.assertNotIn("x-who", second.fields)
-        self.assertEqual(second.fields["x-all"], "1")
-        self.assertEqual(self.hits(path), 1)
+        def answer(which):
+            def give(handler):
+                if broken[which]:
+                    sg.reply(handler, 503, b"no")
+                else:
+                    sg.reply(handler, 200, b"from %d" % which,
+                             {"Cache-Control": "max-age=0, stale-if-error=60"})
+            return give
+        first, second = self.origin({"/a": answer(0)}), self.origin({"/a": answer(1)})
+        node = self.node(first, config=sg.CONFIG.replace(
+            '{url: "{origin}"}', '{url: "{origin}"}, {url: "%s"}' % second.url))
+        began = int(node.get("/a").text[-1])
+        broken[began] = True
+        self.assertEqual(node.get("/a").text, f"from {1 - began}")
+        broken[1 - began] = True
+        last = node.get("/a")
+        self.assertEqual((last.status, last.text), (200, f"from {1 - began}"))
+        self.assertIn("hit", last.fields["cache-status"])
 
     def test_hop_by_hop_fields_end_here(self):
         path = self.script(ok(("Cache-Control", "max-age=60"), ("Connection", "X-Hop"),

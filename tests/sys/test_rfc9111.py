@@ -254,8 +254,10 @@ class Rfc9111(sg.Scenario):
         self.assertNotIn("b", again.fields)
 
     def test_a_304_updates_the_stored_fields(self):
-        story = Story(fresh(("ETag", '"a"'), ("A", "1"), ("B", "1"), cc="max-age=0"),
-                      (304, [("ETag", '"a"'), ("A", "2"), (CC, "max-age=60")]))
+        story = Story(fresh(("ETag", '"a"'), ("A", "1"), ("B", "1"), ("Content-Type", "text/plain"),
+                            ("Content-Encoding", "x"), cc="max-age=0"),
+                      (304, [("ETag", '"a"'), ("A", "2"), ("Content-Type", "text/html"),
+                             ("Content-Encoding", "y"), (CC, "max-age=60")]))
         node = self.node(self.origin({"/a": story}), CONFIG)
         first = node.get("/a")
         second, third = node.get("/a"), node.get("/a")
@@ -263,7 +265,26 @@ class Rfc9111(sg.Scenario):
         for answer in (second, third):
             self.assertEqual((answer.status, answer.body), (200, first.body))
             self.assertEqual((answer.fields["a"], answer.fields["b"]), ("2", "1"))
+            self.assertEqual(answer.fields["content-type"], "text/html")
+            self.assertEqual(answer.fields["content-encoding"], "x")  # the stored bytes have it
             self.assertEqual(answer.fields["cache-control"], "max-age=60")
+
+    def test_a_304_about_another_representation_updates_nothing(self):
+        for other in ('"b"', 'W/"b"'):
+            story = Story(fresh(("ETag", '"a"'), cc="max-age=0"),
+                          (304, [("ETag", other), (CC, "max-age=60")]), fresh(("ETag", other)))
+            node = self.node(self.origin({"/a": story}), CONFIG, name=f"for{len(other)}")
+            node.get("/a")
+            self.assertEqual(node.get("/a").body, b"body 3")
+            self.assertNotIn("if-none-match", story.asked[2])
+
+    def test_age_tells_that_the_origin_was_not_asked(self):
+        node = self.node(self.origin({
+            "/a": Story(fresh()), "/old": Story(fresh(("Age", "30"))), "/no": Story(fresh(cc="no-store")),
+            "/v": Story(fresh(("ETag", '"a"'), cc="no-cache"), (304, [("ETag", '"a"')]))}), CONFIG)
+        ages = [node.get(path).fields.get("age") for path in
+                ("/a", "/a", "/old", "/old", "/no", "/v", "/v")]
+        self.assertEqual(ages, [None, "0", "30", "30", None, None, None])
 
     def test_a_viewers_condition_is_judged_by_the_cache(self):
         stamp = date(-86400)
@@ -274,6 +295,8 @@ class Rfc9111(sg.Scenario):
                                ({"If-None-Match": '"b"'}, 200), ({"If-None-Match": '"b", "a"'}, 304),
                                ({"If-None-Match": "*"}, 304), ({"If-Modified-Since": stamp}, 304),
                                ({"If-Modified-Since": date(-90000)}, 200),
+                               ({"If-Match": '"b"'}, 200),  # the origin's alone to judge
+                               ({"If-Unmodified-Since": date(-90000)}, 200),
                                ({"If-None-Match": '"b"', "If-Modified-Since": stamp}, 200)):
             answer = node.get("/a", fields)
             self.assertEqual(answer.status, status, fields)
@@ -335,6 +358,8 @@ class Rfc9111(sg.Scenario):
                                       b"body 1"),
             "on an error": (Story(fresh(stale, cc="max-age=60, stale-if-error=60"),
                                   (503, [(CC, "no-store")])), b"body 1"),
+            "on no other status": (Story(fresh(stale, cc="max-age=60, stale-if-error=60"),
+                                         (501, [(CC, "no-store")])), None),
             "never with must-revalidate": (
                 Story(fresh(stale, cc="max-age=60, must-revalidate, stale-if-error=60"),
                       (503, [(CC, "no-store")])), None),
