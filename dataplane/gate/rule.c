@@ -141,13 +141,19 @@ void sgd_rule_check(const struct sgd_rule *rule, struct sge_state_reader *reader
 {
     SG_ASSERT(rule != NULL && reader != NULL);
     SG_ASSERT(holder != NULL && out != NULL);
-    struct sgd_rule_look look = {.rule = rule,
-                                 .reader = reader,
-                                 .holder = holder,
-                                 .out = out,
-                                 .steps = SGD_RULE_STEPS_MAX,
-                                 .reason = ""};
-    *out = (struct sgd_rule_answer){.until_s = UINT64_MAX};
+    struct sgd_rule_look look; /* and *out: not zeroed whole, which costs more than a leaf */
+    look.rule = rule;
+    look.reader = reader;
+    look.holder = holder;
+    look.out = out;
+    look.steps = SGD_RULE_STEPS_MAX;
+    look.reason = "";
+    memset(look.has_id, 0, sizeof(look.has_id));
+    out->until_s = UINT64_MAX;
+    out->provisional = false;
+    out->facts_count = 0;
+    out->chains.count = 0;
+    out->why[0] = 0;
     out->holds = run(&look);
     if (!out->holds) {
         out->facts_count = 0;

@@ -110,3 +110,18 @@ bool sge_factrow_read(struct sg_str bytes, struct sge_factrow *out)
            take(&bytes, change->groups, fixed.groups_count * sizeof(change->groups[0])) &&
            bytes.len == 0;
 }
+
+bool sge_factrow_brief(struct sg_str bytes, struct sge_fact *out)
+{
+    struct fixed fixed;
+    if (!take(&bytes, &fixed, sizeof(fixed)))
+        return false;
+    if ((fixed.flags & HAS_UNTIL) != 0)
+        bytes = sg_str_skip(bytes, sizeof(uint64_t));
+    out->generation = fixed.generation;
+    out->block = fixed.block;
+    out->changed_ns = fixed.changed_ns;
+    out->chain = fixed.chain;
+    return value_take(&bytes, fixed.head, NULL, out->owner_head) &&
+           value_take(&bytes, fixed.safe, out->owner_head, out->owner_safe);
+}

@@ -22,5 +22,7 @@ struct sge_factrow {
 size_t sge_factrow_put(const struct sge_factrow *row, uint8_t out[SGE_FACTROW_MAX]);
 /* False: not such a row. */
 bool sge_factrow_read(struct sg_str bytes, struct sge_factrow *out);
+/* What every request asks, without the rest. False: not such a row, as far as was looked. */
+bool sge_factrow_brief(struct sg_str bytes, struct sge_fact *out);
 
 #endif

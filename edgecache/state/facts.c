@@ -153,19 +153,14 @@ enum sg_err sge_state_fact(struct sge_state_reader *reader, uint64_t fact_key, s
 {
     SG_ASSERT(reader != NULL);
     SG_ASSERT(out != NULL);
-    struct sge_factrow row;
+    struct sg_str bytes;
     uint8_t key[8];
     sge_be64_put(key, fact_key);
-    enum sg_err err = row_of(reader->state, reader->txn, sge_bytes(key, sizeof(key)), &row);
+    enum sg_err err =
+        sg_mdb_get(reader->txn, reader->state->facts, sge_bytes(key, sizeof(key)), &bytes);
     if (err != SG_OK)
         return err;
-    out->generation = row.generation;
-    out->block = row.change.block;
-    out->changed_ns = row.changed_ns;
-    out->chain = row.change.chain;
-    memcpy(out->owner_head, row.change.head, sizeof(out->owner_head));
-    memcpy(out->owner_safe, row.change.safe, sizeof(out->owner_safe));
-    return SG_OK;
+    return sge_factrow_brief(bytes, out) ? SG_OK : SG_ECORRUPT;
 }
 
 enum sg_err sge_state_fact_get(struct sge_state_reader *reader, const struct sge_fact_id *id,
