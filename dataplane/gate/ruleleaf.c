@@ -162,7 +162,7 @@ static enum sgd_met any_ask(struct sgd_rule_look *look, const struct sgd_leaf *l
 {
     struct sge_holding some[HOLDINGS_AT_ONCE], best;
     uint64_t after = 0;
-    uint32_t max = 1; /* most often the first will do */
+    uint32_t max = 1;    /* most often the first will do */
     best.generation = 0; /* none yet */
     for (uint32_t count;
          (count = sge_state_holdings(look->reader, account, leaf->group, &after, some, max)) > 0;
