@@ -63,6 +63,23 @@ static void look_again(struct sgc_agent *agent)
     pthread_cond_broadcast(&agent->changed);
 }
 
+/* To the head: entry `seq` is applied; or only that we are there (`applied_ns` 0). */
+static void report(struct sgc_agent *agent, uint64_t seq, uint64_t appended_ns, uint64_t applied_ns)
+{
+    struct sgc_applied applied = {.appended_ns = appended_ns, .applied_ns = applied_ns};
+    char memory[SGC_APPLIED_BYTES_MAX];
+    struct sg_out out = sg_out_init(memory, sizeof(memory));
+    struct sg_str name = sg_str_from(agent->options.name);
+    memcpy(applied.edge, name.ptr, SG_MIN(name.len, sizeof(applied.edge) - 1));
+    memcpy(applied.mark.stream, agent->stream, sizeof(applied.mark.stream));
+    applied.mark.seq = seq;
+    if (!sgc_applied_write(&applied, &out) ||
+        sgc_bus_publish(agent->options.feed->bus, agent->options.feed->applied,
+                        sg_out_view(&out)) != SG_OK)
+        sg_debug("feed: entry %llu: nobody could be told that it is applied",
+                 (unsigned long long)seq);
+}
+
 /* ---- beats ---- */
 
 /* With the lock held: says for every beat that we have caught up with how young the state is. */
@@ -105,26 +122,12 @@ static void on_beat(void *ctx, const struct sgc_msg *msg)
         look_again(agent);
     else if (agent->view.phase == SGC_AGENT_FOLLOWING)
         beat_keep(agent, &agent->heard);
+    uint64_t seq = agent->view.mark.seq;
     pthread_mutex_unlock(&agent->lock);
+    report(agent, seq, 0, 0);
 }
 
 /* ---- entries ---- */
-
-static void report(struct sgc_agent *agent, uint64_t seq, uint64_t appended_ns, uint64_t applied_ns)
-{
-    struct sgc_applied applied = {.appended_ns = appended_ns, .applied_ns = applied_ns};
-    char memory[SGC_APPLIED_BYTES_MAX];
-    struct sg_out out = sg_out_init(memory, sizeof(memory));
-    struct sg_str name = sg_str_from(agent->options.name);
-    memcpy(applied.edge, name.ptr, SG_MIN(name.len, sizeof(applied.edge) - 1));
-    memcpy(applied.mark.stream, agent->stream, sizeof(applied.mark.stream));
-    applied.mark.seq = seq;
-    if (!sgc_applied_write(&applied, &out) ||
-        sgc_bus_publish(agent->options.feed->bus, agent->options.feed->applied,
-                        sg_out_view(&out)) != SG_OK)
-        sg_debug("feed: entry %llu: nobody could be told that it is applied",
-                 (unsigned long long)seq);
-}
 
 /* It is in the state, whoever put it there. */
 static void reached(struct sgc_agent *agent, uint64_t seq)
@@ -305,6 +308,7 @@ static void follow(struct sgc_agent *agent, uint64_t from)
     if (err == SG_OK)
         err = sgc_bus_subscribe(feed->bus, feed->beats, on_beat, agent, &beats);
     trouble_tell(agent, err, "following the ownership stream");
+    report(agent, from - 1, 0, 0);
     pthread_mutex_lock(&agent->lock);
     while (err == SG_OK && !agent->ended && !agent->look_again)
         pthread_cond_wait(&agent->changed, &agent->lock);

@@ -24,7 +24,8 @@ struct sgc_applied {
     char edge[80];        /* the node's name */
     struct sge_mark mark; /* what it has applied */
     uint64_t appended_ns; /* Unix: when that entry came into the stream */
-    uint64_t applied_ns;  /* Unix: when it was in the edge's state */
+    uint64_t
+        applied_ns; /* Unix: when it was in the edge's state; 0: it only says that it is there */
 };
 #define SGC_APPLIED_BYTES_MAX 160
 SG_MUST_USE bool sgc_applied_write(const struct sgc_applied *applied, struct sg_out *out);

@@ -1,6 +1,7 @@
 #include "controlplane/feed/edges.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "controlplane/feed/beat.h"
 
 #include <pthread.h>
@@ -30,7 +31,7 @@ static void oldest_drop(struct sgc_edges *edges)
 {
     uint32_t oldest = 0;
     for (uint32_t i = 1; i < edges->count; i++)
-        if (edges->rows[i].applied_ns < edges->rows[oldest].applied_ns)
+        if (edges->rows[i].seen_ns < edges->rows[oldest].seen_ns)
             oldest = i;
     edges->count--;
     memmove(&edges->rows[oldest], &edges->rows[oldest + 1],
@@ -62,8 +63,11 @@ static void on_applied(void *ctx, const struct sgc_msg *msg)
     pthread_mutex_lock(&edges->lock);
     struct sgc_edge *row = row_of(edges, applied.edge);
     row->seq = applied.mark.seq; /* lower than before: another stream's */
-    row->applied_ns = applied.applied_ns;
-    row->took_ns = applied.applied_ns - SG_MIN(applied.applied_ns, applied.appended_ns);
+    row->seen_ns = sg_clock_wall_ns();
+    if (applied.applied_ns != 0) {
+        row->applied_ns = applied.applied_ns;
+        row->took_ns = applied.applied_ns - SG_MIN(applied.applied_ns, applied.appended_ns);
+    }
     pthread_mutex_unlock(&edges->lock);
 }
 

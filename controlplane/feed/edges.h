@@ -16,7 +16,8 @@ struct sgc_edge {
     char name[80];
     uint64_t seq;        /* the last entry it applied */
     uint64_t took_ns;    /* that entry, from the stream to its state, by its clock */
-    uint64_t applied_ns; /* Unix: when */
+    uint64_t applied_ns; /* Unix: when; 0: it has applied none since it is known here */
+    uint64_t seen_ns;    /* Unix, by our clock: when it last said something */
 };
 /* Up to `max` of them, by name; returns how many. */
 uint32_t sgc_edges_list(struct sgc_edges *edges, struct sgc_edge *out, uint32_t max);

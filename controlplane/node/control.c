@@ -12,7 +12,7 @@ static const char *const role_names[] = {"all", "edge", "control"};
 /* Does anything ask for a bus? */
 static bool is_fed(const struct sg_config *config, enum sgc_role role)
 {
-    return role != SGC_ROLE_ALL || config->bus.url != NULL;
+    return role != SGC_ROLE_ALL || config->bus.url != NULL || config->chains_count > 0;
 }
 
 static enum sg_err bus_open(struct sgc_control *control, const struct sg_config *config,
@@ -59,6 +59,16 @@ static enum sg_err ledger_open(struct sgc_control *control, const struct sg_conf
     return err;
 }
 
+static enum sg_err chains_open(struct sgc_control *control, const struct sg_config *config,
+                               struct sg_out *report)
+{
+    const struct sgc_chains_options options = {.config = config,
+                                               .ledger = control->ledger,
+                                               .state = control->state,
+                                               .lock_dir = config->node.state_dir};
+    return config->chains_count == 0 ? SG_OK : sgc_chains_open(&options, report, &control->chains);
+}
+
 /* What feeds others. */
 static enum sg_err head_open(struct sgc_control *control, const struct sg_config *config,
                              struct sg_out *report)
@@ -66,6 +76,8 @@ static enum sg_err head_open(struct sgc_control *control, const struct sg_config
     enum sg_err err = ledger_open(control, config, report);
     const struct sgc_publisher_options options = {
         .feed = &control->feed, .ledger = control->ledger, .state = control->state};
+    if (err == SG_OK)
+        err = chains_open(control, config, report);
     if (err == SG_OK)
         err = sgc_publisher_open(&options, &control->publisher);
     if (err == SG_OK)
@@ -121,6 +133,7 @@ void sgc_control_close(struct sgc_control *control)
 {
     if (control == NULL)
         return;
+    sgc_chains_close(control->chains);
     sgc_agent_close(control->agent);
     sgc_edges_close(control->edges);
     sgc_copies_close(control->copies);

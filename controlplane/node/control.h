@@ -1,6 +1,7 @@
 /* control - what a node runs of the control plane, beside its dataplane: the bus, the agent that
- * keeps the state in step with its region, and, where it is no mere edge, the ledger, the publisher
- * and copies for others. Opened and closed by the control thread; any thread may ask. */
+ * keeps the state in step with its region, and, where it is no mere edge, the ledger, the followers
+ * of chains, the publisher and copies for others. Opened and closed by the control thread; any
+ * thread may ask. */
 #ifndef SGC_NODE_CONTROL_H
 #define SGC_NODE_CONTROL_H
 

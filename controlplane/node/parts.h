@@ -2,6 +2,7 @@
 #ifndef SGC_NODE_PARTS_H
 #define SGC_NODE_PARTS_H
 
+#include "controlplane/chain/chains.h"
 #include "controlplane/feed/agent.h"
 #include "controlplane/feed/copies.h"
 #include "controlplane/feed/edges.h"
@@ -16,6 +17,7 @@ struct sgc_control {
     struct sgc_feed feed;
     struct sgc_speaker *speaker;
     struct sgc_ledger *ledger; /* this and what follows: NULL on an edge */
+    struct sgc_chains *chains; /* the followers */
     struct sgc_publisher *publisher;
     struct sgc_copies *copies;
     struct sgc_edges *edges;

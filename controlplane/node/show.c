@@ -16,8 +16,11 @@ static void put_edges(struct sgc_control *control, uint64_t wanted_seq, struct s
         sg_json_object(json, NULL);
         sg_json_text(json, "edge", edges[i].name);
         sg_json_u64(json, "seq", edges[i].seq);
-        sg_json_time(json, "applied", edges[i].applied_ns);
-        sg_json_u64(json, "took_us", edges[i].took_ns / SG_NS_PER_US);
+        sg_json_time(json, "seen", edges[i].seen_ns);
+        if (edges[i].applied_ns != 0) {
+            sg_json_time(json, "applied", edges[i].applied_ns);
+            sg_json_u64(json, "took_us", edges[i].took_ns / SG_NS_PER_US);
+        }
         if (wanted_seq != 0)
             sg_json_bool(json, "confirmed", edges[i].seq >= wanted_seq);
         sg_json_object_end(json);
@@ -86,7 +89,8 @@ void sgc_control_status(struct sgc_control *control, struct sg_json *json)
     sg_json_text(json, "name", control->feed.stream);
     put_agent(control, json);
     if (fed_ns != 0)
-        sg_json_time(json, "fed", fed_ns);
+        sg_json_time(json, "fed_at", fed_ns);
+    sgc_chains_status(control->chains, json);
     if (control->publisher != NULL) {
         put_publisher(control, json);
         put_edges(control, 0, json);
@@ -159,4 +163,5 @@ void sgc_control_metrics(struct sgc_control *control, struct sg_out *out)
     metric(out, "publisher_ready", "gauge", "Is all that the ledger has in the stream?",
            publisher.ready);
     put_edges_behind(control, out);
+    sgc_chains_metrics(control->chains, out);
 }

@@ -2,7 +2,7 @@
 # /usr/share/bash-completion/completions/sgctl
 _sgctl() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
-    local commands="status stat top log explain origins purge reload drain token own"
+    local commands="status stat top log explain origins purge reload drain token own feed"
     case $previous in
     -c | --config | -s | --socket | --output)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -21,6 +21,7 @@ _sgctl() {
     purge) commands="--soft --tenant url prefix tag tenant" ;;
     token) commands="mint inspect revoke --help" ;;
     own) commands="set transfer show feed --help" ;;
+    feed) commands="status --help" ;;
     *) commands="--help" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")
@@ -31,7 +32,7 @@ _streamgated() {
     local word=${COMP_WORDS[COMP_CWORD]}
     case ${COMP_WORDS[COMP_CWORD - 1]} in
     -c | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-    -r | --role) mapfile -t COMPREPLY < <(compgen -W "all edge" -- "$word") ;;
+    -r | --role) mapfile -t COMPREPLY < <(compgen -W "all edge control" -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "--config --check --role --config-doc --version --help" -- "$word") ;;
     esac
 }

@@ -138,7 +138,8 @@ int sgt_call_ask(const struct sgt_call *call, bool post, const char *target, jso
     int status = 0;
     char *answer = exchange(call, post, target, &len);
     if (answer == NULL) {
-        sgt_refuse("no node answers at %s: %s", call->socket, strerrordesc_np(errno));
+        if (!call->quiet)
+            sgt_refuse("no node answers at %s: %s", call->socket, strerrordesc_np(errno));
         return SGT_UNREACHABLE;
     }
     const char *body = strstr(answer, "\r\n\r\n");

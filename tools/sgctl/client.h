@@ -14,6 +14,7 @@
 struct sgt_call {
     const char *config; /* file; may be absent or wrong */
     bool json;
+    bool quiet; /* when no node answers */
     char run_dir[PATH_MAX];
     char socket[PATH_MAX];
 };

@@ -11,6 +11,7 @@ int sgt_origins_main(const struct sgt_call *call, int argc, char **argv);
 int sgt_explain_main(const struct sgt_call *call, int argc, char **argv);
 int sgt_purge_main(const struct sgt_call *call, int argc, char **argv);
 int sgt_reload_main(const struct sgt_call *call, int argc, char **argv);
+int sgt_feed_main(const struct sgt_call *call, int argc, char **argv); /* feed.c */
 int sgt_drain_main(const struct sgt_call *call, int argc, char **argv);
 /* log.c, stat.c, top.c: from shared memory, whether the node answers or not */
 int sgt_log_main(const struct sgt_call *call, int argc, char **argv);

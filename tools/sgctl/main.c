@@ -22,6 +22,7 @@ static const struct command {
     {"log", sgt_log_main, NULL, "finished requests: [--follow] [--from-start] [--output FILE]"},
     {"explain", sgt_explain_main, NULL, "how a request was decided: its X-Request-Id"},
     {"origins", sgt_origins_main, NULL, "each origin's URLs, whether they are up, and errors"},
+    {"feed", sgt_feed_main, NULL, "status: what is known of the chains here, and on which edges"},
     {"purge", sgt_purge_main, NULL,
      "[--soft] url URL | prefix URL | tag TAG [--tenant NAME] | tenant NAME"},
     {"reload", sgt_reload_main, NULL, "read the configuration again; a bad one changes nothing"},

@@ -1,6 +1,7 @@
 #include "tools/sgctl/token.h"
 
 #include "base/clock.h"
+#include "tools/sgctl/say.h"
 #include "tools/sgctl/tokens.h"
 
 #include <getopt.h>
@@ -26,19 +27,24 @@ const char sgt_token_usage[] =
     "    What it says, and whether this node would believe it now.\n"
     "sgctl token revoke TOKEN\n"
     "sgctl token revoke --tenant NAME --cti HEX | --index N | --all | --rule VERSION\n"
+    "    Where a stream feeds the node it goes to all edges of the region, and the answer says\n"
+    "    which have it: after --wait SECONDS (2), or as soon as all do.\n"
     "    --all: every token of the tenant, by raising its lowest accepted epoch.\n"
     "    --rule: tokens with facts must name this version of the rules from now on.\n";
 
 struct revoke {
     const char *tenant, *cti, *index, *rule;
     bool all;
+    uint32_t wait_ms; /* for other edges to have it too */
 };
 
 static bool revoke_options(int argc, char **argv, struct revoke *out)
 {
     static const struct option longs[] = {{"tenant", 1, NULL, 't'}, {"cti", 1, NULL, 'c'},
                                           {"index", 1, NULL, 'i'},  {"rule", 1, NULL, 'r'},
-                                          {"all", 0, NULL, 'a'},    {NULL, 0, NULL, 0}};
+                                          {"all", 0, NULL, 'a'},    {"wait", 1, NULL, 'w'},
+                                          {NULL, 0, NULL, 0}};
+    uint64_t wait_s = 2;
     optind = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 't')
@@ -51,73 +57,74 @@ static bool revoke_options(int argc, char **argv, struct revoke *out)
             out->rule = optarg;
         else if (c == 'a')
             out->all = true;
-        else
+        else if (c != 'w' || !sgt_number_read(optarg, 3600, &wait_s))
             return false;
     }
+    out->wait_ms = (uint32_t)wait_s * 1000;
     int ways = (out->cti != NULL) + (out->index != NULL) + (out->rule != NULL) + out->all;
     return ways + (argc - optind) == 1;
 }
 
-/* Remembered until no token of that name can be alive: its epoch closes within two days. */
-static enum sg_err revoke_cti(struct sge_state *state, uint32_t tenant, const char *hex)
+/* Fills in `word` from what was asked for; false, and says so. */
+static bool word_of(const struct revoke *how, struct sge_state *state, struct sge_word *word)
 {
-    uint8_t cti[16];
-    if (!sgt_hex_read(hex, cti, sizeof(cti))) {
-        sgt_refuse("%s: a cti is 32 hex digits", hex);
-        return SG_EINVAL;
+    uint64_t number = 0;
+    const char *number_text = how->index != NULL ? how->index : how->rule;
+    if (number_text != NULL && !sgt_number_read(number_text, UINT32_MAX, &number))
+        return false;
+    word->number = (uint32_t)number;
+    word->kind = how->cti != NULL     ? SGE_WORD_CTI
+                 : how->index != NULL ? SGE_WORD_INDEX
+                 : how->rule != NULL  ? SGE_WORD_RULE
+                                      : SGE_WORD_EPOCH;
+    /* Remembered until no token of that name can be alive: its epoch closes within two days. */
+    word->until_ns = (sgt_now_s() + 3 * SGD_EPOCH_S) * SG_NS_PER_SEC;
+    if (how->cti != NULL && !sgt_hex_read(how->cti, word->cti, sizeof(word->cti))) {
+        sgt_refuse("%s: a cti is 32 hex digits", how->cti);
+        return false;
     }
-    return sge_state_revoke_cti(state, tenant, cti,
-                                (sgt_now_s() + 3 * SGD_EPOCH_S) * SG_NS_PER_SEC);
-}
-
-static enum sg_err revoke_all(struct sge_state *state, uint32_t tenant, uint32_t *epoch)
-{
+    if (word->kind != SGE_WORD_EPOCH && word->kind != SGE_WORD_RULE)
+        return true;
     struct sge_state_reader *reader = sgt_reader_open(state);
     if (reader == NULL)
-        return SG_EIO;
-    *epoch = sgd_epoch_current(sgt_now_s(), sge_state_epoch_min(reader, tenant)) + 1;
+        return false;
+    uint32_t rule = sge_state_rule_version(reader, word->tenant);
+    uint32_t epoch = sge_state_epoch_min(reader, word->tenant);
     sgt_reader_close(reader);
-    return sge_state_raise_epoch(state, tenant, *epoch);
+    if (word->kind == SGE_WORD_EPOCH)
+        word->number = sgd_epoch_current(sgt_now_s(), epoch) + 1;
+    else if (word->number <= rule)
+        sgt_refuse("the version is not above the present one");
+    return word->kind == SGE_WORD_EPOCH || word->number > rule;
 }
 
 static int revoke_by(const struct sg_config *config, const struct revoke *how,
                      struct sge_state *state, bool json)
 {
     const struct sg_conf_tenant *tenant = sgt_tenant_find(config, how->tenant);
-    uint64_t number = 0;
-    uint32_t epoch = 0;
-    enum sg_err err = SG_EINVAL;
-    const char *number_text = how->index != NULL ? how->index : how->rule;
     if (tenant == NULL)
         return SGT_REFUSED;
-    if (number_text != NULL && !sgt_number_read(number_text, UINT32_MAX, &number))
+    struct sge_word word = {.tenant = sge_tenant_id(sg_str_from(tenant->name))};
+    if (!word_of(how, state, &word))
         return SGT_REFUSED;
-    const uint32_t id = sge_tenant_id(sg_str_from(tenant->name));
-    if (how->cti != NULL)
-        err = revoke_cti(state, id, how->cti);
-    else if (how->index != NULL)
-        err = sge_state_revoke_index(state, id, (uint32_t)number);
-    else if (how->rule != NULL)
-        err = sge_state_raise_rule(state, id, (uint32_t)number);
-    else
-        err = revoke_all(state, id, &epoch);
-    if (err == SG_ERANGE)
-        return sgt_refuse("the version is not above the present one");
-    if (err != SG_OK)
-        return sgt_refuse("not revoked: %s", sg_err_text(err));
     json_t *told = json_pack("{s:s}", "revoked",
-                             how->cti != NULL      ? how->cti
-                             : number_text != NULL ? number_text
-                                                   : "all");
+                             how->cti != NULL     ? how->cti
+                             : how->index != NULL ? how->index
+                             : how->rule != NULL  ? how->rule
+                                                  : "all");
     json_object_set_new(told, "tenant", json_string(tenant->name));
-    if (epoch != 0)
-        json_object_set_new(told, "epoch", json_integer(epoch));
+    if (word.kind == SGE_WORD_EPOCH)
+        json_object_set_new(told, "epoch", json_integer(word.number));
+    if (!sgt_say(config, state, tenant->name, &word, how->wait_ms, told)) {
+        json_decref(told);
+        return SGT_REFUSED;
+    }
     sgt_print(told, json);
     return SGT_DONE;
 }
 
-static int revoke_token(const struct sg_config *config, const char *text, struct sge_state *state,
-                        bool json)
+static int revoke_token(const struct sg_config *config, const struct revoke *how, const char *text,
+                        struct sge_state *state, bool json)
 {
     struct sgt_token read = {.verdict = SGD_GATE_malformed};
     sgt_token_read(text, &read);
@@ -127,13 +134,17 @@ static int revoke_token(const struct sg_config *config, const char *text, struct
     if (tenant == NULL || !sgt_token_mac_holds(tenant, &read))
         return sgt_refuse("not a token of a tenant of ours, so its name can't be believed; "
                           "revoke by --cti if it is known");
-    enum sg_err err = sge_state_revoke_cti(state, sge_tenant_id(read.kid.tenant), read.claims.cti,
-                                           read.claims.expires_s * SG_NS_PER_SEC);
-    if (err != SG_OK)
-        return sgt_refuse("not revoked: %s", sg_err_text(err));
-    sgt_print(json_pack("{s:o, s:s}", "revoked", sgt_hex_json(read.claims.cti, 16), "tenant",
-                        tenant->name),
-              json);
+    struct sge_word word = {.kind = SGE_WORD_CTI,
+                            .tenant = sge_tenant_id(read.kid.tenant),
+                            .until_ns = read.claims.expires_s * SG_NS_PER_SEC};
+    memcpy(word.cti, read.claims.cti, sizeof(word.cti));
+    json_t *told = json_pack("{s:o, s:s}", "revoked", sgt_hex_json(read.claims.cti, 16), "tenant",
+                             tenant->name);
+    if (!sgt_say(config, state, tenant->name, &word, how->wait_ms, told)) {
+        json_decref(told);
+        return SGT_REFUSED;
+    }
+    sgt_print(told, json);
     return SGT_DONE;
 }
 
@@ -145,7 +156,7 @@ static int revoke(const struct sg_config *config, bool json, int argc, char **ar
     struct sge_state *state = sgt_state_open(config);
     if (state == NULL)
         return SGT_REFUSED;
-    int status = optind < argc ? revoke_token(config, argv[optind], state, json)
+    int status = optind < argc ? revoke_token(config, &how, argv[optind], state, json)
                                : revoke_by(config, &how, state, json);
     sge_state_close(state);
     return status;
