@@ -118,6 +118,56 @@ static void points_of_small_order_sign_nothing(void **fixture)
     (void)fixture;
 }
 
+/* A key that is the neutral element, under an R that is no small point: R = S B of any message. */
+static void a_key_of_small_order_alone_is_refused(void **fixture)
+{
+    uint8_t key[32] = {1}, signature[64] = {[32] = 1};
+    sgt_hex("5866666666666666666666666666666666666666666666666666666666666666", signature, 32);
+    assert_true(openssl_takes(key, SG_STR("any message"), signature));
+    assert_false(sgd_osig_ed25519(key, SG_STR("any message"), signature));
+    memset(key, 0xff, sizeof(key)); /* 2^255 - 18: the same y, not reduced */
+    key[0] = 0xee;
+    key[31] = 0x7f;
+    assert_true(openssl_takes(key, SG_STR("any message"), signature));
+    assert_false(sgd_osig_ed25519(key, SG_STR("any message"), signature));
+    (void)fixture;
+}
+
+/* Whoever has a key can sign with r = 0: R is the neutral element, S is h times the secret. */
+static void an_r_of_small_order_alone_is_refused(void **fixture)
+{
+    const struct sg_str message = SG_STR("a message");
+    uint8_t secret[32], key[32], hash[64], signature[64] = {1};
+    EVP_PKEY *pkey = sgt_ed25519(1, key);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    BN_CTX *bn = BN_CTX_new();
+    BIGNUM *a = BN_new(), *h = BN_new(), *order = NULL;
+    assert_int_equal(
+        BN_hex2bn(&order, "1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed"), 64);
+    sgt_sign_secret(1, secret);
+    assert_int_equal(EVP_Digest(secret, 32, hash, NULL, EVP_sha512(), NULL), 1);
+    hash[0] &= 248; /* RFC 8032 section 5.1.5 */
+    hash[31] = (uint8_t)((hash[31] & 127) | 64);
+    BN_lebin2bn(hash, 32, a);
+    EVP_DigestInit_ex(md, EVP_sha512(), NULL);
+    EVP_DigestUpdate(md, signature, 32);
+    EVP_DigestUpdate(md, key, 32);
+    EVP_DigestUpdate(md, message.ptr, message.len);
+    EVP_DigestFinal_ex(md, hash, NULL);
+    BN_lebin2bn(hash, 64, h);
+    assert_int_equal(BN_mod_mul(h, h, a, order, bn), 1);
+    assert_int_equal(BN_bn2lebinpad(h, signature + 32, 32), 32);
+    assert_true(openssl_takes(key, message, signature));
+    assert_false(sgd_osig_ed25519(key, message, signature));
+    BN_free(a);
+    BN_free(h);
+    BN_free(order);
+    BN_CTX_free(bn);
+    EVP_MD_CTX_free(md);
+    EVP_PKEY_free(pkey);
+    (void)fixture;
+}
+
 /* RFC 6979, A.2.5. */
 static void rfc_6979s_vectors_hold(void **fixture)
 {
@@ -240,6 +290,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(rfc_8032s_vectors_hold_and_no_bit_of_them_can_be_another),
     cmocka_unit_test(an_s_that_is_not_reduced_is_refused),
     cmocka_unit_test(points_of_small_order_sign_nothing),
+    cmocka_unit_test(a_key_of_small_order_alone_is_refused),
+    cmocka_unit_test(an_r_of_small_order_alone_is_refused),
     cmocka_unit_test(rfc_6979s_vectors_hold),
     cmocka_unit_test(short_numbers_verify),
     cmocka_unit_test(public_keys_of_three_kinds_are_read_and_no_others),
