@@ -62,11 +62,12 @@ bool sg_b64url_read(struct sg_str text, uint8_t *out, size_t cap, size_t *len)
     if (tail == 1 || bytes > cap)
         return false;
     for (size_t i = 0; i < whole; i += 4, c += 4, out += 3) {
-        uint8_t v0 = value_of(c[0]), v1 = value_of(c[1]), v2 = value_of(c[2]), v3 = value_of(c[3]);
-        bad |= v0 | v1 | v2 | v3;
-        out[0] = (uint8_t)(v0 << 2 | v1 >> 4);
-        out[1] = (uint8_t)(v1 << 4 | v2 >> 2);
-        out[2] = (uint8_t)(v2 << 6 | v3);
+        uint32_t v0 = value_of(c[0]), v1 = value_of(c[1]), v2 = value_of(c[2]), v3 = value_of(c[3]);
+        bad |= (uint8_t)(v0 | v1 | v2 | v3);
+        uint32_t v = v0 << 18 | v1 << 12 | v2 << 6 | v3;
+        out[0] = (uint8_t)(v >> 16);
+        out[1] = (uint8_t)(v >> 8);
+        out[2] = (uint8_t)v;
     }
     if (tail != 0) {
         uint8_t v0 = value_of(c[0]), v1 = value_of(c[1]), v2 = tail == 3 ? value_of(c[2]) : 0;

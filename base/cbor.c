@@ -99,7 +99,15 @@ static size_t utf8_char(const uint8_t *p, size_t left)
 static bool utf8_is(struct sg_str text)
 {
     const uint8_t *p = (const uint8_t *)text.ptr;
+    uint64_t eight;
     for (size_t at = 0; at < text.len;) {
+        if (text.len - at >= sizeof(eight)) { /* nearly all text is ASCII */
+            memcpy(&eight, p + at, sizeof(eight));
+            if ((eight & 0x8080808080808080u) == 0) {
+                at += sizeof(eight);
+                continue;
+            }
+        }
         size_t len = utf8_char(p + at, text.len - at);
         if (len == 0)
             return false;
@@ -108,34 +116,63 @@ static bool utf8_is(struct sg_str text)
     return true;
 }
 
-/* Shorter first, then by bytes: any total order serves. */
-static int key_compare(struct sg_str a, struct sg_str b)
+/* A key as it is written. `word` is the whole of a short one, as nearly all are. */
+struct key {
+    struct sg_str text;
+    uint64_t word;
+};
+
+static struct key key_of(const uint8_t *from, const uint8_t *to)
 {
-    if (a.len != b.len)
-        return a.len < b.len ? -1 : 1;
-    return memcmp(a.ptr, b.ptr, a.len);
+    struct key key = {.text = {(const char *)from, (size_t)(to - from)}};
+    if (key.text.len <= sizeof(key.word)) {
+        for (; from < to; from++)
+            key.word = key.word << 8 | *from;
+    }
+    return key;
+}
+
+/* Shorter first, then by bytes: any total order serves. */
+static int key_compare(const struct key *a, const struct key *b)
+{
+    if (a->text.len != b->text.len)
+        return a->text.len < b->text.len ? -1 : 1;
+    if (a->text.len > sizeof(a->word))
+        return memcmp(a->text.ptr, b->text.ptr, a->text.len);
+    return a->word < b->word ? -1 : a->word > b->word;
 }
 
 static bool item_check(struct sg_cbor *cbor, unsigned depth);
 
+/* Most items are small numbers, which nothing can be wrong with. */
+static inline bool item_check_short(struct sg_cbor *cbor, unsigned depth)
+{
+    bool small = cbor->at < cbor->end && (*cbor->at < 0x18 || (*cbor->at & 0xf8) == 0x20);
+    if (small && depth < SG_CBOR_DEPTH_MAX) {
+        cbor->at++;
+        return true;
+    }
+    return item_check(cbor, depth);
+}
+
 /* Keys that come in order, as they should, are each compared once; others with all before. */
 static bool map_check(struct sg_cbor *cbor, uint64_t pairs, unsigned depth)
 {
-    struct sg_str keys[SG_CBOR_PAIRS_MAX];
+    struct key keys[SG_CBOR_PAIRS_MAX];
     bool sorted = true;
     if (pairs > SG_CBOR_PAIRS_MAX)
         return false;
     for (size_t i = 0; i < pairs; i++) {
         const uint8_t *from = cbor->at;
-        if (!item_check(cbor, depth))
+        if (!item_check_short(cbor, depth))
             return false;
-        keys[i] = (struct sg_str){(const char *)from, (size_t)(cbor->at - from)};
-        if (i > 0 && key_compare(keys[i - 1], keys[i]) >= 0)
+        keys[i] = key_of(from, cbor->at);
+        if (i > 0 && key_compare(&keys[i - 1], &keys[i]) >= 0)
             sorted = false;
         for (size_t j = 0; !sorted && j < i; j++)
-            if (key_compare(keys[j], keys[i]) == 0)
+            if (key_compare(&keys[j], &keys[i]) == 0)
                 return false;
-        if (!item_check(cbor, depth))
+        if (!item_check_short(cbor, depth))
             return false;
     }
     return true;
@@ -153,7 +190,7 @@ static bool item_check(struct sg_cbor *cbor, unsigned depth)
         return map_check(cbor, item.value, depth + 1);
     uint64_t children = item.type == SG_CBOR_ARRAY ? item.value : item.type == SG_CBOR_TAG;
     for (uint64_t i = 0; i < children; i++) /* each takes a byte at least */
-        if (!item_check(cbor, depth + 1))
+        if (!item_check_short(cbor, depth + 1))
             return false;
     return true;
 }

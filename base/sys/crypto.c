@@ -122,7 +122,17 @@ void sg_random(void *bytes, size_t len)
 
 bool sg_equal_secret(const void *a, const void *b, size_t len)
 {
-    return CRYPTO_memcmp(a, b, len) == 0;
+    const uint8_t *x = a, *y = b;
+    uint64_t differs = 0, one, other;
+    for (; len >= sizeof(one); len -= sizeof(one), x += sizeof(one), y += sizeof(one)) {
+        memcpy(&one, x, sizeof(one));
+        memcpy(&other, y, sizeof(other));
+        differs |= one ^ other;
+        __asm__ volatile("" : "+r"(differs)); /* nothing may be made of it before the end */
+    }
+    for (size_t i = 0; i < len; i++)
+        differs |= (uint64_t)(x[i] ^ y[i]);
+    return differs == 0;
 }
 
 void sg_wipe(void *bytes, size_t len)

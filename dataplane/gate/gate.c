@@ -350,7 +350,7 @@ static enum sgd_gate_verdict kid_check(const struct look *look, const struct sgd
 
 /* From the text to claims that can be believed; *out is kept for the next time where it fits. */
 static enum sgd_gate_verdict token_verify(const struct look *look, struct sg_str text,
-                                          struct sgd_verdict **out)
+                                          uint64_t hash, struct sgd_verdict **out)
 {
     struct sgd_gate_core *core = look->core;
     struct sgd_token token;
@@ -371,7 +371,7 @@ static enum sgd_gate_verdict token_verify(const struct look *look, struct sg_str
         sgd_keyring_get(&core->keyring, look->gate->serial, tenant, epoch, look->tenant->key);
     if (!sgd_token_mac_holds(&token, key))
         return SGD_GATE_mac;
-    struct sgd_verdict *entry = sgd_verdicts_place(core->verdicts, text, token.payload);
+    struct sgd_verdict *entry = sgd_verdicts_place(core->verdicts, hash, text, token.payload);
     struct sg_str payload = token.payload;
     if (entry != NULL)
         payload.ptr = (const char *)entry->payload;
@@ -398,9 +398,11 @@ static enum sgd_gate_verdict token_verify(const struct look *look, struct sg_str
 static enum sgd_gate_verdict token_find(const struct look *look, struct sgd_verdict **out)
 {
     struct sg_str text = look->in->stripped->token;
-    struct sgd_verdict *known = sgd_verdicts_find(look->core->verdicts, look->gate->serial, text);
+    uint64_t hash;
+    struct sgd_verdict *known =
+        sgd_verdicts_find(look->core->verdicts, look->gate->serial, text, &hash);
     if (known == NULL || known->tenant != look->site->tenant)
-        return token_verify(look, text, out);
+        return token_verify(look, text, hash, out);
     sge_stat_add(look->stats, SGE_STAT_gate_verdict_hits, 1);
     *out = known;
     return SGD_GATE_allowed;

@@ -66,17 +66,18 @@ static uint64_t text_hash(const struct sgd_verdicts *verdicts, struct sg_str tex
 }
 
 struct sgd_verdict *sgd_verdicts_find(struct sgd_verdicts *verdicts, uint64_t gate,
-                                      struct sg_str text)
+                                      struct sg_str text, uint64_t *hash)
 {
     SG_ASSERT(verdicts != NULL);
     SG_ASSERT(gate != 0);
+    *hash = 0;
     if (text.len == 0 || text.len > SGD_VERDICT_TEXT_MAX)
         return NULL;
-    uint64_t hash = text_hash(verdicts, text);
-    struct set *set = &verdicts->sets[hash & verdicts->sets_mask];
+    *hash = text_hash(verdicts, text);
+    struct set *set = &verdicts->sets[*hash & verdicts->sets_mask];
     for (int i = 0; i < WAYS; i++) {
         struct sgd_verdict *entry = set->entry[i];
-        if (set->hash[i] == hash && entry != NULL && entry->gate == gate &&
+        if (set->hash[i] == *hash && entry != NULL && entry->gate == gate &&
             entry->text_len == text.len && memcmp(entry->text, text.ptr, text.len) == 0)
             return entry;
     }
@@ -97,13 +98,12 @@ static int way_for(struct sgd_verdicts *verdicts, struct set *set)
     return way;
 }
 
-struct sgd_verdict *sgd_verdicts_place(struct sgd_verdicts *verdicts, struct sg_str text,
-                                       struct sg_str payload)
+struct sgd_verdict *sgd_verdicts_place(struct sgd_verdicts *verdicts, uint64_t hash,
+                                       struct sg_str text, struct sg_str payload)
 {
     SG_ASSERT(verdicts != NULL);
     if (text.len == 0 || text.len > SGD_VERDICT_TEXT_MAX || payload.len > SGD_VERDICT_PAYLOAD_MAX)
         return NULL;
-    uint64_t hash = text_hash(verdicts, text);
     struct set *set = &verdicts->sets[hash & verdicts->sets_mask];
     int way = way_for(verdicts, set);
     struct sgd_verdict *entry = set->entry[way];

@@ -26,12 +26,12 @@ struct sgd_verdicts;
 /* `entries` is rounded up to a power of two, 16 at least. Memory is touched as entries are used. */
 SG_MUST_USE enum sg_err sgd_verdicts_open(uint32_t entries, struct sgd_verdicts **out);
 void sgd_verdicts_close(struct sgd_verdicts *verdicts);
-/* NULL: not there. */
+/* NULL: not there. *hash is the text's, for _place(). */
 struct sgd_verdict *sgd_verdicts_find(struct sgd_verdicts *verdicts, uint64_t gate,
-                                      struct sg_str text);
+                                      struct sg_str text, uint64_t *hash);
 /* An emptied entry with `text` and a copy of `payload`: for the caller to
  * fill, and to make findable by setting `gate`. NULL: too large to be kept. */
-struct sgd_verdict *sgd_verdicts_place(struct sgd_verdicts *verdicts, struct sg_str text,
-                                       struct sg_str payload);
+struct sgd_verdict *sgd_verdicts_place(struct sgd_verdicts *verdicts, uint64_t hash,
+                                       struct sg_str text, struct sg_str payload);
 
 #endif
