@@ -230,6 +230,27 @@ static void a_transfer_reaches_every_edge_under_one_generation(void **fixture)
     assert_all_the_same(world);
 }
 
+/* From the block in the ledger, through outbox, bus and copy on disk, to each edge's state. */
+static void a_hundred_transfers_are_everywhere_within_a_second(void **fixture)
+{
+    struct world *world = *fixture;
+    uint64_t worst_ns = 0, sum_ns = 0;
+    for (uint64_t token = 1000; token < 1100; token++) {
+        uint64_t began_ns = sg_clock_mono_ns();
+        transfer(world, token, 9);
+        for (int i = 0; i < EDGES; i++)
+            while (!owns(&world->edges[i], token, 9) &&
+                   sg_clock_mono_ns() - began_ns < 5 * SG_NS_PER_SEC)
+                usleep(200);
+        uint64_t took_ns = sg_clock_mono_ns() - began_ns;
+        sum_ns += took_ns;
+        worst_ns = SG_MAX(worst_ns, took_ns);
+    }
+    print_message("# block to the last of %d edges: mean %.1f ms, worst %.1f ms\n", EDGES,
+                  (double)sum_ns / 100 / 1e6, (double)worst_ns / 1e6);
+    assert_true(worst_ns < SG_NS_PER_SEC);
+}
+
 static void the_head_knows_when_each_edge_had_it(void **fixture)
 {
     struct world *world = *fixture;
@@ -352,6 +373,7 @@ static void an_entry_of_a_newer_version_is_never_passed_over(void **fixture)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_transfer_reaches_every_edge_under_one_generation),
+    cmocka_unit_test(a_hundred_transfers_are_everywhere_within_a_second),
     cmocka_unit_test(the_head_knows_when_each_edge_had_it),
     cmocka_unit_test(beats_keep_those_young_who_have_everything),
     cmocka_unit_test(a_beat_that_is_ahead_keeps_nobody_young),
