@@ -276,12 +276,10 @@ static const char *form_private_key(const char *text)
     return pem_fault(text, "PRIVATE KEY-----", "has no PEM private key in it");
 }
 
-static const char *form_evm_chain(const char *text)
+static const char *form_chain(const char *text)
 {
     struct sg_caip_chain chain;
-    if (!sg_caip_chain_read(sg_str_from(text), &chain))
-        return "is no CAIP-2 name";
-    return chain.ns == SG_CAIP_EIP155 ? NULL : "is of a chain that can't be followed yet";
+    return sg_caip_chain_read(sg_str_from(text), &chain) ? NULL : "is no CAIP-2 name";
 }
 
 static const char *form_evm_address(const char *text)
@@ -298,8 +296,6 @@ static const char *form_contract(const char *text)
     struct sg_caip_asset asset;
     if (!sg_caip_asset_read(sg_str_from(text), &asset))
         return "is no CAIP-19 name";
-    if (asset.standard != SG_CAIP_ERC721 && asset.standard != SG_CAIP_ERC1155)
-        return "is of a standard that can't be followed yet";
     return asset.has_id ? "names one token: contracts are followed whole" : NULL;
 }
 

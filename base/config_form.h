@@ -28,7 +28,7 @@
     FORM(FILE, form_file, "a file that this user can read")                                        \
     FORM(CERTIFICATE, form_certificate, "a readable file with a PEM certificate, leaf first")      \
     FORM(PRIVATE_KEY, form_private_key, "a readable file with a PEM private key")                  \
-    FORM(EVM_CHAIN, form_evm_chain, "an EVM chain's CAIP-2 name, such as \"eip155:1\"")            \
+    FORM(CHAIN, form_chain, "a chain's CAIP-2 name, such as \"eip155:1\"")                         \
     FORM(EVM_ADDRESS, form_evm_address,                                                            \
          "0x and 40 hexadecimal digits, or with a right EIP-55 sum")                               \
     FORM(CONTRACT, form_contract,                                                                  \

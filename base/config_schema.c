@@ -478,7 +478,7 @@ static const struct sg_conf_key sg_conf_chain_contract_keys[] = {
 GROUP(sg_conf_chain_contract, "A contract that is followed whether or not a rule names it.");
 
 static const struct sg_conf_key sg_conf_chain_keys[] = {
-    NEED_STRING(sg_conf_chain, id, EVM_CHAIN, "CAIP-2."),
+    NEED_STRING(sg_conf_chain, id, CHAIN, "CAIP-2."),
     NEED_MAPS(sg_conf_chain, servers, sg_conf_chain_server_map,
               "Whom to ask. None of them is trusted alone where there are several."),
     UINT(sg_conf_chain, agree, 1, 16, "1",

@@ -13,8 +13,9 @@
 
 struct wanted {
     struct sg_caip_chain chain;
-    uint32_t count;
+    uint32_t count, solana_count;
     struct sgc_evm_contract contracts[SGC_FOLLOW_CONTRACTS_MAX];
+    struct sgc_solwant solana[SGC_SOLWANTS_MAX];
 };
 
 static bool wanted_add(struct wanted *wanted, const struct sg_caip_asset *asset, bool registry,
@@ -45,6 +46,59 @@ static bool wanted_add_registry(struct wanted *wanted, const char *address)
     return wanted_add(wanted, &asset, true, 0);
 }
 
+static bool wanted_add_solana(struct wanted *wanted, enum sgc_solwant_kind kind,
+                              const struct sg_caip_asset *asset)
+{
+    struct sgc_solwant *all = wanted->solana;
+    for (uint32_t i = 0; i < wanted->solana_count; i++)
+        if (all[i].kind == kind &&
+            memcmp(all[i].key, asset->contract.bytes, sizeof(all[i].key)) == 0)
+            return true;
+    if (wanted->solana_count == SGC_SOLWANTS_MAX)
+        return false;
+    all[wanted->solana_count].kind = kind;
+    memcpy(all[wanted->solana_count++].key, asset->contract.bytes, sizeof(all[0].key));
+    return true;
+}
+
+/* An nft of a rule is that mint, or stands for those of its collection, or of a creator. */
+static bool wanted_add_mint(struct wanted *wanted, const struct sgd_rule *rule,
+                            const struct sg_caip_asset *asset)
+{
+    const uint8_t *key = asset->contract.bytes;
+    bool fits = true;
+    if (asset->standard == SG_CAIP_TOKEN)
+        return wanted_add_solana(wanted, SGC_SOLWANT_TOKEN, asset);
+    if (sgd_rule_asks(rule, asset, 0))
+        fits = wanted_add_solana(wanted, SGC_SOLWANT_NFT, asset);
+    if (fits && sgd_rule_asks(rule, asset, sge_group_collection(&asset->chain, key)))
+        fits = wanted_add_solana(wanted, SGC_SOLWANT_COLLECTION, asset);
+    if (fits && sgd_rule_asks(rule, asset, sge_group_creator(&asset->chain, key)))
+        fits = wanted_add_solana(wanted, SGC_SOLWANT_CREATOR, asset);
+    return fits;
+}
+
+static bool wanted_add_asset(struct wanted *wanted, const struct sgd_rule *rule,
+                             const struct sg_caip_asset *asset)
+{
+    if (!sg_caip_chain_eq(&asset->chain, &wanted->chain))
+        return true;
+    return asset->chain.ns == SG_CAIP_SOLANA ? wanted_add_mint(wanted, rule, asset)
+                                             : wanted_add(wanted, asset, false, 0);
+}
+
+/* As the configuration names it. */
+static bool wanted_add_contract(struct wanted *wanted, const struct sg_conf_chain_contract *conf)
+{
+    struct sg_caip_asset asset;
+    bool right = sg_caip_asset_read(sg_str_from(conf->asset), &asset);
+    SG_ASSERT(right); /* the configuration was checked */
+    if (asset.chain.ns == SG_CAIP_SOLANA)
+        return wanted_add_solana(
+            wanted, asset.standard == SG_CAIP_TOKEN ? SGC_SOLWANT_TOKEN : SGC_SOLWANT_NFT, &asset);
+    return wanted_add(wanted, &asset, false, conf->first_block);
+}
+
 /* Those of one rule. One that can't be compiled closes its sites, and names nothing. */
 static bool wanted_add_rule(struct wanted *wanted, const struct sg_conf_rule *conf)
 {
@@ -58,8 +112,7 @@ static bool wanted_add_rule(struct wanted *wanted, const struct sg_conf_rule *co
         return true;
     uint32_t count = sgd_rule_assets(rule, assets, SGD_RULE_OPS_MAX);
     for (uint32_t i = 0; i < count && fits; i++)
-        if (sg_caip_chain_eq(&assets[i].chain, &wanted->chain))
-            fits = wanted_add(wanted, &assets[i], false, 0);
+        fits = wanted_add_asset(wanted, rule, &assets[i]);
     sgd_rule_free(rule);
     return fits;
 }
@@ -70,13 +123,9 @@ static bool wanted_read(const struct sg_config *config, const struct sg_conf_cha
     bool fits = true;
     bool right = sg_caip_chain_read(sg_str_from(conf->id), &wanted->chain);
     SG_ASSERT(right); /* the configuration was checked */
-    wanted->count = 0;
-    for (uint32_t i = 0; i < conf->contracts_count && fits; i++) {
-        struct sg_caip_asset asset;
-        right = sg_caip_asset_read(sg_str_from(conf->contracts[i].asset), &asset);
-        SG_ASSERT(right);
-        fits = wanted_add(wanted, &asset, false, conf->contracts[i].first_block);
-    }
+    wanted->count = wanted->solana_count = 0;
+    for (uint32_t i = 0; i < conf->contracts_count && fits; i++)
+        fits = wanted_add_contract(wanted, &conf->contracts[i]);
     for (uint32_t i = 0; i < config->rules_count && fits; i++)
         fits = wanted_add_rule(wanted, &config->rules[i]);
     if (fits && conf->delegate_registry != NULL)
@@ -102,8 +151,56 @@ static void servers_of(const struct sg_conf_chain *conf, struct sgc_rpc_options 
                                               .timeout_ms = conf->timeout_ms};
 }
 
-static enum sg_err chain_open(struct sgc_chains *chains, const struct sgc_chains_options *options,
-                              const struct sg_conf_chain *conf, const struct wanted *wanted)
+static enum sg_err lock_name(const struct sgc_chains_options *options,
+                             const struct sg_caip_chain *chain, char out[PATH_MAX])
+{
+    int len = chain->ns == SG_CAIP_SOLANA
+                  ? snprintf(out, PATH_MAX, "%s/solana-%s.lock", options->lock_dir, chain->solana)
+                  : snprintf(out, PATH_MAX, "%s/eip155-%llu.lock", options->lock_dir,
+                             (unsigned long long)chain->evm_id);
+    return len < PATH_MAX ? SG_OK : SG_EMSGSIZE;
+}
+
+static struct sgc_servers_options servers_options(const struct sg_conf_chain *conf,
+                                                  const struct sgc_rpc_options *servers)
+{
+    return (struct sgc_servers_options){.servers = servers,
+                                        .count = conf->servers_count,
+                                        .agree = conf->agree,
+                                        .calls_per_s = conf->calls_per_s};
+}
+
+/* Of which no rule asks anything, nothing is followed. */
+static enum sg_err solana_open(struct sgc_chains *chains, const struct sgc_chains_options *options,
+                               const struct sg_conf_chain *conf, const struct wanted *wanted)
+{
+    struct sgc_rpc_options servers[SGC_SERVERS_MAX];
+    char lock_file[PATH_MAX];
+    enum sg_err err = lock_name(options, &wanted->chain, lock_file);
+    if (err != SG_OK || wanted->solana_count == 0)
+        return err;
+    servers_of(conf, servers);
+    const struct sgc_soltrack_options track = {
+        .chain = wanted->chain,
+        .servers = servers_options(conf, servers),
+        .wants = wanted->solana,
+        .wants_count = wanted->solana_count,
+        .poll_ms = conf->poll_ms,
+        .late_s = conf->late_s,
+        .dir = options->lock_dir,
+        .lock_file = lock_file,
+        .ledger = options->ledger,
+        .heard = heard,
+        .ctx = options->state,
+    };
+    err = sgc_soltrack_open(&track, &chains->all[chains->count].solana);
+    if (err == SG_OK)
+        chains->count++;
+    return err;
+}
+
+static enum sg_err evm_open(struct sgc_chains *chains, const struct sgc_chains_options *options,
+                            const struct sg_conf_chain *conf, const struct wanted *wanted)
 {
     static const enum sgc_finality finalities[] = {
         [SG_CONF_FINALITY_SAFE] = SGC_FINALITY_SAFE,
@@ -112,17 +209,13 @@ static enum sg_err chain_open(struct sgc_chains *chains, const struct sgc_chains
     };
     struct sgc_rpc_options servers[SGC_SERVERS_MAX];
     char lock_file[PATH_MAX];
-    int len = snprintf(lock_file, sizeof(lock_file), "%s/eip155-%llu.lock", options->lock_dir,
-                       (unsigned long long)wanted->chain.evm_id);
-    if (len >= (int)sizeof(lock_file))
-        return SG_EMSGSIZE;
+    enum sg_err err = lock_name(options, &wanted->chain, lock_file);
+    if (err != SG_OK)
+        return err;
     servers_of(conf, servers);
     const struct sgc_follow_options follow = {
         .chain = wanted->chain,
-        .servers = {.servers = servers,
-                    .count = conf->servers_count,
-                    .agree = conf->agree,
-                    .calls_per_s = conf->calls_per_s},
+        .servers = servers_options(conf, servers),
         .contracts = wanted->contracts,
         .contracts_count = wanted->count,
         .finality = finalities[conf->finality],
@@ -135,7 +228,7 @@ static enum sg_err chain_open(struct sgc_chains *chains, const struct sgc_chains
         .heard = heard,
         .ctx = options->state,
     };
-    enum sg_err err = sgc_follow_open(&follow, &chains->follows[chains->count]);
+    err = sgc_follow_open(&follow, &chains->all[chains->count].evm);
     if (err == SG_OK)
         chains->count++;
     return err;
@@ -159,7 +252,9 @@ enum sg_err sgc_chains_open(const struct sgc_chains_options *options, struct sg_
             err = SG_ECONFIG;
             break;
         }
-        err = chain_open(chains, options, &config->chains[i], wanted);
+        err = wanted->chain.ns == SG_CAIP_SOLANA
+                  ? solana_open(chains, options, &config->chains[i], wanted)
+                  : evm_open(chains, options, &config->chains[i], wanted);
         if (err != SG_OK)
             sg_out_fmt(report, "chains[%u]: %s: %s\n", i, config->chains[i].id, sg_err_text(err));
     }
@@ -174,8 +269,10 @@ void sgc_chains_close(struct sgc_chains *chains)
 {
     if (chains == NULL)
         return;
-    for (uint32_t i = 0; i < chains->count; i++)
-        sgc_follow_close(chains->follows[i]);
+    for (uint32_t i = 0; i < chains->count; i++) {
+        sgc_follow_close(chains->all[i].evm);
+        sgc_soltrack_close(chains->all[i].solana);
+    }
     sg_boot_free(chains);
 }
 
@@ -183,11 +280,14 @@ enum sg_err sgc_chains_rebuild(struct sgc_chains *chains, struct sg_str name)
 {
     struct sgc_follow_status status;
     for (uint32_t i = 0; chains != NULL && i < chains->count; i++) {
-        sgc_follow_status(chains->follows[i], &status);
-        if (sg_str_eq(name, sg_str_from(status.chain))) {
-            sgc_follow_rebuild(chains->follows[i]);
-            return SG_OK;
-        }
+        sgc_chain_status(&chains->all[i], &status);
+        if (!sg_str_eq(name, sg_str_from(status.chain)))
+            continue;
+        if (chains->all[i].evm != NULL)
+            sgc_follow_rebuild(chains->all[i].evm);
+        else
+            sgc_soltrack_rebuild(chains->all[i].solana);
+        return SG_OK;
     }
     return SG_ENOENT;
 }

@@ -2,12 +2,25 @@
 #ifndef SGC_CHAIN_CHAINSIN_H
 #define SGC_CHAIN_CHAINSIN_H
 
-#include "controlplane/chain/follow.h"
+#include "controlplane/chain/soltrack.h"
 
+/* One of the two. */
+struct sgc_chain {
+    struct sgc_follow *evm;
+    struct sgc_soltrack *solana;
+};
 struct sgc_chains {
     struct sgc_ledger *ledger;
     uint32_t count;
-    struct sgc_follow *follows[SGE_CHAINS_MAX];
+    struct sgc_chain all[SGE_CHAINS_MAX];
 };
+
+static inline void sgc_chain_status(const struct sgc_chain *chain, struct sgc_follow_status *out)
+{
+    if (chain->evm != NULL)
+        sgc_follow_status(chain->evm, out);
+    else
+        sgc_soltrack_status(chain->solana, out);
+}
 
 #endif

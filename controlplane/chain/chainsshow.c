@@ -89,7 +89,7 @@ void sgc_chains_status(struct sgc_chains *chains, struct sg_json *json)
     struct sgc_follow_status status;
     sg_json_array(json, "chains");
     for (uint32_t i = 0; chains != NULL && i < chains->count; i++) {
-        sgc_follow_status(chains->follows[i], &status);
+        sgc_chain_status(&chains->all[i], &status);
         put_chain(&status, json);
     }
     sg_json_array_end(json);
@@ -169,7 +169,7 @@ static void put_family(struct sgc_chains *chains, const struct family *family, s
     struct sgc_follow_status status;
     put_head(out, family->name, family->kind, family->help);
     for (uint32_t i = 0; i < chains->count; i++) {
-        sgc_follow_status(chains->follows[i], &status);
+        sgc_chain_status(&chains->all[i], &status);
         sg_out_fmt(out, "streamgate_chain_%s{chain=\"%s\"} %.15g\n", family->name, status.chain,
                    family->value(&status));
     }
@@ -181,7 +181,7 @@ static void put_calls(struct sgc_chains *chains, struct sg_out *out)
     struct sgc_follow_status status;
     put_head(out, "server_calls_total", COUNTER, "Calls to servers by how they ended.");
     for (uint32_t i = 0; i < chains->count; i++) {
-        sgc_follow_status(chains->follows[i], &status);
+        sgc_chain_status(&chains->all[i], &status);
         for (uint32_t j = 0; j < status.servers.count; j++)
             for (int end = 0; end < SGC_RPC_ENDS; end++)
                 sg_out_fmt(
@@ -198,7 +198,7 @@ static void put_in_use(struct sgc_chains *chains, struct sg_out *out)
     struct sgc_follow_status status;
     put_head(out, "server_in_use", GAUGE, "Is the server asked, or left out for its faults?");
     for (uint32_t i = 0; i < chains->count; i++) {
-        sgc_follow_status(chains->follows[i], &status);
+        sgc_chain_status(&chains->all[i], &status);
         for (uint32_t j = 0; j < status.servers.count; j++)
             sg_out_fmt(
                 out, "streamgate_chain_server_in_use{chain=\"%s\",server=\"%u\",name=\"%s\"} %d\n",

@@ -284,12 +284,31 @@ static enum sg_err want_join(struct sgc_solfollow *follow, uint32_t want, uint64
     return err == SG_OK ? sgc_ledger_join(ledger, &contract) : err;
 }
 
+/* What no rule asks for any more is not told further, and says so in the ledger. */
+static enum sg_err leave_others(struct sgc_solfollow *follow)
+{
+    uint64_t sources[SGC_SOLWANTS_MAX];
+    const struct sg_caip_chain *chain = &follow->options.chain;
+    uint32_t count = sgc_ledger_sources(follow->options.ledger, chain, sources, SGC_SOLWANTS_MAX);
+    enum sg_err err = SG_OK;
+    for (uint32_t i = 0; err == SG_OK && i < count; i++) {
+        bool asked = false;
+        for (uint32_t j = 0; j < follow->options.wants_count && !asked; j++)
+            asked = follow->sources[j] == sources[i];
+        if (!asked)
+            err = sgc_ledger_leave(follow->options.ledger, chain, sources[i]);
+    }
+    return err;
+}
+
 static enum sg_err begin(struct sgc_solfollow *follow, uint64_t time_s)
 {
     uint64_t slot;
     enum sg_err err = sgc_solask_slot(follow->options.servers, SGC_SOL_FINALIZED, &slot);
     if (err == SG_OK)
         err = base_make(follow, slot, time_s);
+    if (err == SG_OK)
+        err = leave_others(follow);
     for (uint32_t i = 0; err == SG_OK && i < follow->options.wants_count; i++)
         err = want_join(follow, i, time_s);
     follow->based = err == SG_OK;

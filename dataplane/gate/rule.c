@@ -42,6 +42,17 @@ uint32_t sgd_rule_assets(const struct sgd_rule *rule, struct sg_caip_asset *out,
     return count;
 }
 
+bool sgd_rule_asks(const struct sgd_rule *rule, const struct sg_caip_asset *asset, uint64_t group)
+{
+    SG_ASSERT(rule != NULL && asset != NULL);
+    for (uint16_t i = 0; i < rule->leaves_count; i++) {
+        const struct sgd_leaf *leaf = &rule->leaves[i];
+        if (leaf->chain_id != 0 && leaf->group == group && same_contract(&leaf->asset, asset))
+            return true;
+    }
+    return false;
+}
+
 void sgd_rule_list(const struct sgd_rule *rule, struct sg_out *out)
 {
     static const char *const names[] = {"must", "must not", "save", "restore", "jump", "yes", "no"};

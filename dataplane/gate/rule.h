@@ -26,6 +26,9 @@ void sgd_rule_free(struct sgd_rule *rule);
 bool sgd_rule_asks_place(const struct sgd_rule *rule);
 /* The contracts and chains that the followers must follow for it, as CAIP-19 without an id. */
 uint32_t sgd_rule_assets(const struct sgd_rule *rule, struct sg_caip_asset *out, uint32_t max);
+/* Whether it asks for such an asset as one of `group` (sge_group_collection() and so on); group 0:
+ * for that asset itself. */
+bool sgd_rule_asks(const struct sgd_rule *rule, const struct sg_caip_asset *asset, uint64_t group);
 /* The byte code, one operation a line: for sgctl rule test. */
 void sgd_rule_list(const struct sgd_rule *rule, struct sg_out *out);
 

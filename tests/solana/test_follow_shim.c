@@ -2,7 +2,7 @@
 #include "tests/sgt.h"
 
 #include "controlplane/chain/solask.h"
-#include "controlplane/chain/solfollow.h"
+#include "controlplane/chain/soltrack.h"
 #include "tests/sgt_dir.h"
 
 #include <curl/curl.h>
@@ -534,6 +534,59 @@ static void servers_of_another_chain_are_refused(void **fixture)
     (void)fixture;
 }
 
+struct hearing {
+    _Atomic uint64_t head;
+    _Atomic uint32_t count;
+};
+
+static void hear(void *ctx, const struct sge_chain *chain)
+{
+    struct hearing *hearing = ctx;
+    hearing->head = chain->head;
+    hearing->count++;
+}
+
+static void a_thread_of_its_own_turns_tells_heads_and_lets_go_of_its_lock(void **fixture)
+{
+    struct world world = {.now_ns = 1};
+    struct hearing hearing = {.head = 0};
+    struct sgc_follow_status status = {.head = 0};
+    char alice[KEY_CHARS], film[KEY_CHARS], lock[SGT_DIR_BYTES + 16];
+    const struct sgc_rpc_options server = {.url = shim.url};
+    wallet(alice);
+    mint(film, alice, 1, "");
+    steer_fmt("test_finalize", "[]");
+    want(&world, SGC_SOLWANT_NFT, film);
+    world_open(&world);
+    steer_fmt("test_advance", "[1]");
+    snprintf(lock, sizeof(lock), "%s/lock", world.dir);
+    struct sgc_soltrack_options options = {.servers = {.servers = &server, .count = 1, .agree = 1},
+                                           .wants = world.wants,
+                                           .wants_count = 1,
+                                           .poll_ms = 5,
+                                           .dir = world.dir,
+                                           .lock_file = lock,
+                                           .ledger = world.ledger,
+                                           .heard = hear,
+                                           .ctx = &hearing};
+    assert_true(sg_caip_chain_read(text_of(chain_name), &options.chain));
+    for (int run = 0; run < 2; run++) { /* the lock is free again */
+        struct sgc_soltrack *track = NULL;
+        uint32_t before = hearing.count;
+        assert_int_equal(sgc_soltrack_open(&options, &track), SG_OK);
+        for (int i = 0; i < 2000 && hearing.count < before + 3; i++)
+            usleep(5000);
+        sgc_soltrack_status(track, &status);
+        assert_int_equal(status.state, SGC_FOLLOW_FOLLOWING);
+        assert_true(status.head > 0 && status.joined == 1);
+        assert_true(hearing.head >= status.head);
+        sgc_soltrack_close(track);
+    }
+    owner_is(&world, film, alice, NULL);
+    world_close(&world);
+    (void)fixture;
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_owner_counts_at_head_at_once_and_is_safe_once_final),
     cmocka_unit_test(a_fork_that_was_dropped_gives_the_owner_back_under_a_new_generation),
@@ -544,6 +597,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_creator_has_what_he_signed),
     cmocka_unit_test(what_happened_while_nobody_looked_is_found_and_the_rest_not_revoked),
     cmocka_unit_test(servers_of_another_chain_are_refused),
+    cmocka_unit_test(a_thread_of_its_own_turns_tells_heads_and_lets_go_of_its_lock),
 };
 
 int main(void)

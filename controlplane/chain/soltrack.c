@@ -1,0 +1,282 @@
+#include "controlplane/chain/soltrack.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define WAIT_CLOSED_MS 5000 /* where the last turn showed that something can't be right */
+
+struct sgc_soltrack {
+    struct sgc_soltrack_options options;
+    struct sgc_solwant *wants;
+    struct sgc_servers *servers;
+    struct sgc_solfollow *follow; /* NULL until the lock is ours, and after a rebuild */
+    char dir[PATH_MAX], lock_file[PATH_MAX];
+    int lock_fd;
+    uint64_t slot, slot_s; /* the last head, and when it first was one */
+    uint64_t turns, turns_failed;
+
+    pthread_t thread;
+    bool running;
+    atomic_bool stop, rebuild;
+    pthread_mutex_t lock; /* over what follows */
+    pthread_cond_t wake;
+    struct sgc_follow_status status;
+};
+
+/* ---- a turn ---- */
+
+static enum sg_err take_lock(struct sgc_soltrack *track)
+{
+    if (track->lock_fd >= 0 || track->lock_file[0] == '\0')
+        return SG_OK;
+    int fd = open(track->lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return sg_err_from_errno(errno);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        close(fd);
+        return SG_EAGAIN; /* in an upgrade the old process follows until it drains */
+    }
+    track->lock_fd = fd;
+    return SG_OK;
+}
+
+static enum sg_err begin(struct sgc_soltrack *track)
+{
+    const struct sgc_solfollow_options options = {.chain = track->options.chain,
+                                                  .servers = track->servers,
+                                                  .ledger = track->options.ledger,
+                                                  .dir = track->dir,
+                                                  .wants = track->wants,
+                                                  .wants_count = track->options.wants_count};
+    enum sg_err err = take_lock(track);
+    if (err == SG_OK && atomic_exchange(&track->rebuild, false)) {
+        sg_warn("chain %s: forgotten, as asked; it is seen anew", track->status.chain);
+        sgc_solfollow_close(SG_TAKE(track->follow));
+        err = sgc_ledger_forget_chain(track->options.ledger, &track->options.chain);
+    }
+    if (err == SG_OK && track->follow == NULL)
+        err = sgc_solfollow_open(&options, &track->follow);
+    return err;
+}
+
+/* A head that does not move has its own time from when it came: late_s sees a chain that stands. */
+static void hear(struct sgc_soltrack *track, const struct sgc_solfollow_stats *stats)
+{
+    uint64_t now_ns = sg_clock_wall_ns();
+    if (stats->head != track->slot) {
+        track->slot = stats->head;
+        track->slot_s = now_ns / SG_NS_PER_SEC;
+    }
+    struct sge_chain chain = {.id = sge_chain_id(&track->options.chain),
+                              .head = stats->head,
+                              .safe = stats->safe,
+                              .head_s = track->slot_s,
+                              .heard_ns = now_ns,
+                              .late_s = track->options.late_s};
+    memcpy(chain.name, track->status.chain, sizeof(chain.name));
+    track->options.heard(track->options.ctx, &chain);
+}
+
+static enum sgc_follow_state state_after(enum sg_err err)
+{
+    if (err == SG_EAGAIN || err == SG_ETIMEDOUT || err == SG_ESTALE)
+        return SGC_FOLLOW_WAITING;
+    return err == SG_OK ? SGC_FOLLOW_FOLLOWING : SGC_FOLLOW_CLOSED;
+}
+
+static const char *reason(enum sg_err err)
+{
+    switch ((int)err) {
+    case SG_OK:
+        return "";
+    case SG_EAGAIN:
+        return "too few servers say the same, or another process follows it";
+    case SG_EINVAL:
+        return "the servers are of another chain";
+    default:
+        return sg_err_text(err);
+    }
+}
+
+static void note(struct sgc_soltrack *track, enum sg_err err,
+                 const struct sgc_solfollow_stats *stats)
+{
+    struct sgc_follow_status *status = &track->status;
+    enum sgc_follow_state was = status->state;
+    track->turns++;
+    track->turns_failed += err != SG_OK;
+    pthread_mutex_lock(&track->lock);
+    status->state = state_after(err);
+    snprintf(status->why, sizeof(status->why), "%s", reason(err));
+    status->head = status->latest = stats->head;
+    status->safe = stats->safe;
+    status->head_s = track->slot_s;
+    status->heard_ns = err == SG_OK ? sg_clock_wall_ns() : status->heard_ns;
+    status->contracts = track->options.wants_count;
+    status->joined = stats->turns > 0 ? track->options.wants_count : 0;
+    status->refused = stats->not_one;
+    status->counts.turns = track->turns;
+    status->counts.turns_failed = track->turns_failed;
+    status->counts.events = stats->changes;
+    sgc_servers_stats(track->servers, &status->servers);
+    pthread_mutex_unlock(&track->lock);
+    if (was == status->state)
+        return;
+    if (status->state == SGC_FOLLOW_FOLLOWING)
+        sg_info("chain %s: following at slot %llu", status->chain,
+                (unsigned long long)status->head);
+    else
+        sg_warn("chain %s: %s: %s", status->chain, sgc_follow_state_text(status->state),
+                status->why);
+}
+
+static enum sg_err turn(struct sgc_soltrack *track)
+{
+    struct sgc_solfollow_stats stats = {.head = 0};
+    enum sg_err err = begin(track);
+    if (err == SG_OK)
+        err = sgc_solfollow_turn(track->follow, sg_clock_mono_ns());
+    if (track->follow != NULL)
+        sgc_solfollow_stats(track->follow, &stats);
+    if (err == SG_OK)
+        hear(track, &stats);
+    if (err != SG_ECANCELED)
+        note(track, err, &stats);
+    return err;
+}
+
+/* ---- the thread ---- */
+
+static void rest(struct sgc_soltrack *track, enum sg_err err, uint64_t began_ns)
+{
+    uint64_t wait_ms =
+        state_after(err) == SGC_FOLLOW_CLOSED ? WAIT_CLOSED_MS : track->options.poll_ms;
+    uint64_t until_ns = began_ns + wait_ms * SG_NS_PER_MS;
+    struct timespec until = {.tv_sec = (time_t)(until_ns / SG_NS_PER_SEC),
+                             .tv_nsec = (long)(until_ns % SG_NS_PER_SEC)};
+    pthread_mutex_lock(&track->lock);
+    while (!atomic_load(&track->stop) && !atomic_load(&track->rebuild) &&
+           sg_clock_mono_ns() < until_ns)
+        (void)pthread_cond_timedwait(&track->wake, &track->lock, &until);
+    pthread_mutex_unlock(&track->lock);
+}
+
+static void *track_main(void *arg)
+{
+    struct sgc_soltrack *track = arg;
+    (void)pthread_setname_np(pthread_self(), "sg-soltrack");
+    while (!atomic_load(&track->stop)) {
+        uint64_t began_ns = sg_clock_mono_ns();
+        enum sg_err err = turn(track);
+        if (err == SG_ECANCELED)
+            break;
+        rest(track, err, began_ns);
+    }
+    return NULL;
+}
+
+static void wake(struct sgc_soltrack *track, atomic_bool *why)
+{
+    pthread_mutex_lock(&track->lock);
+    atomic_store(why, true);
+    pthread_cond_signal(&track->wake);
+    pthread_mutex_unlock(&track->lock);
+}
+
+void sgc_soltrack_rebuild(struct sgc_soltrack *track)
+{
+    wake(track, &track->rebuild);
+}
+
+void sgc_soltrack_status(struct sgc_soltrack *track, struct sgc_follow_status *out)
+{
+    pthread_mutex_lock(&track->lock);
+    *out = track->status;
+    pthread_mutex_unlock(&track->lock);
+}
+
+/* ---- open ---- */
+
+static enum sg_err track_init(struct sgc_soltrack *track,
+                              const struct sgc_soltrack_options *options)
+{
+    pthread_condattr_t attr;
+    pthread_mutex_init(&track->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&track->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    struct sg_out name = sg_out_init(track->status.chain, sizeof(track->status.chain) - 1);
+    track->options = *options;
+    track->lock_fd = -1;
+    sg_caip_chain_put(&name, &options->chain);
+    const char *lock_file = options->lock_file != NULL ? options->lock_file : "";
+    if (snprintf(track->dir, sizeof(track->dir), "%s", options->dir) >= (int)sizeof(track->dir) ||
+        snprintf(track->lock_file, sizeof(track->lock_file), "%s", lock_file) >=
+            (int)sizeof(track->lock_file))
+        return SG_EMSGSIZE;
+    track->wants = sg_boot_alloc_array(options->wants_count, sizeof(*track->wants));
+    if (track->wants == NULL)
+        return SG_ENOMEM;
+    memcpy(track->wants, options->wants, options->wants_count * sizeof(*track->wants));
+    return sgc_servers_open(&options->servers, &track->servers);
+}
+
+/* All signals are the main thread's. */
+static enum sg_err thread_start(struct sgc_soltrack *track)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int err_no = pthread_create(&track->thread, NULL, track_main, track);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    track->running = err_no == 0;
+    return err_no == 0 ? SG_OK : sg_err_from_errno(err_no);
+}
+
+enum sg_err sgc_soltrack_open(const struct sgc_soltrack_options *options, struct sgc_soltrack **out)
+{
+    SG_ASSERT(options->chain.ns == SG_CAIP_SOLANA && options->heard != NULL);
+    SG_ASSERT(options->wants_count > 0 && options->wants_count <= SGC_SOLWANTS_MAX);
+    struct sgc_soltrack *track = sg_boot_alloc(sizeof(*track));
+    if (track == NULL)
+        return SG_ENOMEM;
+    enum sg_err err = track_init(track, options);
+    if (err == SG_OK)
+        err = thread_start(track);
+    if (err == SG_OK)
+        *out = SG_TAKE(track);
+    sgc_soltrack_close(track);
+    return err;
+}
+
+void sgc_soltrack_close(struct sgc_soltrack *track)
+{
+    if (track == NULL)
+        return;
+    if (track->running) {
+        sgc_servers_cancel(track->servers);
+        wake(track, &track->stop);
+        pthread_join(track->thread, NULL);
+    }
+    sgc_solfollow_close(track->follow);
+    if (track->servers != NULL)
+        sgc_servers_close(track->servers);
+    if (track->lock_fd >= 0)
+        close(track->lock_fd);
+    pthread_cond_destroy(&track->wake);
+    pthread_mutex_destroy(&track->lock);
+    sg_boot_free(track->wants);
+    sg_boot_free(track);
+}
