@@ -6,7 +6,8 @@
  *   GET  /metrics   Prometheus text 0.0.4      POST /v1/reload
  *   GET  /healthz   the process lives          POST /v1/purge?scope=&text=&tenant=&soft=1
  *   GET  /readyz    it takes requests          POST /v1/drain
- *   GET  /v1/status /v1/origins /v1/explain?id= /v1/feed /v1/feed/said?ticket=
+ *   GET  /v1/status /v1/origins /v1/explain?id= /v1/feed /v1/feed/said?ticket= /v1/chains
+ *   POST /v1/chains/rebuild?chain=
  *   POST /v1/feed/say?tenant=&kind=cti|index|epoch|rule&cti=&number=&until_s= */
 #ifndef SGC_ADMIN_H
 #define SGC_ADMIN_H

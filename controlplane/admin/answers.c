@@ -232,6 +232,34 @@ static void put_rule(const struct sgd_node_view *view, const struct sge_record *
     sg_json_object_end(json);
 }
 
+/* Where the fact that the request rested on comes from. Its token named a generation: when the
+ * fact has another by now, the token is refused from here on. */
+static void put_fact(const struct sgd_node_view *view, const struct sge_record *record,
+                     struct sg_json *json)
+{
+    struct sge_state_reader *reader = NULL;
+    struct sge_fact fact;
+    struct sge_chain chain;
+    if (record->fact_key == 0 || sge_state_reader_open(view->state, &reader) != SG_OK)
+        return;
+    enum sg_err err = sge_state_begin(reader);
+    if (err == SG_OK) {
+        err = sge_state_fact(reader, record->fact_key, &fact);
+        sge_state_end(reader);
+    }
+    sge_state_reader_close(reader);
+    if (err != SG_OK)
+        return;
+    sg_json_object(json, "fact");
+    if (sge_state_chain(view->state, fact.chain, &chain) == SG_OK)
+        sg_json_text(json, "chain", chain.name);
+    sg_json_u64(json, "block", fact.block);
+    sg_json_u64(json, "log", fact.log);
+    sg_json_u64(json, "generation", fact.generation);
+    sg_json_bool(json, "same", fact.generation == record->fact_generation);
+    sg_json_object_end(json);
+}
+
 static struct sgc_answer answer_explain(struct ask *ask)
 {
     char id[32], *end = NULL;
@@ -259,6 +287,7 @@ static struct sgc_answer answer_explain(struct ask *ask)
     sg_json_object(&json, NULL);
     sgd_record_json(&record, &names, &json, "request");
     put_rule(&ask->view, &record, &json);
+    put_fact(&ask->view, &record, &json);
     sg_json_text(
         &json, "end_text",
         sgd_close_text((enum sgd_close)SG_MIN(record.close, (uint16_t)(SGD_CLOSE_COUNT - 1))));
@@ -275,6 +304,28 @@ static struct sgc_answer answer_feed(struct ask *ask)
     sgc_control_status(ask->control, &json);
     sg_json_object_end(&json);
     return answer(200, JSON);
+}
+
+/* ---- chains ---- */
+
+static struct sgc_answer answer_chains(struct ask *ask)
+{
+    struct sg_json json = sg_json_init(ask->body);
+    sg_json_object(&json, NULL);
+    sgc_control_chains(ask->control, &json);
+    sg_json_object_end(&json);
+    return answer(200, JSON);
+}
+
+static struct sgc_answer answer_rebuild(struct ask *ask)
+{
+    char chain[64];
+    struct sg_out report = sg_out_init(NULL, 0);
+    if (!sgc_request_param(ask->request, "chain", chain, sizeof(chain)))
+        return answer_error(ask, 400, "chain is missing: its CAIP-2 name");
+    if (sgc_control_rebuild(ask->control, sg_str_from(chain)) != SG_OK)
+        return answer_error(ask, 404, "that chain is not followed here");
+    return answer_report(ask, SG_OK, &report);
 }
 
 static uint64_t param_number(const struct ask *ask, const char *name)
@@ -373,6 +424,8 @@ static struct sgc_answer answer_reload(struct ask *ask)
     struct sg_out report = sg_out_init(memory, REPORT_BYTES);
     enum sg_err err = sgd_node_reload(ask->node, &report);
     sgd_node_view(ask->node, &ask->view);
+    if (err == SG_OK)
+        err = sgc_control_reload(ask->control, ask->view.snapshot->config, &report);
     sg_log(err == SG_OK ? SG_LOG_INFO : SG_LOG_WARN, "reload: %s, serial %u",
            err == SG_OK ? "done" : "refused, nothing changed", ask->view.snapshot->serial);
     struct sgc_answer told = answer_report(ask, err, &report);
@@ -436,6 +489,8 @@ static const struct {
     {SG_STR("/v1/status"), false, true, answer_status},
     {SG_STR("/v1/origins"), false, true, answer_origins},
     {SG_STR("/v1/explain"), false, true, answer_explain},
+    {SG_STR("/v1/chains"), false, true, answer_chains},
+    {SG_STR("/v1/chains/rebuild"), true, true, answer_rebuild},
     {SG_STR("/v1/feed"), false, true, answer_feed},
     {SG_STR("/v1/feed/said"), false, true, answer_said},
     {SG_STR("/v1/feed/say"), true, true, answer_say},

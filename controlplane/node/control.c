@@ -144,6 +144,20 @@ void sgc_control_close(struct sgc_control *control)
     sg_boot_free(control);
 }
 
+enum sg_err sgc_control_reload(struct sgc_control *control, const struct sg_config *config,
+                               struct sg_out *report)
+{
+    if (control == NULL || control->ledger == NULL)
+        return SG_OK;
+    sgc_chains_close(SG_TAKE(control->chains));
+    return chains_open(control, config, report);
+}
+
+enum sg_err sgc_control_rebuild(struct sgc_control *control, struct sg_str chain)
+{
+    return control == NULL ? SG_ENOENT : sgc_chains_rebuild(control->chains, chain);
+}
+
 enum sg_err sgc_control_say(struct sgc_control *control, const struct sge_word *word,
                             uint64_t *ticket)
 {

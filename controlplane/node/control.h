@@ -25,6 +25,13 @@ SG_MUST_USE enum sg_err sgc_control_open(const struct sg_config *config, enum sg
 /* Accepts NULL. */
 void sgc_control_close(struct sgc_control *control);
 
+/* The chains of another configuration, and the contracts of its rules, are followed from now on. */
+SG_MUST_USE enum sg_err sgc_control_reload(struct sgc_control *control,
+                                           const struct sg_config *config, struct sg_out *report);
+/* Forgets a chain and reads it anew: after a reorg below safe. SG_ENOENT: it is not followed here.
+ */
+SG_MUST_USE enum sg_err sgc_control_rebuild(struct sgc_control *control, struct sg_str chain);
+
 /* A word to all edges: through the stream, since the state has no other writer. */
 SG_MUST_USE enum sg_err sgc_control_say(struct sgc_control *control, const struct sge_word *word,
                                         uint64_t *ticket);
@@ -34,6 +41,8 @@ SG_MUST_USE enum sg_err sgc_control_said(struct sgc_control *control, uint64_t t
                                          struct sg_json *json);
 /* The feed as members of an object; control NULL: that there is none. */
 void sgc_control_status(struct sgc_control *control, struct sg_json *json);
+/* The chains that are followed here, as an array: sgc_chains_status(). */
+void sgc_control_chains(struct sgc_control *control, struct sg_json *json);
 /* Prometheus text; nothing for NULL. */
 void sgc_control_metrics(struct sgc_control *control, struct sg_out *out);
 

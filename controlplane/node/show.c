@@ -97,6 +97,11 @@ void sgc_control_status(struct sgc_control *control, struct sg_json *json)
     }
 }
 
+void sgc_control_chains(struct sgc_control *control, struct sg_json *json)
+{
+    sgc_chains_status(control != NULL ? control->chains : NULL, json);
+}
+
 /* ---- metrics ---- */
 
 static void metric(struct sg_out *out, const char *name, const char *kind, const char *help,

@@ -120,6 +120,7 @@ bool sge_factrow_brief(struct sg_str bytes, struct sge_fact *out)
         bytes = sg_str_skip(bytes, sizeof(uint64_t));
     out->generation = fixed.generation;
     out->block = fixed.block;
+    out->log = fixed.log;
     out->changed_ns = fixed.changed_ns;
     out->chain = fixed.chain;
     return value_take(&bytes, fixed.head, NULL, out->owner_head) &&

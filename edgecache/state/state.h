@@ -70,6 +70,7 @@ struct sge_fact {
     uint64_t generation; /* the event's number in the region's ownership stream; never reused */
     uint8_t owner_head[32], owner_safe[32]; /* SHA-256 of the CAIP-10 account; zero: nobody */
     uint64_t block;
+    uint32_t log;        /* index of the log, or instruction, in its block */
     uint64_t changed_ns; /* when this node heard of its generation */
     uint32_t chain;      /* sge_chain_id(); 0: of none */
 };

@@ -30,8 +30,7 @@ static void dump(const json_t *answer)
     putchar('\n');
 }
 
-/* Asks, complains, dumps where JSON is wanted. SGT_DONE and *out: the caller prints and ends it. */
-static int ask(const struct sgt_call *call, bool post, const char *target, json_t **out)
+int sgt_ask(const struct sgt_call *call, bool post, const char *target, json_t **out)
 {
     json_t *answer = NULL;
     int status = sgt_call_ask(call, post, target, &answer);
@@ -107,7 +106,7 @@ int sgt_status_main(const struct sgt_call *call, int argc, char **argv)
     json_t *answer = NULL;
     int status = no_words(argc, argv);
     if (status == SGT_DONE)
-        status = ask(call, false, "/v1/status", &answer);
+        status = sgt_ask(call, false, "/v1/status", &answer);
     if (status == SGT_DONE && !call->json)
         print_status(answer);
     json_decref(answer);
@@ -122,7 +121,7 @@ int sgt_origins_main(const struct sgt_call *call, int argc, char **argv)
     size_t i, u;
     int status = no_words(argc, argv);
     if (status == SGT_DONE)
-        status = ask(call, false, "/v1/origins", &answer);
+        status = sgt_ask(call, false, "/v1/origins", &answer);
     if (status == SGT_DONE && !call->json) {
         printf("%-16s %-5s %6s %9s %9s %9s  %s\n", "ORIGIN", "STATE", "WEIGHT", "FETCHES", "ERRORS",
                "HEAD ms", "URL");
@@ -167,6 +166,15 @@ static void explain_gate(const json_t *r)
     putchar('\n');
 }
 
+static void explain_fact(const json_t *fact)
+{
+    if (fact == NULL)
+        return;
+    printf("fact     %s block %lld, log %lld, now at generation %lld%s\n", text(fact, "chain"),
+           number(fact, "block"), number(fact, "log"), number(fact, "generation"),
+           is_true(fact, "same") ? "" : ": changed since");
+}
+
 static void explain_site(const json_t *answer, const json_t *r)
 {
     const json_t *rule = json_object_get(answer, "rule");
@@ -184,6 +192,7 @@ static void explain_site(const json_t *answer, const json_t *r)
     if (number(r, "site") == NO_SITE) /* refused before anything was decided */
         return;
     explain_gate(r);
+    explain_fact(json_object_get(answer, "fact"));
     explain_cache(r);
 }
 
@@ -213,7 +222,7 @@ int sgt_explain_main(const struct sgt_call *call, int argc, char **argv)
         return SGT_USAGE;
     }
     sgt_call_param(target, sizeof(target), "id", argv[1]);
-    int status = ask(call, false, target, &answer);
+    int status = sgt_ask(call, false, target, &answer);
     if (status == SGT_DONE && !call->json)
         print_explanation(answer);
     json_decref(answer);
@@ -249,7 +258,7 @@ int sgt_purge_main(const struct sgt_call *call, int argc, char **argv)
     sgt_call_param(target, sizeof(target), "text", whole_tenant ? NULL : argv[optind + 1]);
     sgt_call_param(target, sizeof(target), "tenant", whole_tenant ? argv[optind + 1] : tenant);
     sgt_call_param(target, sizeof(target), "soft", soft);
-    int status = ask(call, true, target, &answer);
+    int status = sgt_ask(call, true, target, &answer);
     if (status == SGT_DONE && !call->json)
         printf("purge %lld is on disk and in force\n", number(answer, "seq"));
     json_decref(answer);
@@ -264,7 +273,7 @@ int sgt_reload_main(const struct sgt_call *call, int argc, char **argv)
     size_t i;
     int status = no_words(argc, argv);
     if (status == SGT_DONE)
-        status = ask(call, true, "/v1/reload", &answer);
+        status = sgt_ask(call, true, "/v1/reload", &answer);
     if (status == SGT_DONE && !call->json) {
         json_array_foreach(json_object_get(answer, "report"), i, line)
             printf("%s\n", json_string_value(line));
@@ -279,7 +288,7 @@ int sgt_drain_main(const struct sgt_call *call, int argc, char **argv)
     json_t *answer = NULL;
     int status = no_words(argc, argv);
     if (status == SGT_DONE)
-        status = ask(call, true, "/v1/drain", &answer);
+        status = sgt_ask(call, true, "/v1/drain", &answer);
     if (status == SGT_DONE && !call->json)
         printf("the node drains\n");
     json_decref(answer);

@@ -23,6 +23,7 @@ static const struct command {
     {"explain", sgt_explain_main, NULL, "how a request was decided: its X-Request-Id"},
     {"origins", sgt_origins_main, NULL, "each origin's URLs, whether they are up, and errors"},
     {"feed", sgt_feed_main, NULL, "status: what is known of the chains here, and on which edges"},
+    {"chain", sgt_chain_main, NULL, "the chains that are followed: [status] | rebuild CHAIN"},
     {"purge", sgt_purge_main, NULL,
      "[--soft] url URL | prefix URL | tag TAG [--tenant NAME] | tenant NAME"},
     {"reload", sgt_reload_main, NULL, "read the configuration again; a bad one changes nothing"},

@@ -79,7 +79,11 @@ static void on_reload(struct process *process)
     struct sg_out report = report_begin();
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                (unsigned long long)(sg_clock_mono_ns() / SG_NS_PER_US));
+    struct sgd_node_view view;
     enum sg_err err = sgd_node_reload(process->node, &report);
+    sgd_node_view(process->node, &view);
+    if (err == SG_OK)
+        err = sgc_control_reload(process->control, view.snapshot->config, &report);
     report_print(&report);
     if (err == SG_OK)
         sg_info("reload: done");
