@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 """What a node says when it starts, or why it does not."""
 import os
+import pathlib
 import pwd
+import random
+import re
 import socket
 import subprocess
 
 import sg
+
+HUGE_PAGES = 40  # of 2 MiB: the RAM tier's, and some
 
 
 class Start(sg.Scenario):
@@ -30,6 +35,26 @@ class Start(sg.Scenario):
                               text=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(os.listdir(node.folder), ["streamgate.yaml"])
+
+    def test_with_huge_pages_all_is_served_from_them(self):
+        wanted = pathlib.Path("/proc/sys/vm/nr_hugepages")
+        before = wanted.read_text()
+
+        def free():
+            return int(re.search(r"HugePages_Free: +(\d+)",
+                                 pathlib.Path("/proc/meminfo").read_text())[1])
+        self.addCleanup(lambda: os.geteuid() == 0 and wanted.write_text(before))
+        if free() < HUGE_PAGES and os.geteuid() == 0:
+            wanted.write_text(str(int(before) + HUGE_PAGES))
+        if free() < HUGE_PAGES:
+            self.skipTest("too few huge pages are free, and none can be had")
+        body = random.Random(1).randbytes(3_000_000)
+        node = self.node(self.origin({"/a": body}), config=sg.CONFIG.replace(
+            "ram_bytes: 64MiB", "ram_bytes: 64MiB, hugepages: true"))
+        self.assertIn("arena: hugetlb", node.said())
+        for _ in range(3):
+            self.assertEqual(node.get("/a").body, body)
+        self.assertEqual(node.stop(), 0)
 
     def test_a_port_in_use_is_told_with_who_has_it(self):
         node = self.node(start=False)
