@@ -273,6 +273,21 @@ def rule_documented():
                     yield f"{source}:{number}: {row[1]} is not in {page}"
 
 
+def rule_limits():
+    """A row `file` | `NAME` | `value` of docs/limits.md says what the source defines."""
+    page = "docs/limits.md"
+    for number, line in lines(page):
+        row = re.match(r"\| `([^`]+)` \| `(\w+)` \| `([^`]+)` \|", line)
+        if not row:
+            continue
+        define = re.search(rf"^#define {row[2]}(?:\([a-z]+\))?\s+(.*?)\s*(?:/\*.*)?$",
+                           text(row[1]) if os.path.isfile(row[1]) else "", re.MULTILINE)
+        if define is None:
+            yield f"{page}:{number}: {row[1]} defines no {row[2]}"
+        elif define[1] != row[3]:
+            yield f"{page}:{number}: {row[2]} is {define[1]}"
+
+
 def rule_links():
     """Links between the pages, and paths in `code` that look like the tree's, lead somewhere."""
     for page in of_kind(".md"):
