@@ -31,6 +31,8 @@ struct sgd_delivery {
 
 /* Mail dispatch inside delivery. */
 void sgd_exchange_got(struct sgd_delivery *d, struct sgd_want *want);
+/* want->hints are there for a viewer who waits; the want is still the owner's. */
+void sgd_exchange_hinted(struct sgd_delivery *d, const struct sgd_want *want);
 void sgd_exchange_body_moved(struct sgd_delivery *d, const void *body);
 /* The origin took some of the request's body: there is room for more. */
 void sgd_exchange_body_wanted(struct sgd_exchange *x);

@@ -85,6 +85,8 @@ void sgd_delivery_message(struct sgd_delivery *d, const struct sg_msg *msg)
         sgd_fill_fetch_event(d, msg);
     } else if (msg->type == SGD_MSG_SIGNIN) {
         sgd_wellknown_got(d, SG_CAST(sgd_signin_job, msg->ptr[0]));
+    } else if (msg->type == SGD_MSG_HINTS) {
+        sgd_exchange_hinted(d, SG_CAST(sgd_want, msg->ptr[0]));
     } else if (msg->type == SGD_MSG_WANT) {
         sgd_fill_want(d, SG_CAST(sgd_want, msg->ptr[0]));
     } else {

@@ -12,7 +12,7 @@ SG_MUST_USE enum sg_err sgd_delivery_open(struct sgd_worker *worker, uint32_t ex
  * workers into each other's wants. Accepts NULL. */
 void sgd_delivery_close(struct sgd_delivery *delivery);
 /* Every message to the worker that is a store's (SGE_MSG_*), a fetch's (SGD_FETCH_*) or a want's
- * (SGD_MSG_WANT, SGD_MSG_GOT). */
+ * (SGD_MSG_WANT, SGD_MSG_GOT, SGD_MSG_HINTS). */
 void sgd_delivery_message(struct sgd_delivery *delivery, const struct sg_msg *msg);
 /* Once a loop turn, after mail. Returns when it wants to be called next (SG_NEVER: whenever). */
 uint64_t sgd_delivery_turn(struct sgd_delivery *delivery, uint64_t now_ns);
@@ -24,6 +24,7 @@ void sgd_delivery_abort(struct sgd_delivery *delivery);
 enum sgd_delivery_msg {
     SGD_MSG_WANT = 0x300, /* ptr[0] want: to the key's owner */
     SGD_MSG_GOT,          /* ptr[0] want: back to the worker it came from */
+    SGD_MSG_HINTS,        /* ptr[0] want, which stays the owner's: its hints may be read */
     SGD_MSG_DELIVERY_LAST,
 };
 

@@ -17,6 +17,7 @@
 /* A viewer who waits for another's fetch waits no longer than this. */
 #define WANT_PATIENCE_NS (120 * SG_NS_PER_SEC)
 #define MISSING_ASKS_MAX 4
+#define HINTS_MAX        32 /* fields of a 103 that are passed on */
 
 static const uint8_t exchange_edges[] = {
     [SGD_X_HEAD] = SG_BIT(SGD_X_WAIT) | SG_BIT(SGD_X_SEND) | SG_BIT(SGD_X_DONE),
@@ -480,6 +481,21 @@ static void got_slice(struct sgd_exchange *x, enum sgd_got got)
         x->reply->ops->body_ready(x->reply);
     else
         x->reply->ops->fail(x->reply, SGD_CLOSE_answer_cut);
+}
+
+void sgd_exchange_hinted(struct sgd_delivery *d, const struct sgd_want *want)
+{
+    struct sgd_exchange *x = want->x;
+    struct sgd_field fields[HINTS_MAX];
+    struct sgd_response response = {.status = 103, .fields = fields};
+    struct sg_str rest = want->hints;
+    (void)d;
+    if (x == NULL || x->want != want || x->state != SGD_X_WAIT)
+        return;
+    while (response.fields_count < HINTS_MAX &&
+           sgd_lines_next(&rest, &fields[response.fields_count]))
+        response.fields_count++;
+    x->reply->ops->interim(x->reply, &response);
 }
 
 void sgd_exchange_got(struct sgd_delivery *d, struct sgd_want *want)

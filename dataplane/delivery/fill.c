@@ -531,6 +531,24 @@ static void on_done(struct sgd_fill *fill)
     fill_free(fill);
 }
 
+/* To all who wait: each gets a copy, since the fetch may be over before he reads it. */
+static void give_hints(struct sgd_fill *fill)
+{
+    const struct sgd_fetch *fetch = &fill->fetch;
+    sg_list_for_each_safe(it, &fill->wants)
+    {
+        struct sgd_want *want = sg_list_entry(it, struct sgd_want, node);
+        if (want->background || want->hints.len > 0)
+            continue;
+        char *memory = sgd_want_memory(want, fetch->hints_bytes);
+        if (memory == NULL)
+            continue;
+        memcpy(memory, fetch->hints, fetch->hints_bytes);
+        want->hints = (struct sg_str){memory, fetch->hints_bytes};
+        sgd_want_hint(fill->d, want);
+    }
+}
+
 void sgd_fill_fetch_event(struct sgd_delivery *d, const struct sg_msg *msg)
 {
     const struct sgd_fetch *fetch = msg->ptr[0];
@@ -540,6 +558,9 @@ void sgd_fill_fetch_event(struct sgd_delivery *d, const struct sg_msg *msg)
     case SGD_FETCH_HEAD:
         if (!fill->abandoned)
             sgd_fill_on_head(fill);
+        return;
+    case SGD_FETCH_HINTS:
+        give_hints(fill);
         return;
     case SGD_FETCH_DATA:
         sge_stat_add(d->worker->stats, SGE_STAT_origin_bytes, msg->arg32);

@@ -110,6 +110,15 @@ void sgd_want_send(struct sgd_delivery *d, struct sgd_want *want)
         send_or_keep(d, want, SGD_MSG_WANT);
 }
 
+void sgd_want_hint(struct sgd_delivery *d, struct sgd_want *want)
+{
+    struct sg_msg msg = {.type = SGD_MSG_HINTS, .ptr = {want}};
+    if (want->from == d->worker->id)
+        sgd_exchange_hinted(d, want);
+    else
+        (void)!sg_mail_send(d->worker->mail, d->worker->id, want->from, &msg);
+}
+
 void sgd_want_answer(struct sgd_delivery *d, struct sgd_want *want)
 {
     SG_ASSERT(sg_list_empty(&want->node));

@@ -51,6 +51,7 @@ struct sgd_want {
     struct sge_key primary;
     struct sge_object *have; /* SLICE: a reference */
     uint32_t slice, slices;  /* SLICE: the first missing one, and how many the viewer will read */
+    struct sg_str hints;     /* of a 103 that came before the answer; set once */
     /* answered */
     enum sgd_got got;
     struct sge_object *object;
@@ -83,6 +84,8 @@ struct sgd_want *sgd_want_make(struct sgd_delivery *d, const struct sgd_want_ask
 void sgd_want_send(struct sgd_delivery *d, struct sgd_want *want);
 /* On the owner: back to where it came from. */
 void sgd_want_answer(struct sgd_delivery *d, struct sgd_want *want);
+/* On the owner, before that: want->hints to where it came from, if there is room for the word. */
+void sgd_want_hint(struct sgd_delivery *d, struct sgd_want *want);
 /* On the worker it came from, after the answer was taken. */
 void sgd_want_free(struct sgd_delivery *d, struct sgd_want *want);
 /* Sends again what had no room before. */

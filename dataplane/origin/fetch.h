@@ -13,12 +13,14 @@
 #include "dataplane/http/message.h"
 #include "dataplane/origin/error.h"
 
-#define SGD_FETCH_HEAD_BYTES 32768
-#define SGD_FETCH_WINDOWS    4  /* memory grants under way */
-#define SGD_FETCH_SPANS      16 /* pieces of a request body under way; neighbours count as one */
+#define SGD_FETCH_HEAD_BYTES  32768
+#define SGD_FETCH_HINTS_BYTES 4096
+#define SGD_FETCH_WINDOWS     4  /* memory grants under way */
+#define SGD_FETCH_SPANS       16 /* pieces of a request body under way; neighbours count as one */
 
 enum sgd_fetch_event {
     SGD_FETCH_HEAD = 0x200, /* ptr[0] fetch: status and fields are there; body waits for windows */
+    SGD_FETCH_HINTS,        /* ptr[0] fetch: an interim head came (103); once, and before HEAD */
     SGD_FETCH_DATA,         /* ptr[0] fetch, arg32 bytes written at the front of the oldest window;
                                arg64 = 1: that window is full and given back */
     SGD_FETCH_BODY_TAKEN,   /* ptr[0] fetch, arg64 bytes of the request body were sent so far */
@@ -55,6 +57,8 @@ struct sgd_fetch {
                             trimmed, all checked; left out: hop-by-hop fields (RFC 9110 7.6.1) and
                             Content-Length, which is `length` */
     char head[SGD_FETCH_HEAD_BYTES];
+    uint32_t hints_bytes; /* of hints[]: as head[]; the worker reads it from HINTS on */
+    char hints[SGD_FETCH_HINTS_BYTES];
     char upstream[64]; /* host:port that answered, for Proxy-Status next-hop */
     /* the fetchers' own */
     void *priv[8];

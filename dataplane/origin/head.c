@@ -199,10 +199,21 @@ static void drop_hop_by_hop(struct sgd_head *head)
     }
 }
 
+/* RFC 8297: what it says may be passed on. */
+static void finish_interim(struct sgd_head *head)
+{
+    struct sg_out hints = head->hints;
+    drop_hop_by_hop(head);
+    if (head->status == 103 && hints.len == 0 && head->lines.len <= hints.cap)
+        sg_out_str(&hints, sg_out_view(&head->lines));
+    sgd_head_begin(head, head->lines.ptr, head->lines.cap);
+    head->hints = hints;
+}
+
 static enum sgd_origin_error finish(struct sgd_head *head)
 {
     if (head->status < 200) {
-        sgd_head_begin(head, head->lines.ptr, head->lines.cap);
+        finish_interim(head);
         return SGD_ORIGIN_none;
     }
     /* RFC 9112 section 6.3: both is an attempt to smuggle or a broken sender; and HTTP/1.0 and

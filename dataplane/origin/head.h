@@ -21,11 +21,13 @@ struct sgd_head {
     bool connection; /* there is a Connection field: it may name others to drop */
     uint64_t length; /* what Content-Length said */
     struct sg_out lines;
+    struct sg_out hints; /* where the fields of the first 103 go; full: they did not fit */
 };
 
-/* `memory` gets "name: value\r\n" lines. */
+/* `memory` gets "name: value\r\n" lines. No hints are kept unless ->hints is then set. */
 void sgd_head_begin(struct sgd_head *head, char *memory, size_t bytes);
-/* One line with its line end. Interim heads (1xx) are read and forgotten. Lines after the head is
+/* One line with its line end. Interim heads (1xx) are read and
+ * forgotten, but for hints. Lines after the head is
  * whole (trailers) are ignored. Anything but SGD_ORIGIN_none: give the response up. */
 enum sgd_origin_error sgd_head_line(struct sgd_head *head, const char *line, size_t len);
 

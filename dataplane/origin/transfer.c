@@ -298,6 +298,10 @@ static bool on_line(void *self, const char *line, size_t len)
         transfer->error = error;
         return false;
     }
+    if (transfer->fetch->hints_bytes == 0 && transfer->head.hints.len > 0) {
+        transfer->fetch->hints_bytes = (uint32_t)transfer->head.hints.len;
+        transfer_say(transfer);
+    }
     return transfer->head.state != SGD_HEAD_WHOLE || head_whole(transfer);
 }
 
@@ -475,6 +479,8 @@ static void attempt_start(struct sgd_transfer *transfer, uint32_t url)
     transfer->fetch->begin_mono_ns = sg_clock_mono_ns();
     transfer->fetch->begin_wall_ns = sg_clock_wall_ns();
     sgd_head_begin(&transfer->head, transfer->fetch->head, sizeof(transfer->fetch->head));
+    if (transfer->fetch->hints_bytes == 0) /* else the worker reads an earlier attempt's */
+        transfer->head.hints = sg_out_init(transfer->fetch->hints, SGD_FETCH_HINTS_BYTES);
     transfer_enter(transfer, SGD_TRANSFER_CONNECT);
     enum sgd_origin_error error = attempt_begin(transfer);
     if (error == SGD_ORIGIN_none)
@@ -705,6 +711,11 @@ bool sgd_transfer_tell(struct sgd_transfer *transfer)
     /* libcurl 7.88 sends no more after an error, but would wait for the pause to end. */
     if (transfer->upload_over && transfer->xfer != NULL)
         resumed(transfer, sgd_curl_resume_upload(transfer->xfer));
+    if (transfer->fetch->hints_bytes != 0 && !transfer->hints_told) {
+        if (!tell(transfer, (struct sg_msg){.type = SGD_FETCH_HINTS}))
+            return false;
+        transfer->hints_told = true;
+    }
     if (transfer->fetch->status != 0 && !transfer->head_told) {
         if (!tell(transfer, (struct sg_msg){.type = SGD_FETCH_HEAD}))
             return false;

@@ -46,7 +46,7 @@ struct sgd_transfer {
     uint32_t attempts;
     uint32_t retry_after_s; /* as this attempt's answer asked */
     bool has_slot;          /* one of the lane's */
-    bool head_told;
+    bool hints_told, head_told;
     bool body_held; /* libcurl waits for a window */
     struct sgd_head head;
     uint64_t moved_ns; /* when a byte last went either way, or we last held it up */

@@ -29,10 +29,11 @@ static void check(struct sg_str lines)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static char memory[32768];
+    static char memory[32768], hints[512];
     struct sgd_head head;
     const char *at = (const char *)bytes, *end = at + len;
     sgd_head_begin(&head, memory, sizeof(memory));
+    head.hints = sg_out_init(hints, sizeof(hints));
     while (at < end) {
         const char *lf = memchr(at, '\n', (size_t)(end - at));
         size_t line_len = lf != NULL ? (size_t)(lf - at) + 1 : (size_t)(end - at);
@@ -40,6 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
             return 0;
         at += line_len;
     }
+    check(sg_out_view(&head.hints));
     if (head.state == SGD_HEAD_WHOLE)
         check(sg_out_view(&head.lines));
     return 0;

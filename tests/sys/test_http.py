@@ -239,6 +239,37 @@ class Http(sg.Scenario):
         self.assertNotIn(b"transfer-encoding", told)
         self.assertTrue(told.endswith(b"\r\n\r\nonetwothree") and in_order)
 
+    def test_early_hints_are_passed_on_to_all_who_wait(self):
+        hint, go = threading.Event(), threading.Event()
+
+        def hinting(handler):
+            hint.wait(10)
+            handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n"
+                                b"Connection: x-hop\r\nX-Hop: 1\r\n\r\n"
+                                b"HTTP/1.1 102 Processing\r\n\r\n")
+            go.wait(10)
+            sg.reply(handler, 200, b"hello")
+        self.studio.content["/hinted"] = hinting
+        ask = b"GET /hinted HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+        before = self.edge.counter("requests")
+        wires = [Wire(self.edge).send(ask) for _ in range(6)]
+        old = Wire(self.edge).send(b"GET /hinted HTTP/1.0\r\nHost: a\r\n\r\n")
+        sg.until(lambda: self.edge.counter("requests") >= before + 7, "all wait")
+        time.sleep(0.1)
+        hint.set()
+        for wire in wires:
+            self.assertTrue(wire.read_until(b"rel=preload\r\n"))
+        go.set()
+        for wire in wires:
+            told, in_order = wire.read_all()
+            self.assertEqual(statuses(told), [200])
+            self.assertTrue(told.endswith(b"hello") and in_order)
+            self.assertNotIn(b"x-hop", told.lower())
+        told, _ = old.read_all()
+        self.assertEqual(statuses(told), [200])
+        again, _ = Wire(self.edge).send(ask).read_all()
+        self.assertEqual(statuses(again), [200])  # it is no part of what is stored
+
     def test_a_cut_answer_never_looks_whole(self):
         told, in_order = Wire(self.edge).send(b"GET /cut HTTP/1.1\r\n" + HOST + b"\r\n").read_all()
         head, _, body = told.partition(b"\r\n\r\n")

@@ -120,6 +120,10 @@ static void on_event(struct sgt_rig *rig, const struct sg_msg *msg)
         assert_int_equal(get->datas, 0);
         get->heads++;
         break;
+    case SGD_FETCH_HINTS:
+        assert_int_equal(get->heads, 0);
+        assert_in_range(fetch->hints_bytes, 1, SGD_FETCH_HINTS_BYTES);
+        break;
     case SGD_FETCH_DATA:
         assert_int_equal(get->heads, 1);
         get->datas++;
