@@ -46,5 +46,5 @@ if __name__ == "__main__":
     if shutil.which("systemd-analyze") is None:
         print("no systemd-analyze on this machine")
         sys.exit(SKIPPED)
-    STREAMGATED, SGCTL = sys.argv[1:3]
+    STREAMGATED, SGCTL = (str(pathlib.Path(program).resolve()) for program in sys.argv[1:3])
     unittest.main(argv=sys.argv[:1])
