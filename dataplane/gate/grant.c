@@ -221,6 +221,16 @@ bool sgd_grant_hash(const struct sgd_grant *grant, uint8_t out[32])
     return true;
 }
 
+void sgd_grant_id(const struct sgd_grant *grant, uint8_t out[32])
+{
+    struct sg_sha256 hash;
+    SG_ASSERT(grant->protected_header.ptr != NULL && grant->payload.ptr != NULL);
+    sg_sha256_init(&hash);
+    sg_sha256_add(&hash, grant->protected_header.ptr, grant->protected_header.len);
+    sg_sha256_add(&hash, grant->payload.ptr, grant->payload.len);
+    sg_sha256_final(&hash, out);
+}
+
 /* ---- what needs no signature ---- */
 
 struct sg_str sgd_grant_domain(const struct sgd_grant *grant)

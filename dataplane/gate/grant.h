@@ -66,6 +66,9 @@ struct sgd_grant {
 
 /* Parses and bounds; says nothing of genuineness. `bytes` is CBOR. */
 enum sgd_grant_verdict sgd_grant_read(struct sg_str bytes, struct sgd_grant *out);
+/* Its name: SHA-256 of protected header and payload, the same whichever way the signature is spelt.
+ * The first 16 bytes are the cti of the edge tokens that are made of it. */
+void sgd_grant_id(const struct sgd_grant *grant, uint8_t out[32]);
 /* Writes the claims (payload) and the protected header of a grant under way, in the one form that
  * sgd_grant_read() takes and clients wrap unchanged. */
 void sgd_grant_put_claims(struct sg_out *out, const struct sgd_grant *grant);

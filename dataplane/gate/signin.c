@@ -78,12 +78,8 @@ static enum sgd_grant_verdict read_grant(struct signin *s)
     enum sgd_grant_verdict verdict = sgd_grant_read(bytes, &s->grant);
     if (verdict != SGD_GRANT_allowed)
         return verdict;
-    struct sg_sha256 hash;
     sg_sha256(bytes.ptr, bytes.len, s->whole);
-    sg_sha256_init(&hash);
-    sg_sha256_add(&hash, s->grant.protected_header.ptr, s->grant.protected_header.len);
-    sg_sha256_add(&hash, s->grant.payload.ptr, s->grant.payload.len);
-    sg_sha256_final(&hash, s->name);
+    sgd_grant_id(&s->grant, s->name);
     memcpy(s->answer->cti, s->name, sizeof(s->answer->cti));
     return SGD_GRANT_allowed;
 }

@@ -2,7 +2,7 @@
 # /usr/share/bash-completion/completions/sgctl
 _sgctl() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
-    local commands="status stat top log explain origins chain purge reload drain token own feed"
+    local commands="status stat top log explain origins chain purge reload drain token grant own feed"
     case $previous in
     -c | --config | -s | --socket | --output)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -21,6 +21,7 @@ _sgctl() {
     purge) commands="--soft --tenant url prefix tag tenant" ;;
     token) commands="mint inspect revoke --help" ;;
     chain) commands="status rebuild" ;;
+    grant) commands="inspect revoke --help" ;;
     own) commands="set transfer show feed --help" ;;
     feed) commands="status --help" ;;
     *) commands="--help" ;;

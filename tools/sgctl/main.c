@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "tools/sgctl/access.h"
 #include "tools/sgctl/commands.h"
+#include "tools/sgctl/grant.h"
 #include "tools/sgctl/own.h"
 #include "tools/sgctl/token.h"
 
@@ -29,6 +30,7 @@ static const struct command {
     {"reload", sgt_reload_main, NULL, "read the configuration again; a bad one changes nothing"},
     {"drain", sgt_drain_main, NULL, "finish what is under way, then end"},
     {"token", NULL, sgt_token_main, "mint, inspect or revoke edge tokens: sgctl token --help"},
+    {"grant", NULL, sgt_grant_main, "inspect or revoke wallets' grants: sgctl grant --help"},
     {"own", NULL, sgt_own_main, "ownership facts by hand: sgctl own --help"},
 };
 
@@ -65,7 +67,10 @@ static int run_access(const struct command *command, const struct sgt_call *call
     struct sg_config *config = NULL;
     bool helps = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
     if (helps) {
-        fputs(command->access == sgt_own_main ? sgt_own_usage : sgt_token_usage, stdout);
+        fputs(command->access == sgt_own_main     ? sgt_own_usage
+              : command->access == sgt_grant_main ? sgt_grant_usage
+                                                  : sgt_token_usage,
+              stdout);
         return SGT_DONE;
     }
     enum sg_err err = sg_config_load(call->config, &report, &config);

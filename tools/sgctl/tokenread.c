@@ -67,11 +67,11 @@ bool sgt_token_mac_holds(const struct sg_conf_tenant *tenant, const struct sgt_t
     return sgd_token_mac_holds(&read->token, &key);
 }
 
-static json_t *matches_json(const struct sgd_claims *claims)
+json_t *sgt_matches_json(const struct sgd_match *matches, uint8_t count)
 {
     json_t *array = json_array();
-    for (uint8_t i = 0; i < claims->matches_count; i++) {
-        const struct sgd_match *match = &claims->matches[i];
+    for (uint8_t i = 0; i < count; i++) {
+        const struct sgd_match *match = &matches[i];
         bool hash = match->kind == SGD_MATCH_SHA256;
         const char *kind = hash                              ? "sha256"
                            : match->kind == SGD_MATCH_PREFIX ? "prefix"
@@ -155,7 +155,7 @@ static json_t *claims_json(const struct sgd_claims *claims)
         json_object_set_new(object, "not_before", sgt_time_json(claims->not_before_s));
     if (claims->issued_s != 0)
         json_object_set_new(object, "issued", sgt_time_json(claims->issued_s));
-    json_object_set_new(object, "opens", matches_json(claims));
+    json_object_set_new(object, "opens", sgt_matches_json(claims->matches, claims->matches_count));
     if (claims->has_methods)
         json_object_set_new(object, "methods", methods_json(claims));
     if (claims->networks_count != 0)

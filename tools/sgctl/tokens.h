@@ -1,5 +1,5 @@
 /* tokens - the parts of sgctl token, a file each: tokenmint.c, tokenread.c, and token.c, which
- * revokes and chooses. Only those three include this. */
+ * revokes and chooses. Those three include this, and grant.c. */
 #ifndef SGT_TOKENS_H
 #define SGT_TOKENS_H
 
@@ -29,6 +29,9 @@ bool sgt_token_mac_holds(const struct sg_conf_tenant *tenant, const struct sgt_t
 /* False, and says so. */
 bool sgt_number_read(const char *text, uint64_t max, uint64_t *out);
 uint64_t sgt_now_s(void);
+
+/* catu: what a token or a grant opens. */
+json_t *sgt_matches_json(const struct sgd_match *matches, uint8_t count);
 
 /* argv[0] is the verb. */
 int sgt_token_mint(const struct sg_config *config, bool json, int argc, char **argv);
