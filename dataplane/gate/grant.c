@@ -76,39 +76,34 @@ static bool alg_is_known(int64_t alg)
     return false;
 }
 
-/* The protected header has one form: what it names is read, then it is compared with that form, so
- * nothing else can be in it. */
+/* The protected header has one form: alg and kid are read from where they stand in it, then it is
+ * compared with that form, so nothing else can be in it. */
 static enum sgd_grant_verdict header_read(struct sg_str header, struct sgd_grant *grant)
 {
     char memory[SGD_GRANT_HEADER_MAX];
     struct sg_out again = sg_out_init(memory, sizeof(memory));
     struct sg_cbor cbor = sg_cbor_init(header);
     struct sg_cbor_item map, item;
-    int64_t label, alg = 0;
-    if (!sg_cbor_check(header) || !sg_cbor_want(&cbor, SG_CBOR_MAP, &map))
+    int64_t alg;
+    if (!sg_cbor_want(&cbor, SG_CBOR_MAP, &map))
         return SGD_GRANT_malformed;
-    for (uint64_t i = 0; i < map.value; i++) {
-        if (!sg_cbor_next(&cbor, &item) || !sg_cbor_int(&item, &label))
-            return SGD_GRANT_malformed;
-        struct sg_cbor value = cbor;
-        if (!sg_cbor_skip(&cbor) || !sg_cbor_next(&value, &item))
-            return SGD_GRANT_malformed;
-        if (label == HEADER_ALG && (!sg_cbor_int(&item, &alg) || !alg_is_known(alg)))
-            return SGD_GRANT_algorithm;
-        if (label == HEADER_KID && item.type != SG_CBOR_BYTES)
-            return SGD_GRANT_malformed;
-        if (label == HEADER_KID)
-            grant->issuer_key = item.bytes;
-    }
+    if (map.value < 3 || map.value > 4 || !sg_cbor_want(&cbor, SG_CBOR_UINT, &item) ||
+        item.value != HEADER_ALG || !sg_cbor_next(&cbor, &item) || !sg_cbor_int(&item, &alg) ||
+        !alg_is_known(alg) || !sg_cbor_skip(&cbor) || !sg_cbor_skip(&cbor)) /* crit */
+        return SGD_GRANT_algorithm;
     grant->alg = (enum sgd_grant_alg)alg;
+    if (map.value == 4) {
+        if (!sgd_grant_is_issued(grant->alg) || !sg_cbor_want(&cbor, SG_CBOR_UINT, &item) ||
+            item.value != HEADER_KID || !sg_cbor_want(&cbor, SG_CBOR_BYTES, &item) ||
+            item.bytes.len != KID_BYTES)
+            return SGD_GRANT_algorithm;
+        grant->issuer_key = item.bytes;
+    }
     sgd_grant_put_header(&again, grant);
     if (again.full || !sg_str_eq(sg_out_view(&again), header))
         return SGD_GRANT_algorithm;
     grant->protected_header = header;
-    return grant->issuer_key.ptr == NULL ||
-                   (grant->issuer_key.len == KID_BYTES && sgd_grant_is_issued(grant->alg))
-               ? SGD_GRANT_allowed
-               : SGD_GRANT_algorithm;
+    return SGD_GRANT_allowed;
 }
 
 /* What stands outside the signature: nothing, or the control plane's word on ON_CHAIN. */

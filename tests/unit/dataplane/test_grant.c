@@ -4,6 +4,8 @@
 #include "tests/sgt_hex.h"
 #include "tests/unit/dataplane/grant_world.h"
 
+#include <pthread.h>
+
 static struct grant_world w;
 static struct grant_made made;
 
@@ -238,7 +240,7 @@ static void headers_have_one_form(void **fixture)
         {SGD_GRANT_algorithm, "a301613a0281 3a000111d3 3a000111d301", "a0"},
         {SGD_GRANT_algorithm, "a30281 3a000111d3 013a0001117a 3a000111d301", "a0"}, /* order */
         {SGD_GRANT_algorithm, "a4013a0001117a0281 3a000111d3 03183d 3a000111d301", "a0"},
-        {SGD_GRANT_malformed, "a4013a0001117a0281 3a000111d3 0401 3a000111d301", "a0"}, /* kid */
+        {SGD_GRANT_algorithm, "a4013a0001117a0281 3a000111d3 0401 3a000111d301", "a0"}, /* kid */
         /* a wallet has no kid, and a kid is a thumbprint */
         {SGD_GRANT_algorithm,
          "a4013a0001117a0281 3a000111d3 045820 000102030405060708090a0b0c0d0e0f00010203040506"
@@ -465,6 +467,34 @@ static void an_algorithm_fits_its_chain(void **fixture)
     (void)fixture;
 }
 
+static void *judge_all(void *arg)
+{
+    struct grant_made *grants = arg;
+    for (int round = 0; round < 20; round++)
+        for (size_t i = 0; i < SG_COUNT(grant_algs); i++)
+            if (grant_judge(&w, grants[i].whole) != SGD_GRANT_allowed)
+                return NULL;
+    return arg;
+}
+
+static void threads_judge_at_the_same_time(void **fixture)
+{
+    static struct grant_made grants[SG_COUNT(grant_algs)];
+    pthread_t threads[4];
+    void *good;
+    for (size_t i = 0; i < SG_COUNT(grant_algs); i++) {
+        struct sgd_grant grant = grant_begin(&w, grant_algs[i]);
+        grant_make(&w, &grant, &grants[i]);
+    }
+    for (size_t t = 0; t < SG_COUNT(threads); t++)
+        assert_int_equal(pthread_create(&threads[t], NULL, judge_all, grants), 0);
+    for (size_t t = 0; t < SG_COUNT(threads); t++) {
+        assert_int_equal(pthread_join(threads[t], &good), 0);
+        assert_non_null(good);
+    }
+    (void)fixture;
+}
+
 static void verdicts_have_names_reasons_and_statuses(void **fixture)
 {
     for (int v = 0; v < SGD_GRANT_VERDICTS; v++) {
@@ -490,6 +520,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(tenant_host_and_domain_are_those_of_the_request, set_up,
                                     tear_down),
     cmocka_unit_test_setup_teardown(an_algorithm_fits_its_chain, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(threads_judge_at_the_same_time, set_up, tear_down),
     cmocka_unit_test(verdicts_have_names_reasons_and_statuses),
 };
 SGT_MAIN("grant", tests)
