@@ -23,8 +23,16 @@ sites:
     cors: {origins: ["https://tv.example"], credentials: true}
   - {name: open, tenant: films, hosts: ["*"], path: /, origin: studio, access: public}
 """
+NEVER = 'between("2000-01-01T00:00Z", "2000-01-02T00:00Z")'
 SEGMENT = "/films/a/seg1.m4s"
 CONTENT = {SEGMENT: "segment", "/open": "hello"}
+
+
+def cbor_bytes(data):
+    size = len(data)
+    head = (bytes([0x40 + size]) if size < 24 else bytes([0x58, size]) if size < 256
+            else b"\x59" + size.to_bytes(2, "big"))
+    return head + data
 
 
 class SignIn(sg.Scenario):
@@ -54,6 +62,182 @@ class SignIn(sg.Scenario):
         self.assertEqual(alice.get(SEGMENT).text, "segment")
         said = json.loads(node.sgctl("--json", "token", "inspect", first).stdout)
         self.assertNotIn(alice.wallet.address[2:], json.dumps(said).lower())
+
+
+    def test_solanas_wallets_get_tokens_too(self):
+        node = self.signing()
+        for alg in ("solana-text", "solana-offchain", "solana-memo"):
+            bob = wallet.Viewer(node, wallet.Solana(alg))
+            bob.sign_in()
+            self.assertEqual(bob.get(SEGMENT).text, "segment", alg)
+            self.assertEqual(bob.renew().status, 200, alg)
+
+    def test_a_grant_may_come_as_cose_and_the_session_key_by_its_proof(self):
+        node = self.signing()
+        alice = wallet.Viewer(node, wallet.Evm())
+        proof = alice.session.proof(alice.uri("challenge"), method="GET")
+        answer = alice.ask("GET", "challenge", {"account": alice.wallet.account},
+                           fields={"DPoP": proof})
+        self.assertEqual(answer.status, 200, answer.text)
+        alice.signed(answer.json())
+        header, claims, signature = (wallet.unb64(alice.grant[part])
+                                     for part in ("header", "claims", "signature"))
+        cose = (b"\xd8\x3d\xd2\x84" + cbor_bytes(header) + b"\xa0" + cbor_bytes(claims) +
+                cbor_bytes(signature))
+        answer = alice.ask("POST", "grant", body=cose, fields={
+            "Content-Type": "application/cose", "DPoP": alice.session.proof(alice.uri("grant"))})
+        self.assertEqual(answer.status, 200, answer.text)
+
+    def test_the_cookie_opens_only_what_was_asked_for(self):
+        node = self.signing()
+        alice = wallet.Viewer(node, wallet.Evm())
+        alice.signed(alice.challenge(path="/films/a/").json())
+        answer = alice.post("grant", query={"cookie": 1})
+        cookie, *attributes = answer.fields["set-cookie"].split("; ")
+        self.assertEqual(set(attributes), {"Path=/films/a/", "Max-Age=600", "Secure", "HttpOnly",
+                                           "SameSite=None", "Partitioned"})
+        self.assertEqual(node.get(SEGMENT, {"Cookie": cookie}, host=alice.host).text, "segment")
+        self.assertEqual(node.get("/films/b/x", {"Cookie": cookie}, host=alice.host).status, 403)
+
+    def test_a_page_elsewhere_signs_in_when_it_is_listed(self):
+        config = CONFIG.replace("clock_skew_s: 5",
+                                "clock_skew_s: 5, sign_in_domains: [tv.example]")
+        node = self.signing(config)
+        alice = wallet.Viewer(node, wallet.Evm())
+        page = {"Origin": "https://tv.example"}
+        query = {"account": alice.wallet.account, "ckt": alice.session.ckt}
+        answer = alice.ask("GET", "challenge", query, fields=page)
+        self.assertIn("tv.example wants you to sign in", answer.json()["text"])
+        self.assertEqual(answer.fields["access-control-allow-origin"], "https://tv.example")
+        alice.signed(answer.json())
+        answer = alice.post("grant", fields=page)
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.fields["access-control-allow-credentials"], "true")
+        answer = alice.ask("GET", "challenge", query, fields={"Origin": "https://evil.example"})
+        self.assert_refused(answer, 403, "grant_domain")
+        self.assertNotIn("access-control-allow-origin", answer.fields)
+
+    # ---- what went wrong elsewhere ----
+
+    def test_the_caller_does_not_choose_the_gate(self):
+        config = CONFIG.replace("sign_in: any", "rule: never").replace(
+            "\norigins:", f"\nrules: [{{name: never, tenant: films, require: '{NEVER}'}}]\norigins:")
+        node = self.signing(config)
+        alice = wallet.Viewer(node, wallet.Evm())
+        tricks = {"contract": "0xmine", "rule": "any", "sign_in": "any", "tenant": "films",
+                  "asset": "eip155:1/erc721:0xmine/1"}
+        for name, value in tricks.items():
+            alice.signed(alice.challenge(**{name: value}).json())
+            self.assert_refused(alice.post("grant", query={name: value}), 403, "not_held")
+        body = {**alice.grant, "contract": "0xmine"}
+        self.assert_refused(alice.post("grant", grant=body), 400, "grant_malformed")
+
+    def test_a_rule_that_cannot_be_read_opens_nothing(self):
+        config = CONFIG.replace("sign_in: any", "rule: broken").replace(
+            "\norigins:", "\nrules: [{name: broken, tenant: films, require: 'erc721('}]\norigins:")
+        node = self.signing(config)
+        alice = wallet.Viewer(node, wallet.Evm())
+        self.assert_refused(alice.challenge(), 403, "closed")
+        self.assertEqual(node.get(SEGMENT).status, 403)
+        self.assertIn("closed", node.said())
+
+    def test_without_a_rule_nobody_signs_in_and_off_is_not_there(self):
+        node = self.signing(CONFIG.replace("    sign_in: any\n", ""))
+        alice = wallet.Viewer(node, wallet.Evm())
+        alice.signed(alice.challenge().json())
+        self.assert_refused(alice.post("grant"), 403, "closed")
+        node.configure(node.file.read_text().replace("access: token", "access: token\n    sign_in: off"))
+        node.command("/v1/reload", "POST")
+        self.assert_refused(alice.challenge(), 404, "no_sign_in")
+        self.assert_refused(alice.challenge(path="/"), 404, "no_sign_in")
+
+    def test_replays_open_nothing(self):
+        node = self.signing()
+        alice = wallet.Viewer(node, wallet.Evm())
+        alice.signed(alice.challenge().json())
+        proof = alice.session.proof(alice.uri("grant"))
+        answer = alice.post("grant", proof=proof)
+        self.assertEqual(answer.status, 200, answer.text)
+        alice.token = answer.json()["token"]
+        self.assert_refused(alice.post("grant", proof=proof), 401, "proof_replayed")
+        self.assert_refused(alice.post("grant"), 401, "grant_nonce")
+        proof = alice.session.proof(alice.uri("renew"), token=alice.token)
+        self.assertEqual(alice.renew(proof=proof).status, 200)
+        self.assert_refused(alice.renew(proof=proof), 401, "proof_replayed")
+
+    def test_a_stolen_grant_is_of_no_use_without_the_session_key(self):
+        node = self.signing()
+        alice, thief = wallet.Viewer(node, wallet.Evm()), wallet.Viewer(node, wallet.Evm())
+        alice.sign_in()
+        self.assert_refused(thief.post("grant", grant=alice.grant), 401, "proof_key")
+        self.assert_refused(thief.post("renew", grant=alice.grant, token=alice.token), 401,
+                            "proof_key")
+        answer = alice.ask("POST", "renew", body=json.dumps(alice.grant), fields={
+            "Content-Type": "application/json", "CTA-Common-Access-Token": alice.token})
+        self.assert_refused(answer, 401, "proof_missing")
+        elsewhere = alice.session.proof("http://evil.example" + wallet.ROOT + "renew",
+                                        token=alice.token)
+        self.assert_refused(alice.renew(proof=elsewhere), 401, "proof_target")
+        without_ath = alice.session.proof(alice.uri("renew"))
+        self.assertEqual(alice.renew(proof=without_ath).status, 401)
+
+    def test_a_grant_for_another_host_or_tenant_is_refused(self):
+        other = """
+  - {name: rival, tenant: rivals, hosts: ["rival.example"], path: /films/, origin: studio, access: token, sign_in: any}
+"""
+        config = CONFIG.replace("tenants: [", 'tenants: [{name: rivals, secret_file: "{secret}"}, ')
+        node = self.signing(config.rstrip() + other)
+        alice = wallet.Viewer(node, wallet.Evm())
+        granted = alice.challenge().json()
+        alice.signed(granted)
+        there = wallet.Viewer(node, alice.wallet, host="rival.example")
+        there.session, there.grant = alice.session, alice.grant
+        self.assert_refused(there.post("grant"), 403, "grant_tenant")
+        there.host = "other.example"
+        self.assert_refused(there.post("grant"), 403, "grant_host")
+
+    def test_a_revocation_ends_renewals_through_a_kill(self):
+        node = self.signing()
+        alice = wallet.Viewer(node, wallet.Evm())
+        alice.sign_in()
+        node.sgctl("token", "revoke", alice.token)
+        self.assert_refused(alice.renew(), 403, "grant_revoked")
+        node.kill()
+        node.start()
+        self.assert_refused(alice.renew(), 403, "grant_revoked")
+        self.assertEqual(alice.get(SEGMENT).status, 403)
+
+    def test_an_edge_that_never_saw_the_grant_renews_it(self):
+        node = self.signing()
+        alice = wallet.Viewer(node, wallet.Evm())
+        alice.sign_in()
+        node.kill()  # what it remembered of signatures is gone
+        node.start()
+        self.assertEqual(alice.renew().status, 200)
+
+    # ---- floods ----
+
+    def test_an_address_that_asks_too_often_waits_and_viewers_do_not(self):
+        config = CONFIG.replace("cache:", "limits: {grants_per_address_per_minute: 20}\ncache:")
+        node = self.signing(config)
+        alice = wallet.Viewer(node, wallet.Evm())
+        alice.sign_in()
+        answers = [alice.post("grant") for _ in range(40)]
+        refused = [answer for answer in answers if answer.status == 429]
+        self.assertGreaterEqual(len(refused), 1)
+        self.assert_refused(refused[0], 429, "too_many_grants")
+        self.assertTrue(0 < int(refused[0].fields["retry-after"]) <= 60)
+        self.assertEqual(alice.get(SEGMENT).text, "segment")
+
+    def test_what_became_of_grants_is_counted(self):
+        node = self.signing()
+        alice = wallet.Viewer(node, wallet.Evm())
+        alice.sign_in()
+        alice.post("grant")
+        told = node.command("/metrics").text
+        self.assertIn('streamgate_grants_total{verdict="allowed"} 2', told)
+        self.assertIn('streamgate_grants_total{verdict="nonce"} 1', told)
+        self.assertIn("streamgate_grant_check_seconds_count 3", told)
 
 
 if __name__ == "__main__":

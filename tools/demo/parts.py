@@ -13,10 +13,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from processes import Child, Failed
 
-ASSET = "eip155:1/erc721:0x1111111111111111111111111111111111111111/1"
-HOLDER = "eip155:1:0x2222222222222222222222222222222222222222"
-BUYER = "eip155:1:0x3333333333333333333333333333333333333333"
-
 ORIGIN_CONF = """\
 daemon off;
 worker_processes 1;
@@ -52,7 +48,7 @@ http {{
       index index.html;
       add_header Cache-Control "public, max-age=5";
     }}
-    location ~ ^/player/(token|revoke|transfer)$ {{
+    location ~ ^/player/(token|revoke|transfer|buy)$ {{
       proxy_pass http://127.0.0.1:{back_end};
     }}
   }}
@@ -80,6 +76,10 @@ tenants:
     secret_file: {run}/region-secret
     token_lifetime_s: {lifetime}
     clock_skew_s: 0
+{chains}rules:
+  - name: film
+    tenant: demo
+    require: erc721({asset})
 origins:
   - name: origin
     urls:
@@ -98,6 +98,7 @@ sites:
     path: /show/
     origin: origin
     access: token
+    {sign_in}
 """
 
 
@@ -121,8 +122,10 @@ class Origin:
 class Node:
     """streamgated, with a certificate and a region secret made on the spot."""
 
-    def __init__(self, run, binaries, tls_port, plain_port, origin_port, lifetime_s):
-        self.run, self.binaries, self.lifetime_s = run, binaries, lifetime_s
+    def __init__(self, args, tls_port, plain_port, origin_port, market):
+        self.run, self.binaries, self.lifetime_s = args.run, args.binaries, args.lifetime
+        self.market = market
+        run, binaries = self.run, self.binaries
         self.plain_url = f"http://127.0.0.1:{plain_port}"
         self.tls_url = f"https://localhost:{tls_port}"
         self.conf = f"{run}/node.yaml"
@@ -131,17 +134,23 @@ class Node:
         self.make_keys()
         pathlib.Path(self.conf).write_text(
             NODE_CONF.format(run=run, tls_port=tls_port, plain_port=plain_port,
-                             origin_port=origin_port, lifetime=lifetime_s), encoding="utf-8")
-        self.sgctl("own", "set", ASSET, HOLDER)
+                             origin_port=origin_port, lifetime=self.lifetime_s,
+                             asset=market.asset, chains=market.chains,
+                             sign_in="sign_in: any" if args.anyone else "rule: film"),
+            encoding="utf-8")
+        market.open(self)
         self.child = Child("streamgated", [f"{binaries}/streamgated", "--config", self.conf],
                            f"{run}/node.log", plain_port)
-        # Until chain followers say it: that all facts are known up to now.
-        self.feed = subprocess.Popen(self.sgctl_command("own", "feed", "--every", "5"),
-                                     stdin=subprocess.DEVNULL, start_new_session=True)
+        # What the followers of a chain say, where there is none: that all is known up to now.
+        self.feed = None
+        if not market.chains:
+            self.feed = subprocess.Popen(self.sgctl_command("own", "feed", "--every", "5"),
+                                         stdin=subprocess.DEVNULL, start_new_session=True)
 
     def stop(self):
-        self.feed.terminate()
-        self.feed.wait()
+        if self.feed:
+            self.feed.terminate()
+            self.feed.wait()
         self.child.stop()
 
     def make_keys(self):
@@ -168,19 +177,17 @@ class Node:
         return done.stdout.strip()
 
     def mint(self):
-        """A token for the holder; refused once the asset is another's."""
-        return self.sgctl("token", "mint", "--tenant", "demo", "--path", "/show/", "--fact", ASSET,
-                          "--owner", HOLDER, "--lifetime", str(self.lifetime_s))
+        """A token without a wallet; one that names the NFT is refused once that is another's."""
+        return self.sgctl("token", "mint", "--tenant", "demo", "--path", "/show/", "--lifetime",
+                          str(self.lifetime_s), *self.market.mint_options())
 
     def revoke(self, token):
         self.sgctl("token", "revoke", token)
 
-    def sell(self):
-        self.sgctl("own", "transfer", ASSET, HOLDER, BUYER)
-
 
 class BackEnd:
-    """What the page asks for: a token, its revocation, a sale. A stand-in for the wallet."""
+    """What the page asks for: a token where no wallet signs in, its revocation, a purchase and a
+    sale. A stand-in for a market."""
 
     def __init__(self, port, node):
         self.node, self.revoked = node, set()  # of viewers
@@ -212,7 +219,8 @@ class BackEnd:
                 length = int(self.headers.get("Content-Length", 0))
                 try:
                     asked = json.loads(self.rfile.read(length))
-                    done = back_end.act(self.path, asked["viewer"], asked["token"])
+                    done = back_end.act(self.path, asked["viewer"], asked["token"],
+                                        asked.get("account"))
                     self.answer(200, "text/plain", done)
                 except (Failed, ValueError, KeyError) as why:
                     self.answer(400, "text/plain", str(why))
@@ -226,14 +234,17 @@ class BackEnd:
             raise Failed("this viewer's token was revoked")
         return {"token": self.node.mint(), "lifetime_s": self.node.lifetime_s}
 
-    def act(self, path, viewer, token):
+    def act(self, path, viewer, token, account):
         if path.endswith("/revoke"):
             self.node.revoke(token)
             self.revoked.add(viewer)
             return "the token is revoked"
+        if path.endswith("/buy"):
+            self.node.market.give(account)
+            return f"the NFT is {account}'s now"
         if path.endswith("/transfer"):
-            self.node.sell()
-            return f"the asset is {BUYER}'s now"
+            self.node.market.sell(account)
+            return "the NFT is another's now"
         raise Failed(f"no such action: {path}")
 
     def stop(self):

@@ -13,6 +13,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from market import ByHand, OnChain  # noqa: E402
 from parts import BackEnd, Node, Origin  # noqa: E402
 from processes import Failed, ports_from  # noqa: E402
 
@@ -30,6 +31,10 @@ def arguments():
     parser.add_argument("--lifetime", type=int, default=300, help="of a token, seconds")
     parser.add_argument("--once", action="store_true", help="fetch one gated segment and stop")
     parser.add_argument("--json", action="store_true", help="print one JSON line, not a text")
+    parser.add_argument("--chain", metavar="PACKAGES",
+                        help="a folder made by tests/chain/prepare: the NFT is on a real chain")
+    parser.add_argument("--anyone", action="store_true",
+                        help="every wallet that signs is let in, whatever it holds")
     return parser.parse_args()
 
 
@@ -59,6 +64,7 @@ def tell(args, node, token):
     told = {
         "page": f"{node.plain_url}/player/",
         "page_tls": f"{node.tls_url}/player/",
+        "page_wallet": f"{node.plain_url}/player/?wallet",
         "hls": f"{node.plain_url}/show/master.m3u8",
         "dash": f"{node.plain_url}/show/manifest.mpd",
         "hls_with_token": f"{node.plain_url}/cat:{token}/show/master.m3u8",
@@ -70,6 +76,7 @@ def tell(args, node, token):
         return
     print(f"""
 A person opens    {told["page"]}      (hls.js, dash.js, Shaka)
+with a wallet     {told["page_wallet"]}      (an extension, or the test wallet in the page)
 over TLS          {told["page_tls"]}      (its certificate was made here: accept it)
 any HLS player    {told["hls_with_token"]}
 
@@ -91,7 +98,9 @@ def main():
         os.makedirs(args.run)
         tls, plain, origin, back_end = ports_from(args.port, 4)
         parts.append(Origin(args.run, origin, args.media, args.page, back_end))
-        node = Node(args.run, args.binaries, tls, plain, origin, args.lifetime)
+        market = OnChain(args.chain) if args.chain else ByHand()
+        parts.append(market)
+        node = Node(args, tls, plain, origin, market)
         parts.append(node)
         parts.append(BackEnd(back_end, node))
         token = node.mint()

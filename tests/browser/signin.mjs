@@ -1,0 +1,105 @@
+// Signs in with wallets in Chromium, plays, renews, sells the NFT and buys it: signin.mjs BINARIES
+// CACHE PORT chain|anyone, as play.mjs. The wallet is the page's own (ethers, tweetnacl), found as real ones are;
+// the session key and its proofs are WebCrypto's. Speaks TAP.
+import path from 'node:path';
+import { endsBy, main, runSteps, sleep, until } from './stage.mjs';
+
+const [binaries, cache] = process.argv.slice(2, 4).map((name) => path.resolve(name));
+const LIFETIME_S = 6;
+const signIn = (page, way) => page.evaluate(async (wanted) => {
+  const { ways, signIn: begin } = window.streamgate;
+  return begin(ways().find((id) => id.endsWith(`/${wanted}`)));
+}, way);
+
+const found = (page) => page.waitForFunction(
+  () => window.streamgate?.ways && window.streamgate.ways().length >= 4);
+
+async function refusedToSignIn(page, way) {
+  await found(page);
+  if (await signIn(page, way)) throw new Error('it was let in');
+  await until(page, 'another reason', 1, (s) => s.reason === 'not_held' && s.segments === 0);
+}
+
+async function getsIn(page, way) {
+  await found(page);
+  for (let tries = 0; tries < 20; tries++) { // what was bought is to be safe first
+    if (await signIn(page, way)) break;
+    await sleep(500);
+  }
+  await until(page, 'no playback', 15, (s) => s.position_s > 2 && s.segments > 0);
+}
+
+async function staysIn(page) {
+  const before = await until(page, 'no renewal', LIFETIME_S * 2, (s) => s.renewals >= 2);
+  await until(page, 'stopped after the renewal', 10, (s) => s.position_s > before.position_s + 2);
+  await until(page, 'refused', 1, (s) => s.refusal === null && s.token_state === 'valid');
+}
+
+const ask = (page, what) => page.evaluate((asked) => window.streamgate.ask(asked), what);
+
+const stepsOf = (way) => ({
+  'whoever does not hold the NFT is told so': (page) => refusedToSignIn(page, way),
+  async 'whoever gets it signs in and plays'(page) {
+    await ask(page, 'buy');
+    await getsIn(page, way);
+  },
+  'the token is renewed in mid-play without the wallet': staysIn,
+  'a sale of the NFT stops it within a segment': (page) => endsBy(page, 'transfer'),
+  async 'whoever sold it is not let in again'(page) {
+    await page.reload();
+    await refusedToSignIn(page, way);
+  },
+  async 'whoever buys it back is let in, and opens the page again without the wallet'(page) {
+    await ask(page, 'buy');
+    await getsIn(page, way);
+    await page.reload();
+    await until(page, 'no playback', 15, (s) => s.position_s > 1 && s.token_state === 'valid');
+  },
+});
+
+const onlySignIn = (way) => ({
+  async 'whoever signs is let in and plays'(page) {
+    await getsIn(page, way);
+  },
+  'the token is renewed in mid-play without the wallet': staysIn,
+});
+
+async function play(browser, url, way, steps, report) {
+  const context = await browser.newContext(); // its own keys
+  const page = await context.newPage();
+  await page.goto(url);
+  await runSteps(page, way, steps, report);
+  await context.close();
+}
+
+// The EVM's wallets before a real chain and an ERC-721; Solana's where everyone is let in.
+const scene = {
+  chain: {
+    more: ['--chain', process.env.SG_CHAIN_PACKAGES],
+    async play(browser, urls, report) {
+      for (const way of ['siwe', 'eip712']) {
+        await play(browser, urls.page_wallet, way, stepsOf(way), report);
+      }
+    },
+  },
+  anyone: {
+    more: ['--anyone'],
+    async play(browser, urls, report) {
+      for (const way of ['solana-text', 'solana-offchain']) {
+        await play(browser, urls.page_wallet, way, onlySignIn(way), report);
+      }
+      for (const player of ['dash', 'shaka']) {
+        await play(browser, `${urls.page_wallet}&player=${player}`, 'siwe', onlySignIn('siwe'),
+          (good, name, error) => report(good, `${player}, ${name}`, error));
+      }
+    },
+  },
+}[process.argv[5]];
+
+await main({
+  binaries,
+  cache,
+  port: process.argv[4],
+  more: ['--lifetime', String(LIFETIME_S), ...scene.more],
+  play: scene.play,
+});

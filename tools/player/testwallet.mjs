@@ -1,0 +1,89 @@
+// A wallet in the page, where no extension is installed: its keys are made here and lie in this
+// browser's storage for everyone to read. It speaks what real ones speak (EIP-6963, EIP-1193, the
+// Wallet Standard), so the page knows no difference. ethers and tweetnacl do the signing.
+import { Wallet, getBytes, hexlify, randomBytes, toUtf8String } from './lib/ethers.min.js';
+
+const NAME = 'Test wallet (keys in this page)';
+const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+
+function keptSecret(name) {
+  const key = `streamgate-test-wallet-${name}`;
+  let secret = localStorage.getItem(key);
+  if (!secret) {
+    secret = hexlify(randomBytes(32));
+    localStorage.setItem(key, secret);
+  }
+  return secret;
+}
+
+function base58(bytes) {
+  let number = BigInt(hexlify(bytes));
+  let text = '';
+  for (; number > 0n; number /= 58n) text = BASE58[Number(number % 58n)] + text;
+  for (let i = 0; i < bytes.length && bytes[i] === 0; i++) text = `1${text}`;
+  return text;
+}
+
+// ---- EVM ----
+
+function evmProvider(chain) {
+  const wallet = new Wallet(keptSecret('evm'));
+  const methods = {
+    eth_requestAccounts: () => [wallet.address],
+    eth_accounts: () => [wallet.address],
+    eth_chainId: () => `0x${chain.toString(16)}`,
+    personal_sign: ([message]) => wallet.signMessage(toUtf8String(message)),
+    eth_signTypedData_v4([, json]) {
+      const { types: { EIP712Domain: _, ...types }, domain, message } = JSON.parse(json);
+      return wallet.signTypedData(domain, types, message);
+    },
+  };
+  return {
+    async request({ method, params }) {
+      if (!methods[method]) throw Object.assign(new Error(method), { code: 4200 });
+      return methods[method](params);
+    },
+  };
+}
+
+function announceEvm(chain) {
+  const detail = Object.freeze({ info: { uuid: crypto.randomUUID(), name: NAME, icon: 'data:,',
+    rdns: 'example.streamgate.test' }, provider: evmProvider(chain) });
+  const announce = () => window.dispatchEvent(
+    new CustomEvent('eip6963:announceProvider', { detail }));
+  window.addEventListener('eip6963:requestProvider', announce);
+  announce();
+}
+
+// ---- Solana ----
+
+function solanaWallet() {
+  const keys = window.nacl.sign.keyPair.fromSeed(getBytes(keptSecret('solana')));
+  const account = { address: base58(keys.publicKey), publicKey: keys.publicKey,
+    chains: ['solana:mainnet'], features: ['solana:signMessage'] };
+  return {
+    version: '1.0.0',
+    name: NAME,
+    icon: 'data:,',
+    chains: ['solana:mainnet'],
+    accounts: [account],
+    features: {
+      'standard:connect': { version: '1.0.0', connect: async () => ({ accounts: [account] }) },
+      'solana:signMessage': { version: '1.0.0', signMessage: async (...inputs) => inputs.map(
+        ({ message }) => ({ signedMessage: message,
+          signature: window.nacl.sign.detached(message, keys.secretKey) })) },
+    },
+  };
+}
+
+function announceSolana() {
+  const wallet = solanaWallet();
+  const register = (api) => api.register(wallet);
+  window.dispatchEvent(new CustomEvent('wallet-standard:register-wallet', { detail: register }));
+  window.addEventListener('wallet-standard:app-ready', ({ detail }) => register(detail));
+}
+
+export function install({ chain }) {
+  announceEvm(chain);
+  announceSolana();
+}
