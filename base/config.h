@@ -233,13 +233,15 @@ struct sg_conf_rule {
 
 struct sg_conf_chain_server {
     const char *url;         /* http, https */
+    const char *ws_url;      /* ws, wss; NULL: no subscription */
     const char *fields_file; /* "Authorization: Bearer ..." lines; NULL: none */
     const char *ca_file;     /* PEM; NULL: the system's */
 };
 
 struct sg_conf_chain_contract {
-    const char *asset;    /* CAIP-19 without an id */
-    uint64_t first_block; /* 0: found out */
+    const char *asset;      /* CAIP-19 without an id */
+    uint64_t first_block;   /* 0: found out */
+    const char *proof_slot; /* NULL: owners are not proven */
 };
 
 struct sg_conf_chain {
@@ -248,6 +250,7 @@ struct sg_conf_chain {
     uint32_t servers_count;
     uint32_t agree;       /* how many servers must say the same */
     uint32_t calls_per_s; /* to each server; 0: no limit */
+    bool check_headers;
     uint32_t timeout_ms;
     enum sg_conf_finality finality;
     uint32_t depth; /* of finality depth */
@@ -271,6 +274,7 @@ struct sg_conf_gate {
     uint32_t verdict_cache_entries;            /* a worker */
     uint32_t verify_threads;                   /* that check grants */
     uint32_t verify_queue;                     /* grants under way, a worker */
+    const char *countersign_key;               /* NULL: chains are asked about no signature */
     struct sg_conf_public_key *countersigners; /* control planes that asked a chain for us */
     uint32_t countersigners_count;
 };

@@ -291,6 +291,26 @@ static const char *form_evm_address(const char *text)
     return right ? NULL : "is no address";
 }
 
+static const char *form_slot(const char *text)
+{
+    struct sg_u256 slot;
+    return sg_u256_read(sg_str_from(text), &slot) ? NULL : "is no number of 256 bits";
+}
+
+static const char *form_ws_url(const char *text)
+{
+    struct sg_str rest = sg_str_from(text);
+    size_t scheme = sg_str_starts(rest, SG_STR("ws://"))    ? 5
+                    : sg_str_starts(rest, SG_STR("wss://")) ? 6
+                                                            : 0;
+    if (scheme == 0)
+        return "is no ws:// or wss:// URL";
+    size_t host_len = strcspn(text + scheme, "/");
+    if (host_len == 0 || strcspn(text + scheme, "@?#") < host_len)
+        return "has no host, or more than a host and a port in its place";
+    return strpbrk(text, " \t\r\n#") != NULL ? "has blanks or a fragment" : NULL;
+}
+
 static const char *form_contract(const char *text)
 {
     struct sg_caip_asset asset;

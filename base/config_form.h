@@ -31,6 +31,10 @@
     FORM(CHAIN, form_chain, "a chain's CAIP-2 name, such as \"eip155:1\"")                         \
     FORM(EVM_ADDRESS, form_evm_address,                                                            \
          "0x and 40 hexadecimal digits, or with a right EIP-55 sum")                               \
+    FORM(SLOT, form_slot, "a number, or 0x and up to 64 hexadecimal digits")                       \
+    FORM(WS_URL, form_ws_url,                                                                      \
+         "ws:// or wss://, a host, and at most a port and a path, such as "                        \
+         "\"wss://rpc.example.org/ws\"")                                                           \
     FORM(CONTRACT, form_contract,                                                                  \
          "a contract's CAIP-19 name, such as "                                                     \
          "\"eip155:1/erc721:0xbc4ca0eda7647a8ab7c2061c2e118a18a936f13d\"")

@@ -280,6 +280,13 @@ static const struct sg_conf_key sg_conf_gate_keys[] = {
          "Threads that check wallets' grants, beside the workers and nicer than they.", FIXED),
     UINT(sg_conf_gate, verify_queue, 4, 256, "64",
          "Sign-ins that a worker has under way; more get 429.", FIXED),
+    PATH(
+        sg_conf_gate, countersign_key, PRIVATE_KEY, NULL,
+        "Ed25519, in a file that only its owner may read: signs what the servers of `chains` say "
+        "of "
+        "smart wallets' signatures. Its public half is among the countersigners, here and on every "
+        "node that is to believe it. Absent: no chain is asked, and smart wallets can't sign in.",
+        FIXED),
     MAPS(sg_conf_gate, countersigners, sg_conf_public_key_map,
          "Keys of the control planes that may vouch for what a chain said of a signature "
          "(EIP-1271, ERC-6492, multisig)."),
@@ -463,6 +470,9 @@ static const struct sg_conf_key sg_conf_chain_server_keys[] = {
     NEED_STRING(sg_conf_chain_server, url, ORIGIN_URL,
                 "JSON-RPC over http or https. Keys that are part of a URL are better in "
                 "fields_file."),
+    STRING(sg_conf_chain_server, ws_url, WS_URL, NULL,
+           "The same server by WebSocket: it tells of new blocks at once. Absent: it is only "
+           "asked, every poll_ms."),
     PATH(sg_conf_chain_server, fields_file, FILE, NULL,
          "Lines \"Name: value\" that are sent along, such as an Authorization."),
     PATH(sg_conf_chain_server, ca_file, FILE, NULL,
@@ -474,6 +484,11 @@ static const struct sg_conf_key sg_conf_chain_contract_keys[] = {
     NEED_STRING(sg_conf_chain_contract, asset, CONTRACT, "Which, and of which standard."),
     UINT(sg_conf_chain_contract, first_block, 0, UINT64_MAX >> 1, "0",
          "The block that it was made in. 0: found out, which needs a server with old states."),
+    STRING(
+        sg_conf_chain_contract, proof_slot, SLOT, NULL,
+        "Where an ERC-721 keeps its mapping from id to owner (OpenZeppelin 5: 2): each change of "
+        "owner at the head is then proven by eth_getProof against the block's state root. "
+        "Absent: it is not."),
 };
 GROUP(sg_conf_chain_contract, "A contract that is followed whether or not a rule names it.");
 
@@ -484,6 +499,8 @@ static const struct sg_conf_key sg_conf_chain_keys[] = {
     UINT(sg_conf_chain, agree, 1, 16, "1",
          "How many servers must say the same; more than half of them is right."),
     UINT(sg_conf_chain, calls_per_s, 0, 100000, "0", "To each server. 0: no limit."),
+    BOOL(sg_conf_chain, check_headers, "false",
+         "Blocks must hash to their hash. Not for chains whose headers have fields of their own."),
     UINT(sg_conf_chain, timeout_ms, 100, 600000, "10000", "Of one call."),
     ENUM(sg_conf_chain, finality, finalities, "safe",
          "What is safe: the servers' safe or finalized block, or a block with depth blocks above."),

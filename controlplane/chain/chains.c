@@ -19,7 +19,7 @@ struct wanted {
 };
 
 static bool wanted_add(struct wanted *wanted, const struct sg_caip_asset *asset, bool registry,
-                       uint64_t first_block)
+                       const struct sg_conf_chain_contract *conf)
 {
     uint64_t source = sge_group_contract(asset);
     for (uint32_t i = 0; i < wanted->count; i++)
@@ -27,8 +27,13 @@ static bool wanted_add(struct wanted *wanted, const struct sg_caip_asset *asset,
             return true;
     if (wanted->count == SGC_FOLLOW_CONTRACTS_MAX)
         return false;
-    wanted->contracts[wanted->count++] = (struct sgc_evm_contract){
-        .asset = *asset, .registry = registry, .source = source, .first_block = first_block};
+    struct sgc_evm_contract *contract = &wanted->contracts[wanted->count++];
+    *contract = (struct sgc_evm_contract){.asset = *asset, .registry = registry, .source = source};
+    if (conf == NULL)
+        return true;
+    contract->first_block = conf->first_block;
+    contract->has_proof_slot = conf->proof_slot != NULL &&
+                               sg_u256_read(sg_str_from(conf->proof_slot), &contract->proof_slot);
     return true;
 }
 
@@ -43,7 +48,7 @@ static bool wanted_add_registry(struct wanted *wanted, const char *address)
     SG_ASSERT(right); /* the configuration was checked */
     struct sg_caip_asset asset = {
         .chain = wanted->chain, .standard = SG_CAIP_ERC721, .contract = account.address};
-    return wanted_add(wanted, &asset, true, 0);
+    return wanted_add(wanted, &asset, true, NULL);
 }
 
 static bool wanted_add_solana(struct wanted *wanted, enum sgc_solwant_kind kind,
@@ -84,7 +89,7 @@ static bool wanted_add_asset(struct wanted *wanted, const struct sgd_rule *rule,
     if (!sg_caip_chain_eq(&asset->chain, &wanted->chain))
         return true;
     return asset->chain.ns == SG_CAIP_SOLANA ? wanted_add_mint(wanted, rule, asset)
-                                             : wanted_add(wanted, asset, false, 0);
+                                             : wanted_add(wanted, asset, false, NULL);
 }
 
 /* As the configuration names it. */
@@ -96,7 +101,7 @@ static bool wanted_add_contract(struct wanted *wanted, const struct sg_conf_chai
     if (asset.chain.ns == SG_CAIP_SOLANA)
         return wanted_add_solana(
             wanted, asset.standard == SG_CAIP_TOKEN ? SGC_SOLWANT_TOKEN : SGC_SOLWANT_NFT, &asset);
-    return wanted_add(wanted, &asset, false, conf->first_block);
+    return wanted_add(wanted, &asset, false, conf);
 }
 
 /* Those of one rule. One that can't be compiled closes its sites, and names nothing. */
@@ -167,7 +172,8 @@ static struct sgc_servers_options servers_options(const struct sg_conf_chain *co
     return (struct sgc_servers_options){.servers = servers,
                                         .count = conf->servers_count,
                                         .agree = conf->agree,
-                                        .calls_per_s = conf->calls_per_s};
+                                        .calls_per_s = conf->calls_per_s,
+                                        .check_headers = conf->check_headers};
 }
 
 /* Of which no rule asks anything, nothing is followed. */
@@ -199,6 +205,32 @@ static enum sg_err solana_open(struct sgc_chains *chains, const struct sgc_chain
     return err;
 }
 
+static void on_notice(void *ctx, uint32_t sub, struct sg_jsonread result)
+{
+    (void)sub;
+    (void)result; /* one server's word: a reason to look, and nothing else */
+    sgc_follow_wake(ctx);
+}
+
+/* Hears of new blocks, at the servers that have a ws_url. */
+static enum sg_err subs_open(const struct sg_conf_chain *conf, struct sgc_chain *chain)
+{
+    static const struct sgc_sub heads = {"eth_subscribe", {"[\"newHeads\"]", 12}};
+    struct sgc_rpc_options servers[SGC_SUBS_SERVERS_MAX];
+    struct sgc_subs_options options = {.servers = servers,
+                                       .subs = &heads,
+                                       .subs_count = 1,
+                                       .notice = on_notice,
+                                       .ctx = chain->evm};
+    for (uint32_t i = 0; i < conf->servers_count; i++)
+        if (conf->servers[i].ws_url != NULL)
+            servers[options.servers_count++] =
+                (struct sgc_rpc_options){.url = conf->servers[i].ws_url,
+                                         .fields_file = conf->servers[i].fields_file,
+                                         .ca_file = conf->servers[i].ca_file};
+    return options.servers_count != 0 ? sgc_subs_open(&options, &chain->subs) : SG_OK;
+}
+
 static enum sg_err evm_open(struct sgc_chains *chains, const struct sgc_chains_options *options,
                             const struct sg_conf_chain *conf, const struct wanted *wanted)
 {
@@ -228,10 +260,12 @@ static enum sg_err evm_open(struct sgc_chains *chains, const struct sgc_chains_o
         .heard = heard,
         .ctx = options->state,
     };
-    err = sgc_follow_open(&follow, &chains->all[chains->count].evm);
-    if (err == SG_OK)
-        chains->count++;
-    return err;
+    struct sgc_chain *chain = &chains->all[chains->count];
+    err = sgc_follow_open(&follow, &chain->evm);
+    if (err != SG_OK)
+        return err;
+    chains->count++;
+    return subs_open(conf, chain);
 }
 
 enum sg_err sgc_chains_open(const struct sgc_chains_options *options, struct sg_out *report,
@@ -270,6 +304,7 @@ void sgc_chains_close(struct sgc_chains *chains)
     if (chains == NULL)
         return;
     for (uint32_t i = 0; i < chains->count; i++) {
+        sgc_subs_close(chains->all[i].subs); /* it wakes the follower */
         sgc_follow_close(chains->all[i].evm);
         sgc_soltrack_close(chains->all[i].solana);
     }

@@ -3,10 +3,12 @@
 #define SGC_CHAIN_CHAINSIN_H
 
 #include "controlplane/chain/soltrack.h"
+#include "controlplane/chain/subs.h"
 
 /* One of the two. */
 struct sgc_chain {
     struct sgc_follow *evm;
+    struct sgc_subs *subs; /* of `evm`; NULL: no server has a ws_url */
     struct sgc_soltrack *solana;
 };
 struct sgc_chains {

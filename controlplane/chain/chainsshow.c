@@ -131,6 +131,8 @@ VALUE(value_reorgs, status->counts.reorgs)
 VALUE(value_depth, status->counts.reorg_depth)
 VALUE(value_depth_max, status->counts.reorg_depth_max)
 VALUE(value_no_quorum, status->servers.no_quorum)
+VALUE(value_proven, status->counts.proven)
+VALUE(value_disproven, status->counts.disproven)
 
 static const struct family families[] = {
     {"head", GAUGE, "The block up to which the chain is followed.", value_head},
@@ -156,6 +158,10 @@ static const struct family families[] = {
     {"reorg_depth", GAUGE, "Blocks that the last reorg took back.", value_depth},
     {"reorg_depth_max", GAUGE, "Blocks that the deepest reorg took back.", value_depth_max},
     {"no_quorum_total", COUNTER, "Questions on which too few servers agreed.", value_no_quorum},
+    {"proven_total", COUNTER, "Owners that were proven against a block's state root.",
+     value_proven},
+    {"disproven_total", COUNTER, "Blocks whose logs said what the state does not.",
+     value_disproven},
 };
 
 static void put_head(struct sg_out *out, const char *name, enum family_kind kind, const char *help)

@@ -3,9 +3,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controlplane/chain/followin.h"
+#include "controlplane/chain/prove.h"
 
 #define BLOCKS_A_TURN 64 /* then others have a look at how far it is */
 #define FORKS_A_TURN  8
+#define PROVE_BLOCKS  64  /* servers keep the state of the newest blocks only: 128, usually */
 #define JUMP_BLOCKS   256 /* further behind than this is read as history */
 
 static bool same_hash(const uint8_t a[32], const uint8_t b[32])
@@ -117,6 +119,35 @@ static enum sg_err go_back(struct sgc_follow *follow, uint64_t latest)
 
 /* ---- forward ---- */
 
+static const struct sgc_evm_contract *contract_of(void *ctx, const struct sg_caip_asset *asset)
+{
+    const struct sgc_follow *follow = ctx;
+    uint64_t source = sge_group_contract(asset);
+    for (uint32_t i = 0; i < follow->contracts_count; i++)
+        if (follow->contracts[i].contract.source == source)
+            return &follow->contracts[i].contract;
+    return NULL;
+}
+
+/* Before the ledger takes it: what the logs say is what the state says. */
+static enum sg_err prove(struct sgc_follow *follow, const struct sgc_eth_block *from,
+                         const struct sgc_events *events)
+{
+    if (from->number + PROVE_BLOCKS < follow->latest.number)
+        return SG_OK;
+    enum sg_err err = sgc_prove_events(follow->servers, from, events->items, events->count,
+                                       contract_of, follow, &follow->counts.proven);
+    if (err != SG_EAUTH && err != SG_ENOTSUP)
+        return err;
+    follow->counts.disproven++;
+    return sgc_follow_fault(follow, err,
+                            err == SG_EAUTH
+                                ? "block %llu: the logs say another owner than the state: see "
+                                  "docs/chains.md"
+                                : "block %llu: no server gives proofs of owners",
+                            (unsigned long long)from->number);
+}
+
 static enum sg_err add(struct sgc_follow *follow, const struct sgc_eth_block *from)
 {
     struct sgc_followed *joined[SGC_FOLLOW_CONTRACTS_MAX];
@@ -129,6 +160,8 @@ static enum sg_err add(struct sgc_follow *follow, const struct sgc_eth_block *fr
             joined[count++] = &follow->contracts[i];
     memcpy(filter.hash, from->hash, sizeof(filter.hash));
     enum sg_err err = sgc_follow_gather(follow, &filter, joined, count, &gather);
+    if (err == SG_OK)
+        err = prove(follow, from, &gather.events);
     if (err == SG_OK) {
         block.events = gather.events.items;
         block.events_count = gather.events.count;

@@ -330,6 +330,20 @@ static enum sg_err on_ask(void *ctx, const struct sgd_grant *grant, uint32_t tim
 
 /* ---- opening ---- */
 
+static enum sg_err chain_add(struct sgc_onchain *onchain, const struct sgc_onchain_chain *conf)
+{
+    struct chain *chain = &onchain->chains[onchain->count];
+    if (onchain->count == SGC_ONCHAIN_CHAINS_MAX)
+        return SG_EFULL;
+    enum sg_err err = sgc_servers_open(&conf->servers, &chain->servers);
+    if (err != SG_OK)
+        return err;
+    chain->name = conf->chain;
+    pthread_mutex_init(&chain->turn, NULL);
+    onchain->count++;
+    return SG_OK;
+}
+
 enum sg_err sgc_onchain_open(const struct sgc_onchain_chain *chains, uint32_t count,
                              const char *key_file, struct sgc_onchain **out)
 {
@@ -340,14 +354,48 @@ enum sg_err sgc_onchain_open(const struct sgc_onchain_chain *chains, uint32_t co
         return SG_ENOMEM;
     onchain->seam = (struct sgd_onchain){onchain, on_ask};
     enum sg_err err = sgc_ed25519_load(key_file, &onchain->key);
-    for (uint32_t i = 0; err == SG_OK && i < count; i++) {
-        struct chain *chain = &onchain->chains[i];
-        chain->name = chains[i].chain;
-        err = sgc_servers_open(&chains[i].servers, &chain->servers);
+    for (uint32_t i = 0; err == SG_OK && i < count; i++)
+        err = chain_add(onchain, &chains[i]);
+    if (err == SG_OK)
+        *out = SG_TAKE(onchain);
+    sgc_onchain_close(onchain);
+    return err;
+}
+
+enum sg_err sgc_onchain_open_config(const struct sg_config *config, struct sg_out *report,
+                                    struct sgc_onchain **out)
+{
+    struct sgc_rpc_options servers[SGC_SERVERS_MAX];
+    enum sg_err err = SG_OK;
+    *out = NULL;
+    if (config->gate.countersign_key == NULL)
+        return SG_OK;
+    struct sgc_onchain *onchain = NULL;
+    err = sgc_onchain_open(NULL, 0, config->gate.countersign_key, &onchain);
+    if (err != SG_OK)
+        sg_out_fmt(report,
+                   "gate.countersign_key: %s: %s; right would be an Ed25519 key that only "
+                   "its owner may read\n",
+                   config->gate.countersign_key, sg_err_text(err));
+    for (uint32_t i = 0; err == SG_OK && i < config->chains_count; i++) {
+        const struct sg_conf_chain *conf = &config->chains[i];
+        struct sgc_onchain_chain chain = {.servers = {.servers = servers,
+                                                      .count = conf->servers_count,
+                                                      .agree = conf->agree,
+                                                      .calls_per_s = conf->calls_per_s,
+                                                      .check_headers = conf->check_headers}};
+        bool right = sg_caip_chain_read(sg_str_from(conf->id), &chain.chain);
+        SG_ASSERT(right); /* the configuration was checked */
+        if (chain.chain.ns != SG_CAIP_EIP155)
+            continue;
+        for (uint32_t j = 0; j < conf->servers_count; j++)
+            servers[j] = (struct sgc_rpc_options){.url = conf->servers[j].url,
+                                                  .fields_file = conf->servers[j].fields_file,
+                                                  .ca_file = conf->servers[j].ca_file,
+                                                  .timeout_ms = conf->timeout_ms};
+        err = chain_add(onchain, &chain);
         if (err != SG_OK)
-            break;
-        pthread_mutex_init(&chain->turn, NULL);
-        onchain->count++;
+            sg_out_fmt(report, "chains[%u]: %s: %s\n", i, conf->id, sg_err_text(err));
     }
     if (err == SG_OK)
         *out = SG_TAKE(onchain);

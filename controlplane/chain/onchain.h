@@ -7,6 +7,7 @@
 #define SGC_CHAIN_ONCHAIN_H
 
 #include "base/caip.h"
+#include "base/config.h"
 #include "controlplane/chain/servers.h"
 #include "dataplane/gate/onchain.h"
 
@@ -20,6 +21,10 @@ struct sgc_onchain_chain {
 /* `key_file`: Ed25519, PEM; its public key is among the nodes' countersigners. */
 SG_MUST_USE enum sg_err sgc_onchain_open(const struct sgc_onchain_chain *chains, uint32_t count,
                                          const char *key_file, struct sgc_onchain **out);
+/* With the key and the chains of a configuration. *out is NULL where it has no key. A line a
+ * mistake goes to `report`. */
+SG_MUST_USE enum sg_err sgc_onchain_open_config(const struct sg_config *config,
+                                                struct sg_out *report, struct sgc_onchain **out);
 /* Nobody asks any more. */
 void sgc_onchain_close(struct sgc_onchain *onchain);
 

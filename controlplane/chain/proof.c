@@ -166,8 +166,9 @@ static bool slot_walk(struct sg_jsonread proof, const uint8_t storage_root[32],
     enum sgc_trie_state state = nodes_walk(&trie, nodes);
     if (state != SGC_TRIE_FOUND)
         return state == SGC_TRIE_ABSENT;
+    /* A slot set back to zero is taken out of the trie; anvil keeps it, with nothing in it. */
     if (!sgc_rlp_read(trie.value, trie.value_len, &item) || item.is_list || item.len > 32 ||
-        item.len == 0 || item.ptr[0] == 0)
+        (item.len > 0 && item.ptr[0] == 0))
         return false;
     memcpy(out->bytes + 32 - item.len, item.ptr, item.len);
     return true;

@@ -6,66 +6,23 @@
 #include "controlplane/chain/agreed.h"
 #include "controlplane/chain/proof.h"
 #include "tests/chain/anvil.h"
+#include "tests/chain/liar.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 static struct sgt_anvil chain;
-static uint16_t liar_port;
-static pid_t liar_pid;
-static int liar_stdin;
+static struct sgt_liar the_liar;
 static uint8_t films[20];
 static struct sgc_eth_block head;
-
-static bool liar_start(void)
-{
-    int in[2], out[2];
-    char text[16] = "";
-    if (pipe(in) != 0 || pipe(out) != 0)
-        return false;
-    liar_pid = fork();
-    if (liar_pid == 0) {
-        dup2(in[0], STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        close(in[1]);
-        execlp("python3", "python3", getenv("SG_CHAIN_LIAR"), chain.url, NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    liar_stdin = in[1];
-    if (read(out[0], text, sizeof(text) - 1) <= 0)
-        return false;
-    liar_port = (uint16_t)atoi(text);
-    close(out[0]);
-    return true;
-}
-
-static void liar_stop(void)
-{
-    close(liar_stdin);
-    kill(liar_pid, SIGTERM);
-    waitpid(liar_pid, NULL, 0);
-}
-
-static void liar_becomes(const char *mode)
-{
-    char command[160];
-    snprintf(command, sizeof(command), "curl -s --noproxy '*' http://127.0.0.1:%u/set/%s",
-             liar_port, mode);
-    assert_int_equal(system(command), 0);
-}
 
 /* `good` connections to anvil, one to the liar, in front. */
 static struct sgc_servers *open_with(const char *mode, uint32_t good, uint32_t agree)
 {
     char liar[64];
     struct sgc_servers *servers = NULL;
-    snprintf(liar, sizeof(liar), "http://127.0.0.1:%u/%s", liar_port, mode);
+    snprintf(liar, sizeof(liar), "http://127.0.0.1:%u/%s", the_liar.port, mode);
     const struct sgc_rpc_options options[] = {
         {.url = liar, .timeout_ms = 1000, .answer_bytes_max = 4u << 20},
         {.url = chain.url},
@@ -187,14 +144,14 @@ static void one_honest_server_and_a_lying_shim_are_no_quorum(void **fixture)
 
 static void a_server_that_comes_to_its_senses_is_asked_again(void **fixture)
 {
-    liar_becomes("broken");
+    sgt_liar_becomes(&the_liar, "broken");
     struct sgc_servers *servers = open_with("now", 1, 2);
     struct sgc_eth_block block;
     assert_int_equal(sgc_agreed_head(servers, SGC_ETH_LATEST, &block), SG_EAGAIN);
     assert_int_equal(stats_of(servers).in_use, 1);
     assert_int_equal(sgc_agreed_head(servers, SGC_ETH_LATEST, &block), SG_EAGAIN);
     assert_int_equal(stats_of(servers).servers[0].asked, 1); /* not while it is left out */
-    liar_becomes("honest");
+    sgt_liar_becomes(&the_liar, "honest");
     uint64_t due_ns = sgc_servers_due_ns(servers), now_ns = sg_clock_mono_ns();
     assert_true(due_ns > now_ns && due_ns - now_ns < SG_NS_PER_SEC);
     nanosleep(&(struct timespec){.tv_nsec = (long)(due_ns - now_ns)}, NULL);
@@ -384,7 +341,7 @@ int main(void)
     };
     if (!sgt_anvil_start(&chain, NULL))
         return SGT_SKIP;
-    if (!liar_start())
+    if (!sgt_liar_start(&the_liar, chain.url))
         return 1;
     sgt_anvil_deploy(&chain, films, "Film721", "");
     for (uint64_t id = 0; id < 10; id++)
@@ -396,7 +353,7 @@ int main(void)
     sgc_servers_close(servers);
     if (failed == 0)
         failed = sgt_main("servers", tests, sizeof(tests) / sizeof(tests[0]));
-    liar_stop();
+    sgt_liar_stop(&the_liar);
     sgt_anvil_stop(&chain);
     return failed;
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controlplane/admin/admin.h"
+#include "controlplane/chain/onchain.h"
 #include "dataplane/node/node.h"
 #include "tools/streamgated/options.h"
 
@@ -24,6 +25,7 @@
 struct process {
     struct sgd_node *node;
     struct sgc_control *control; /* NULL: the node is not fed */
+    struct sgc_onchain *onchain; /* NULL: no chain is asked about signatures */
     struct sgc_admin *admin;
     int signal_fd;
     char program[PATH_MAX];
@@ -63,6 +65,16 @@ static enum sg_err control_open(struct process *process, enum sgc_role role, str
     struct sgd_node_view view;
     sgd_node_view(process->node, &view);
     return sgc_control_open(view.snapshot->config, role, view.state, report, &process->control);
+}
+
+static enum sg_err onchain_open(struct process *process, struct sg_out *report)
+{
+    struct sgd_node_view view;
+    sgd_node_view(process->node, &view);
+    enum sg_err err = sgc_onchain_open_config(view.snapshot->config, report, &process->onchain);
+    if (err == SG_OK && process->onchain != NULL)
+        sgd_node_set_onchain(process->node, sgc_onchain_seam(process->onchain));
+    return err;
 }
 
 static void control_close(struct process *process)
@@ -255,6 +267,8 @@ static int serve(struct process *process, const struct sgt_options *options)
     if (err == SG_OK)
         err = control_open(process, options->role, &report);
     if (err == SG_OK)
+        err = onchain_open(process, &report);
+    if (err == SG_OK)
         err = sgc_admin_open(process->node, process->control, &report, &process->admin);
     report_print(&report);
     int status = EXIT_FAILURE;
@@ -270,6 +284,7 @@ static int serve(struct process *process, const struct sgt_options *options)
     control_close(process);
     sgc_admin_close(process->admin);
     sgd_node_close(process->node);
+    sgc_onchain_close(process->onchain);
     close(process->signal_fd);
     return status;
 }

@@ -64,8 +64,8 @@ static void only_json_is_taken(void **fixture)
         "\"\xc3\"",
         "'a'",
         "[1]//",
-        "\xef\xbb\xbf"
-        "1",
+        ("\xef\xbb\xbf"
+         "1"),
     };
     struct sg_jsonread value;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
