@@ -119,13 +119,13 @@ static void a_304_replaces_what_it_names_but_not_the_bodys_form(void **fixture)
     struct sg_out out = fresh_out();
     sgd_stored_freshen(&site,
                        SG_STR("date: old\r\netag: \"v\"\r\ncontent-type: a/b\r\nx-a: 1\r\n"
-                              "x-a: 2\r\ncache-control: max-age=1\r\n"),
+                              "content-encoding: gzip\r\nx-a: 2\r\ncache-control: max-age=1\r\n"),
                        SG_STR("date: new\r\ncontent-type: c/d\r\nx-a: 3\r\ncontent-length: 0\r\n"
-                              "cache-control: max-age=60\r\n"),
+                              "content-encoding: br\r\ncache-control: max-age=60\r\n"),
                        0, &out);
     assert_string_equal((memory[out.len] = 0, memory),
-                        "etag: \"v\"\r\ncontent-type: a/b\r\ndate: new\r\nx-a: 3\r\n"
-                        "cache-control: max-age=60\r\n");
+                        "etag: \"v\"\r\ncontent-encoding: gzip\r\ndate: new\r\n"
+                        "content-type: c/d\r\nx-a: 3\r\ncache-control: max-age=60\r\n");
     (void)fixture;
 }
 
