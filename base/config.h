@@ -306,6 +306,12 @@ struct sg_config {
  * threads only. The caller owns *out: sg_config_free(). */
 SG_MUST_USE enum sg_err sg_config_load(const char *file, struct sg_out *report,
                                        struct sg_config **out);
+/* The same, if `judge` answers SG_OK to the file's bytes, which are then what is read. Else its
+ * answer; it says why in the report. */
+SG_MUST_USE enum sg_err
+sg_config_load_judged(const char *file,
+                      enum sg_err (*judge)(void *ctx, struct sg_str bytes, struct sg_out *report),
+                      void *ctx, struct sg_out *report, struct sg_config **out);
 /* The same of bytes at hand: `file` is what the report calls them, `folder` where relative file
  * names begin. */
 SG_MUST_USE enum sg_err sg_config_parse(const char *file, const char *folder, struct sg_str bytes,

@@ -122,7 +122,23 @@ enum sg_err sg_config_parse(const char *file, const char *folder, struct sg_str 
     return err;
 }
 
+static enum sg_err anything_goes(void *ctx, struct sg_str bytes, struct sg_out *report)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)report;
+    return SG_OK;
+}
+
 enum sg_err sg_config_load(const char *file, struct sg_out *report, struct sg_config **out)
+{
+    return sg_config_load_judged(file, anything_goes, NULL, report, out);
+}
+
+enum sg_err sg_config_load_judged(const char *file,
+                                  enum sg_err (*judge)(void *ctx, struct sg_str bytes,
+                                                       struct sg_out *report),
+                                  void *ctx, struct sg_out *report, struct sg_config **out)
 {
     SG_ASSERT(file != NULL && report != NULL);
     SG_ASSERT(out != NULL);
@@ -135,7 +151,9 @@ enum sg_err sg_config_load(const char *file, struct sg_out *report, struct sg_co
         sg_out_fmt(report, "%s: %s\n", file, sg_err_text(err));
         return err;
     }
-    err = sg_config_parse(file, folder, (struct sg_str){bytes, len}, report, out);
+    err = judge(ctx, (struct sg_str){bytes, len}, report);
+    if (err == SG_OK)
+        err = sg_config_parse(file, folder, (struct sg_str){bytes, len}, report, out);
     explicit_bzero(bytes, len);
     sg_boot_free(bytes);
     return err;

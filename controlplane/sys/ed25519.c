@@ -3,11 +3,13 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct sgc_ed25519 {
     EVP_PKEY *key;
@@ -75,4 +77,43 @@ enum sg_err sgc_ed25519_sign(const struct sgc_ed25519 *key, struct sg_str messag
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
     return signed_it ? SG_OK : SG_ENOMEM;
+}
+
+static enum sg_err file_make(const char *path, mode_t mode, FILE **out)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+    return *out != NULL ? SG_OK : sg_err_from_errno(errno);
+}
+
+static enum sg_err pair_write(EVP_PKEY *key, FILE *private_pem, FILE *public_pem)
+{
+    bool written = PEM_write_PrivateKey(private_pem, key, NULL, NULL, 0, NULL, NULL) == 1 &&
+                   PEM_write_PUBKEY(public_pem, key) == 1 && fflush(private_pem) == 0 &&
+                   fflush(public_pem) == 0 && fsync(fileno(private_pem)) == 0;
+    ERR_clear_error();
+    return written ? SG_OK : SG_EIO;
+}
+
+enum sg_err sgc_ed25519_make(const char *private_file, const char *public_file)
+{
+    SG_ASSERT(private_file != NULL);
+    SG_ASSERT(public_file != NULL);
+    FILE *private_pem = NULL, *public_pem = NULL;
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    enum sg_err err = key == NULL ? SG_ENOMEM : file_make(private_file, 0600, &private_pem);
+    if (err == SG_OK)
+        err = file_make(public_file, 0644, &public_pem);
+    if (err == SG_OK)
+        err = pair_write(key, private_pem, public_pem);
+    if (err != SG_OK && private_pem != NULL)
+        unlink(private_file);
+    if (err != SG_OK && public_pem != NULL)
+        unlink(public_file);
+    if (private_pem != NULL)
+        fclose(private_pem);
+    if (public_pem != NULL)
+        fclose(public_pem);
+    EVP_PKEY_free(key);
+    return err;
 }

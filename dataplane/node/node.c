@@ -9,6 +9,7 @@
 #include "dataplane/node/load.h"
 #include "dataplane/node/rights.h"
 #include "dataplane/node/thread.h"
+#include "dataplane/node/trust.h"
 #include "dataplane/origin/fetch.h"
 #include "dataplane/sys/uring.h"
 #include "dataplane/tls/ctx.h"
@@ -33,6 +34,7 @@
 #define WORKERS_MAIL_LOW 256u  /* rings grow with the square of the threads */
 
 struct sgd_node {
+    struct sgd_trust *trust; /* NULL: any configuration is taken */
     char file[PATH_MAX];
     struct sgd_snapshot *snapshot; /* our reference */
     struct sgd_snapshot *retired[RETIRED_MAX];
@@ -420,15 +422,18 @@ enum sg_err sgd_node_open(const char *file, const struct sgd_node_start *how, st
     SG_ASSERT(file != NULL && report != NULL);
     SG_ASSERT(how != NULL && out != NULL);
     struct sg_config *config = NULL;
-    enum sg_err err = sg_config_load(file, report, &config);
-    if (err != SG_OK)
-        return err;
-    apply_log_level(config);
-    struct sgd_node *node = node_make(file, how);
+    struct sgd_trust *trust = NULL;
+    enum sg_err err = sgd_trust_open(how->trust_file, report, &trust);
+    if (err == SG_OK)
+        err = sgd_trust_load(trust, file, report, &config);
+    struct sgd_node *node = err == SG_OK ? node_make(file, how) : NULL;
     if (node == NULL) {
+        sgd_trust_close(trust);
         sg_config_free(config);
-        return SG_ENOMEM;
+        return err == SG_OK ? SG_ENOMEM : err;
     }
+    node->trust = trust;
+    apply_log_level(config);
     err = node_open_all(node, config, report);
     if (err == SG_OK) {
         node_tell_paths(node);
@@ -584,7 +589,7 @@ enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *report)
                                             "requests under way: try again later\n");
         return SG_EBUSY;
     }
-    enum sg_err err = sg_config_load(node->file, report, &config);
+    enum sg_err err = sgd_trust_load(node->trust, node->file, report, &config);
     if (err != SG_OK)
         return err;
     err = node_compare(node, config, report);
@@ -619,11 +624,15 @@ void sgd_node_tick(struct sgd_node *node)
             sgd_tls_ctx_tick(snapshot->tls[i], wall_ns);
 }
 
-enum sg_err sgd_node_check(const char *file, struct sg_out *report)
+enum sg_err sgd_node_check(const char *file, const char *trust_file, struct sg_out *report)
 {
     struct sg_config *config = NULL;
     struct sgd_snapshot *snapshot = NULL;
-    enum sg_err err = sg_config_load(file, report, &config);
+    struct sgd_trust *trust = NULL;
+    enum sg_err err = sgd_trust_open(trust_file, report, &trust);
+    if (err == SG_OK)
+        err = sgd_trust_load(trust, file, report, &config);
+    sgd_trust_close(trust);
     if (err == SG_OK)
         err = sgd_load_snapshot(config, NULL, NULL, report, &snapshot);
     if (err == SG_OK && gate_is_worse(snapshot, report, 0))
@@ -684,6 +693,7 @@ void sgd_node_close(struct sgd_node *node)
     if (node->lock_fd >= 0)
         close(node->lock_fd);
     sg_boot_free(node->threads);
+    sgd_trust_close(node->trust);
     sg_boot_free(node);
 }
 
@@ -694,6 +704,11 @@ static struct sgd_node_path path_ktls(const struct sgd_node *node)
     if (node->ktls == SG_OK)
         return (struct sgd_node_path){"ktls", "kernel", false, ""};
     return (struct sgd_node_path){"ktls", "own-records", true, "this kernel has no TLS (tls.ko)"};
+}
+
+static struct sgd_node_path path_config(const struct sgd_node *node)
+{
+    return (struct sgd_node_path){"config", node->trust != NULL ? "signed" : "unsigned", false, ""};
 }
 
 static struct sgd_node_path path_arena(const struct sgd_node *node)
@@ -732,6 +747,7 @@ void sgd_node_view(const struct sgd_node *node, struct sgd_node_view *out)
         .workers_running = node_running(node),
         .paths = {{"engine", sgd_engine_uring.name, false, ""},
                   path_arena(node),
+                  path_config(node),
                   path_ktls(node),
                   path_crypto(node)},
     };

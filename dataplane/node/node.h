@@ -16,7 +16,9 @@ struct sgd_node_start {
     bool follows; /* the process that this one takes over from still runs, and has run_dir: that is
                      taken when it ended. If it has the disk tier still, that is waited for, some
                      seconds; then this one serves from RAM until its next start. */
-    bool deaf;    /* no viewers: no listener is opened, no disk tier; there is one worker */
+    const char *trust_file; /* the public key by which this and every later configuration must be
+                               signed (trust.h); NULL: none need be */
+    bool deaf; /* no viewers: no listener is opened, no disk tier; there is one worker */
 };
 /* Loads `file`, binds, drops root, opens all stores, starts the workers. They serve when it returns
  * SG_OK. Otherwise `report` says why, a line a mistake. */
@@ -25,7 +27,8 @@ SG_MUST_USE enum sg_err sgd_node_open(const char *file, const struct sgd_node_st
 /* Stops what still runs (cutting what is under way: drain first), closes all. Accepts NULL. */
 void sgd_node_close(struct sgd_node *node);
 /* Everything that sgd_node_open() would refuse in the file, without changing anything. */
-SG_MUST_USE enum sg_err sgd_node_check(const char *file, struct sg_out *report);
+SG_MUST_USE enum sg_err sgd_node_check(const char *file, const char *trust_file,
+                                       struct sg_out *report);
 
 /* Reads the file again. On SG_OK requests that begin from now on follow it, and `report` names the
  * keys that count only from the next start; otherwise nothing changed and `report` says why. */
@@ -49,12 +52,12 @@ void sgd_node_tick(struct sgd_node *node);
 
 /* Which of several ways something goes here, told at start, in status and in a metric. */
 struct sgd_node_path {
-    const char *what; /* "arena", "ktls", "record_crypto", "engine" */
+    const char *what; /* "arena", "ktls", "record_crypto", "engine", "config" */
     const char *used; /* "hugetlb", "own-records" ... */
     bool fallback;    /* not what was asked for, or not the best there is */
     const char *why;  /* of a fallback; "" otherwise */
 };
-#define SGD_NODE_PATHS 4
+#define SGD_NODE_PATHS 5
 
 /* What the node is made of, for those who show it; all borrowed. The snapshot is good until the
  * next call of sgd_node_reload() or sgd_node_tick(). */

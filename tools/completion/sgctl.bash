@@ -2,9 +2,9 @@
 # /usr/share/bash-completion/completions/sgctl
 _sgctl() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
-    local commands="status stat top log explain origins chain purge reload drain token grant own feed"
+    local commands="status stat top log explain origins chain purge reload drain token grant own feed rule config"
     case $previous in
-    -c | --config | -s | --socket | --output)
+    -c | --config | -s | --socket | --output | --facts | --state | --key)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
@@ -22,8 +22,10 @@ _sgctl() {
     token) commands="mint inspect revoke --help" ;;
     chain) commands="status rebuild" ;;
     grant) commands="inspect revoke --help" ;;
-    own) commands="set transfer show feed --help" ;;
+    own) commands="set transfer show list digest feed --amount --of --block --head-only --help" ;;
     feed) commands="status --help" ;;
+    rule) commands="test list --account --facts --state --tenant --at --country --provisional --contract --help" ;;
+    config) commands="keygen sign verify --key --help" ;;
     *) commands="--help" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")
@@ -33,9 +35,9 @@ complete -F _sgctl sgctl
 _streamgated() {
     local word=${COMP_WORDS[COMP_CWORD]}
     case ${COMP_WORDS[COMP_CWORD - 1]} in
-    -c | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    -c | --config | -k | --trust) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     -r | --role) mapfile -t COMPREPLY < <(compgen -W "all edge control" -- "$word") ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "--config --check --role --config-doc --version --help" -- "$word") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "--config --trust --check --role --config-doc --version --help" -- "$word") ;;
     esac
 }
 complete -F _streamgated streamgated

@@ -1,6 +1,7 @@
 #include "tools/sgctl/access.h"
 
 #include "base/clock.h"
+#include "edgecache/state/facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,12 @@ uint64_t sgt_fact_key(const char *name)
 {
     uint8_t digest[SG_SHA256_BYTES];
     uint64_t key;
+    struct sg_caip_asset asset;
+    struct sge_fact_id id;
+    if (sg_caip_asset_read(sg_str_from(name), &asset)) {
+        sge_fact_owner(&asset, &id);
+        return id.key;
+    }
     if (strncmp(name, "0x", 2) != 0 || !sgt_hex_read(name + 2, digest, sizeof(key)))
         sg_sha256(name, strlen(name), digest);
     memcpy(&key, digest, sizeof(key));
@@ -98,8 +105,11 @@ uint64_t sgt_fact_key(const char *name)
 
 void sgt_owner_hash(const char *account, uint8_t out[32])
 {
+    struct sg_caip_account known;
     memset(out, 0, 32);
-    if (strcmp(account, "nobody") != 0)
+    if (sg_caip_account_read(sg_str_from(account), &known))
+        sg_caip_account_id(&known, out);
+    else if (strcmp(account, "nobody") != 0)
         sg_sha256(account, strlen(account), out);
 }
 

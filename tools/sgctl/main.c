@@ -2,8 +2,10 @@
 #include "base/str.h"
 #include "tools/sgctl/access.h"
 #include "tools/sgctl/commands.h"
+#include "tools/sgctl/confsign.h"
 #include "tools/sgctl/grant.h"
 #include "tools/sgctl/own.h"
+#include "tools/sgctl/rule.h"
 #include "tools/sgctl/token.h"
 
 #include <getopt.h>
@@ -31,7 +33,9 @@ static const struct command {
     {"drain", sgt_drain_main, NULL, "finish what is under way, then end"},
     {"token", NULL, sgt_token_main, "mint, inspect or revoke edge tokens: sgctl token --help"},
     {"grant", NULL, sgt_grant_main, "inspect or revoke wallets' grants: sgctl grant --help"},
-    {"own", NULL, sgt_own_main, "ownership facts by hand: sgctl own --help"},
+    {"own", NULL, sgt_own_main, "ownership facts, by hand: sgctl own --help"},
+    {"rule", sgt_rule_main, NULL, "would a rule let an account in: sgctl rule --help"},
+    {"config", sgt_confsign_main, NULL, "sign configurations: sgctl config --help"},
 };
 
 static void print_help(FILE *to)
@@ -94,6 +98,8 @@ static int run_command(struct sgt_call *call, const char *socket, int argc, char
     }
     if (command->access != NULL)
         return run_access(command, call, argc, argv);
+    if (command->run == sgt_rule_main || command->run == sgt_confsign_main)
+        return command->run(call, argc, argv); /* on files alone */
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
         printf("sgctl %s: %s\n", command->name, command->help);
         return SGT_DONE;

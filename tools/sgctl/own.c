@@ -2,39 +2,56 @@
 
 #include "base/clock.h"
 #include "tools/sgctl/access.h"
+#include "tools/sgctl/factmake.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#define AT_ONCE 64
+
 const char sgt_own_usage[] =
     "sgctl own set FACT OWNER [--block N] [--head-only]\n"
     "    OWNER (an account, or nobody) owns FACT, at head and at safe; --head-only: a transfer "
     "that is\n"
     "    not safe yet, so tokens are refused and none is minted.\n"
+    "sgctl own set ASSET ACCOUNT --amount N [--block N] [--head-only]\n"
+    "    ACCOUNT has N of ASSET, an ERC-1155 id or an SPL mint.\n"
     "sgctl own transfer FACT FROM TO [--block N] [--head-only]\n"
-    "    The same, only if FROM owns it at head now.\n"
-    "sgctl own show FACT\n"
+    "    FACT is TO's, only if FROM owns it at head now.\n"
+    "sgctl own show FACT | show ASSET --of ACCOUNT\n"
+    "    The fact, where it came from, and when this node heard of it; of an ASSET with balances,\n"
+    "    ACCOUNT's.\n"
+    "sgctl own list ACCOUNT\n"
+    "    What the account has at head.\n"
+    "sgctl own digest\n"
+    "    The stream's mark, and a Merkle root over all facts: two nodes with the same mark have "
+    "the\n"
+    "    same; --json has the 256 ranges, which tell where they differ.\n"
     "sgctl own feed [--every SECONDS]\n"
     "    Says that all facts are known up to now; every so many seconds until it is ended. Each "
     "set\n"
     "    and transfer says so too. Tokens with facts are refused when nobody said it for longer "
     "than\n"
     "    the tenant's stale_limit_s.\n"
-    "FACT is any text, such as eip155:1/erc721:0xabc/42, or a key as 0x and 16 hex digits.\n";
+    "FACT is an asset, such as eip155:1/erc721:0xCONTRACT/42 or solana:GENESIS/nft:MINT, or any "
+    "text or\n"
+    "a key (0x and 16 hex digits), which no rule can mean. What a stream feeds can't be set by "
+    "hand.\n";
 
 struct options {
     uint64_t block, every_s;
     bool head_only;
+    const char *amount, *of;
 };
 
 static bool options_read(int argc, char **argv, struct options *out)
 {
-    static const struct option longs[] = {{"block", required_argument, NULL, 'b'},
-                                          {"head-only", no_argument, NULL, 'h'},
-                                          {"every", required_argument, NULL, 'e'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"block", required_argument, NULL, 'b'}, {"head-only", no_argument, NULL, 'h'},
+        {"every", required_argument, NULL, 'e'}, {"amount", required_argument, NULL, 'a'},
+        {"of", required_argument, NULL, 'o'},    {NULL, 0, NULL, 0}};
     bool good = true;
     optind = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -44,6 +61,10 @@ static bool options_read(int argc, char **argv, struct options *out)
             good = sg_str_to_u64(sg_str_from(optarg), &out->every_s) && good;
         else if (c == 'h')
             out->head_only = true;
+        else if (c == 'a')
+            out->amount = optarg;
+        else if (c == 'o')
+            out->of = optarg;
         else
             good = false;
     }
@@ -53,6 +74,51 @@ static bool options_read(int argc, char **argv, struct options *out)
 static uint64_t now_ns(void)
 {
     return sg_clock_wall_ns();
+}
+
+/* ---- showing ---- */
+
+static const char *kind_name(uint8_t kind)
+{
+    static const char *const names[] = {
+        [SGE_FACT_OWNER] = "owner",
+        [SGE_FACT_BALANCE] = "balance",
+        [SGE_FACT_DELEGATION] = "delegation",
+        [SGE_FACT_USER] = "user",
+        [SGE_FACT_ROOT] = "root",
+    };
+    return kind < SG_COUNT(names) && names[kind] != NULL ? names[kind] : "unknown";
+}
+
+static json_t *u256_json(const uint8_t bytes[32])
+{
+    char memory[80];
+    struct sg_out out = sg_out_init(memory, sizeof(memory));
+    struct sg_u256 v;
+    memcpy(v.bytes, bytes, sizeof(v.bytes));
+    sg_u256_put(&out, &v);
+    return json_stringn(out.ptr, out.len);
+}
+
+/* As the kind has values: numbers, or hashes. */
+static json_t *value_json(uint8_t kind, const uint8_t value[32])
+{
+    return kind == SGE_FACT_BALANCE || kind == SGE_FACT_DELEGATION ? u256_json(value)
+                                                                   : sgt_hex_json(value, 32);
+}
+
+static json_t *change_json(const struct sge_change *change, uint64_t generation)
+{
+    uint64_t key = __builtin_bswap64(change->id.key);
+    json_t *told = json_pack(
+        "{s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:b, s:o}", "kind", kind_name(change->kind), "key",
+        sgt_hex_json(&key, sizeof(key)), "generation", (json_int_t)generation, "block",
+        (json_int_t)change->block, "log", (json_int_t)change->log, "head",
+        value_json(change->kind, change->head), "at_safe", value_json(change->kind, change->safe),
+        "safe", memcmp(change->head, change->safe, 32) == 0, "token", u256_json(change->token));
+    if (change->until_s != 0)
+        json_object_set_new(told, "until", sgt_time_json(change->until_s));
+    return told;
 }
 
 static json_t *fact_json(const char *name, const struct sge_fact *fact)
@@ -90,25 +156,151 @@ static int show(struct sge_state *state, const char *name, bool json)
     return SGT_DONE;
 }
 
+static enum sg_err balance_get(struct sge_state *state, const struct sg_caip_asset *asset,
+                               const uint8_t account[32], struct sge_change *out,
+                               uint64_t *generation)
+{
+    struct sge_fact_id id;
+    struct sge_state_reader *reader = sgt_reader_open(state);
+    if (reader == NULL)
+        return SG_EIO;
+    sge_fact_balance(asset, account, &id);
+    enum sg_err err = sge_state_fact_get(reader, &id, out, generation);
+    sgt_reader_close(reader);
+    return err;
+}
+
+static int show_balance(struct sge_state *state, const char *name, const char *of, bool json)
+{
+    struct sg_caip_asset asset;
+    struct sge_change change;
+    uint8_t account[32];
+    uint64_t generation;
+    if (!sg_caip_asset_read(sg_str_from(name), &asset) || !sgt_is_balance(&asset))
+        return sgt_refuse("%s: expected such as eip155:1/erc1155:0xCONTRACT/1", name);
+    sgt_owner_hash(of, account);
+    enum sg_err err = balance_get(state, &asset, account, &change, &generation);
+    if (err != SG_OK)
+        return err == SG_ENOENT ? sgt_refuse("nothing is known of %s's %s", of, name)
+                                : sgt_refuse("%s: %s", name, sg_err_text(err));
+    sgt_print(change_json(&change, generation), json);
+    return SGT_DONE;
+}
+
+static int list(struct sge_state *state, const char *account, bool json)
+{
+    static struct sge_holding some[AT_ONCE];
+    uint8_t holder[32];
+    uint64_t after = 0;
+    struct sge_state_reader *reader = sgt_reader_open(state);
+    if (reader == NULL)
+        return SGT_REFUSED;
+    json_t *holdings = json_array();
+    sgt_owner_hash(account, holder);
+    for (uint32_t n; (n = sge_state_holdings(reader, holder, 0, &after, some, AT_ONCE)) > 0;)
+        for (uint32_t i = 0; i < n; i++)
+            json_array_append_new(holdings, change_json(&some[i].change, some[i].generation));
+    sgt_reader_close(reader);
+    sgt_print(json_pack("{s:s, s:o}", "account", account, "holdings", holdings), json);
+    return SGT_DONE;
+}
+
+static int digest(struct sge_state *state, bool json)
+{
+    static struct sge_digest all;
+    struct sge_state_reader *reader = sgt_reader_open(state);
+    if (reader == NULL)
+        return SGT_REFUSED;
+    enum sg_err err = sge_state_digest(reader, &all);
+    json_int_t facts = (json_int_t)sge_state_facts_count(reader);
+    sgt_reader_close(reader);
+    if (err != SG_OK)
+        return sgt_refuse("the state: %s", sg_err_text(err));
+    json_t *told = json_pack("{s:o, s:I, s:I, s:o}", "stream",
+                             sgt_hex_json(all.mark.stream, sizeof(all.mark.stream)), "entry",
+                             (json_int_t)all.mark.seq, "facts", facts, "root",
+                             sgt_hex_json(all.root, sizeof(all.root)));
+    json_t *ranges = json_array();
+    for (size_t i = 0; i < SG_COUNT(all.ranges); i++)
+        json_array_append_new(ranges, sgt_hex_json(all.ranges[i], sizeof(all.ranges[i])));
+    if (json)
+        json_object_set(told, "ranges", ranges);
+    json_decref(ranges);
+    sgt_print(told, json);
+    return SGT_DONE;
+}
+
+/* ---- setting ---- */
+
+static int told(struct sge_state *state, const char *name, enum sg_err err)
+{
+    if (err == SG_OK)
+        err = sge_state_heartbeat(state, now_ns());
+    if (err == SG_EPERM)
+        return sgt_refuse("%s: the ownership stream feeds this state: only a chain changes it",
+                          name);
+    if (err == SG_EEXIST)
+        return sgt_refuse("%s: the state has this key under another name", name);
+    return err == SG_OK ? SGT_DONE : sgt_refuse("%s: %s", name, sg_err_text(err));
+}
+
+/* What has a whole name is found by its owner too; else the key is all that is known. */
+static enum sg_err owner_put(struct sge_state *state, const char *name, const uint8_t head[32],
+                             const uint8_t safe[32], uint64_t block)
+{
+    struct sg_caip_asset asset;
+    struct sge_change change;
+    uint64_t generation;
+    if (!sg_caip_asset_read(sg_str_from(name), &asset))
+        return sge_state_fact_set(state, sgt_fact_key(name), head, safe, block, &generation);
+    sgt_owner_make(&asset, head, safe, &change);
+    change.block = block;
+    change.chain = 0; /* said by hand: no chain's head makes it older */
+    return sge_state_change(state, &change, &generation);
+}
+
 static int set(struct sge_state *state, const char *name, const char *owner,
                const struct options *options, bool json)
 {
     struct sge_fact before = {0};
     uint8_t head[32], safe[32];
-    uint64_t generation;
     sgt_owner_hash(owner, head);
     memcpy(safe, head, sizeof(safe));
     enum sg_err err = fact_get(state, name, &before);
     if (options->head_only)
         memcpy(safe, before.owner_safe, sizeof(safe));
     if (err == SG_OK || err == SG_ENOENT)
-        err = sge_state_fact_set(state, sgt_fact_key(name), head, safe,
-                                 options->block != 0 ? options->block : before.block, &generation);
-    if (err == SG_OK)
-        err = sge_state_heartbeat(state, now_ns());
-    if (err != SG_OK)
-        return sgt_refuse("%s: %s", name, sg_err_text(err));
-    return show(state, name, json);
+        err =
+            owner_put(state, name, head, safe, options->block != 0 ? options->block : before.block);
+    int status = told(state, name, err);
+    return status == SGT_DONE ? show(state, name, json) : status;
+}
+
+static int set_balance(struct sge_state *state, char **argv, const struct options *options,
+                       bool json)
+{
+    struct sg_caip_asset asset;
+    struct sg_u256 head, safe = {{0}};
+    struct sge_change before, change;
+    uint8_t account[32];
+    uint64_t generation;
+    if (!sg_caip_asset_read(sg_str_from(argv[0]), &asset) || !sgt_is_balance(&asset))
+        return sgt_refuse("%s: expected such as eip155:1/erc1155:0xCONTRACT/1", argv[0]);
+    if (!sg_u256_read(sg_str_from(options->amount), &head))
+        return sgt_refuse("--amount %s: expected a number", options->amount);
+    sgt_owner_hash(argv[1], account);
+    enum sg_err err = balance_get(state, &asset, account, &before, &generation);
+    if (!options->head_only)
+        safe = head;
+    else if (err == SG_OK)
+        memcpy(safe.bytes, before.safe, sizeof(safe.bytes));
+    sgt_balance_make(&asset, account, &head, &safe, &change);
+    change.block = options->block;
+    change.chain = 0;
+    if (err == SG_OK || err == SG_ENOENT)
+        err = sge_state_change(state, &change, &generation);
+    int status = told(state, argv[0], err);
+    return status == SGT_DONE ? show_balance(state, argv[0], argv[1], json) : status;
 }
 
 /* Two at the same time are told apart by the state's one writer only after the fact: by hand, that
@@ -141,11 +333,17 @@ static int run(struct sge_state *state, const char *verb, int argc, char **argv,
                const struct options *options, bool json)
 {
     if (strcmp(verb, "set") == 0 && argc == 2)
-        return set(state, argv[0], argv[1], options, json);
+        return options->amount != NULL ? set_balance(state, argv, options, json)
+                                       : set(state, argv[0], argv[1], options, json);
     if (strcmp(verb, "transfer") == 0 && argc == 3)
         return transfer(state, argv, options, json);
     if (strcmp(verb, "show") == 0 && argc == 1)
-        return show(state, argv[0], json);
+        return options->of != NULL ? show_balance(state, argv[0], options->of, json)
+                                   : show(state, argv[0], json);
+    if (strcmp(verb, "list") == 0 && argc == 1)
+        return list(state, argv[0], json);
+    if (strcmp(verb, "digest") == 0 && argc == 0)
+        return digest(state, json);
     if (strcmp(verb, "feed") == 0 && argc == 0)
         return feed(state, options->every_s);
     fputs(sgt_own_usage, stderr);

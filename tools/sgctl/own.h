@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* argv[0] is "own", then set, transfer, show or feed. Returns the exit status. */
+/* argv[0] is "own", then set, transfer, show, list, digest or feed. Returns the exit status. */
 int sgt_own_main(const struct sg_config *config, bool json, int argc, char **argv);
 extern const char sgt_own_usage[];
 

@@ -30,7 +30,7 @@ const char sgt_token_usage[] =
     "    Where a stream feeds the node it goes to all edges of the region, and the answer says\n"
     "    which have it: after --wait SECONDS (2), or as soon as all do.\n"
     "    --all: every token of the tenant, by raising its lowest accepted epoch.\n"
-    "    --rule: tokens with facts must name this version of the rules from now on.\n";
+    "    --rule: tokens with facts must name this version of the rules, or a later one.\n";
 
 struct revoke {
     const char *tenant, *cti, *index, *rule;

@@ -243,6 +243,10 @@ static bool mint_complete(struct mint *mint, const struct sg_config *config,
     bool good = reader != NULL && mint_facts(mint, reader);
     if (good) {
         mint->claims.rule_version = sge_state_rule_version(reader, id);
+        for (uint32_t i = 0; i < config->rules_count; i++)
+            if (strcmp(config->rules[i].tenant, tenant->name) == 0)
+                mint->claims.rule_version =
+                    SG_MAX(mint->claims.rule_version, config->rules[i].version);
         *kid = (struct sgd_kid){sg_str_from(config->node.region), sg_str_from(tenant->name),
                                 sgd_epoch_current(sgt_now_s(), sge_state_epoch_min(reader, id))};
     }

@@ -51,7 +51,7 @@ static void report_print(const struct sg_out *report)
 static int run_check(const struct sgt_options *options)
 {
     struct sg_out report = report_begin();
-    enum sg_err err = sgd_node_check(options->config, &report);
+    enum sg_err err = sgd_node_check(options->config, options->trust, &report);
     report_print(&report);
     if (err == SG_OK)
         printf("%s: right\n", options->config);
@@ -262,6 +262,7 @@ static int serve(struct process *process, const struct sgt_options *options)
         return EXIT_FAILURE;
     pid_t before = predecessor();
     const struct sgd_node_start how = {.follows = before != 0,
+                                       .trust_file = options->trust,
                                        .deaf = options->role == SGC_ROLE_CONTROL};
     enum sg_err err = sgd_node_open(options->config, &how, &report, &process->node);
     if (err == SG_OK)

@@ -4,15 +4,18 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define EXIT_USAGE 2
 
 static const char help[] =
-    "streamgated [--config FILE] [--check] [--role all|edge|control]\n"
+    "streamgated [--config FILE] [--trust KEY] [--check] [--role all|edge|control]\n"
     "Serves viewers as the configuration says. See streamgated(8) and docs/operations.md.\n"
     "\n"
     "  -c, --config FILE  the configuration (/etc/streamgate/streamgate.yaml)\n"
+    "  -k, --trust KEY    take only configurations that this public key (PEM, Ed25519) signed,\n"
+    "                     in FILE.sig; also in $STREAMGATE_TRUST\n"
     "  -t, --check        say what is wrong with it, and end: 0 nothing, 1 something\n"
     "  -r, --role ROLE    all (default): both planes in this process; edge: serves viewers, fed "
     "over\n"
@@ -43,6 +46,9 @@ static int option_apply(int option, struct sgt_options *out)
     case 'c':
         out->config = optarg;
         return -1;
+    case 'k':
+        out->trust = optarg;
+        return -1;
     case 't':
         out->check = true;
         return -1;
@@ -68,16 +74,14 @@ static int option_apply(int option, struct sgt_options *out)
 int sgt_options_parse(int argc, char **argv, struct sgt_options *out)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check", no_argument, NULL, 't'},
-        {"role", required_argument, NULL, 'r'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {"config-doc", no_argument, NULL, 'd'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'}, {"trust", required_argument, NULL, 'k'},
+        {"check", no_argument, NULL, 't'},        {"role", required_argument, NULL, 'r'},
+        {"version", no_argument, NULL, 'V'},      {"help", no_argument, NULL, 'h'},
+        {"config-doc", no_argument, NULL, 'd'},   {NULL, 0, NULL, 0},
     };
-    *out = (struct sgt_options){.config = "/etc/streamgate/streamgate.yaml"};
-    for (int option; (option = getopt_long(argc, argv, "c:tr:Vh", options, NULL)) != -1;) {
+    *out = (struct sgt_options){.config = "/etc/streamgate/streamgate.yaml",
+                                .trust = getenv("STREAMGATE_TRUST")};
+    for (int option; (option = getopt_long(argc, argv, "c:k:tr:Vh", options, NULL)) != -1;) {
         int status = option_apply(option, out);
         if (status >= 0)
             return status;

@@ -8,6 +8,7 @@
 
 struct sgt_options {
     const char *config;
+    const char *trust; /* NULL: configurations need no signature */
     enum sgc_role role;
     bool check;
 };
