@@ -78,9 +78,9 @@ static void another_form_of_a_thing_is_refused(void **fixture)
         "8100", /* a small byte by itself */
         "817f",
         "b800", /* a long form for a short string */
-        "b837"
-        "4c6f72656d20697073756d20646f6c6f722073697420616d65742c20636f6e7365637465747572206164"
-        "697069736963696e6720656c69",
+        ("b837"
+         "4c6f72656d20697073756d20646f6c6f722073697420616d65742c20636f6e7365637465747572206164"
+         "697069736963696e6720656c69"),
         "b90000", /* a length with a leading zero */
         "b900ff",
         "bf0f000000000000021111",
@@ -88,9 +88,8 @@ static void another_form_of_a_thing_is_refused(void **fixture)
         "f800",
         "f90000",
         "f9000180",
-        "a0000102", /* cut short */
-        "c3010203"
-        "04", /* something after it */
+        "a0000102",   /* cut short */
+        "c301020304", /* something after it */
         "83646f",
         "c883646f6783676f",
         "bfffffffffffffffff",
@@ -115,7 +114,7 @@ static void numbers_have_no_leading_zeros(void **fixture)
     uint64_t v;
     struct sgc_rlp_item item;
     struct sg_out out = sg_out_init(memory, sizeof(memory));
-    sgc_rlp_put_number(&out, "\0\0\x04\0", 4);
+    sgc_rlp_put_number(&out, (const uint8_t[]){0, 0, 4, 0}, 4);
     assert_memory_equal(memory, "\x82\x04\0", 3);
     assert_true(sgc_rlp_read((uint8_t *)memory, 3, &item));
     assert_true(sgc_rlp_u64(&item, &v) && v == 1024);
