@@ -52,6 +52,7 @@ static void chain_write(const struct sge_chain *chain, struct sg_out *out)
     sgc_wire_put(out, chain->head_s, 8);
     sgc_wire_put(out, chain->heard_ns, 8);
     sgc_wire_put(out, chain->late_s, 8);
+    sgc_wire_put(out, chain->caught_up, 1);
     sg_out_bytes(out, chain->head_hash, sizeof(chain->head_hash));
 }
 
@@ -64,6 +65,7 @@ static void chain_read(struct sgc_wire *in, struct sge_chain *chain)
     chain->head_s = sgc_wire_number(in, 8);
     chain->heard_ns = sgc_wire_number(in, 8);
     chain->late_s = sgc_wire_number(in, 8);
+    chain->caught_up = (uint32_t)sgc_wire_number(in, 1);
     sgc_wire_bytes(in, chain->head_hash, sizeof(chain->head_hash));
 }
 

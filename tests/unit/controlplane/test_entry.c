@@ -122,7 +122,8 @@ static void beats_and_reports_are_read_as_they_were_written(void **fixture)
     beat.at_ns = 1234567890123456789;
     beat.chains_count = SGE_CHAINS_MAX;
     for (uint32_t i = 0; i < SGE_CHAINS_MAX; i++) {
-        beat.chains[i] = (struct sge_chain){.id = i, .head = i + 7, .safe = i, .late_s = 60};
+        beat.chains[i] =
+            (struct sge_chain){.id = i, .head = i + 7, .safe = i, .late_s = 60, .caught_up = i % 2};
         snprintf(beat.chains[i].name, sizeof(beat.chains[i].name), "eip155:%u", i);
         sg_random(beat.chains[i].head_hash, 32);
     }
