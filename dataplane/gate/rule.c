@@ -1,7 +1,6 @@
 #include "dataplane/gate/rule.h"
 
 #include "base/assert.h"
-#include "dataplane/gate/check.h"
 #include "dataplane/gate/rulecode.h"
 
 _Static_assert(SGD_RULE_CHAINS_MAX <= SGD_CHAINS_MAX, "a rule's chains are all told");
@@ -107,8 +106,6 @@ static bool op_ask(struct sgd_rule_look *look, const struct sgd_op *op)
         look->reason = "more facts than a token may name";
         passes = false;
     }
-    if (passes)
-        sgd_chains_add(&look->out->chains, leaf->chain_id);
     why_tell(look, leaf, negated);
     return passes;
 }

@@ -2,6 +2,7 @@
  * is given counts at safe (or at the head, for who is content with provisional tokens). */
 #include "base/assert.h"
 #include "base/keccak.h"
+#include "dataplane/gate/check.h"
 #include "dataplane/gate/rulecode.h"
 
 #define HOLDINGS_AT_ONCE 4
@@ -45,9 +46,12 @@ static enum sgd_met met(struct sgd_rule_look *look, enum sgd_met answer, const c
 }
 
 /* One too many is remembered too: the answer is then no. */
-static void fact_add(struct sgd_rule_look *look, const struct sge_fact_id *id, uint64_t generation)
+static void fact_add(struct sgd_rule_look *look, const struct sgd_leaf *leaf,
+                     const struct sge_change *fact, uint64_t generation)
 {
+    const struct sge_fact_id *id = &fact->id;
     struct sgd_rule_answer *out = look->out;
+    sgd_chains_add(&out->chains, fact->chain != 0 ? leaf->chain_id : 0); /* 0: said by hand */
     for (uint8_t i = 0; i < out->facts_count && i < SGD_TOKEN_FACTS_MAX; i++)
         if (out->facts[i].key == id->key)
             return;
@@ -63,6 +67,8 @@ static enum sgd_met absent(struct sgd_rule_look *look, const struct sgd_leaf *le
     struct sge_chain chain;
     bool whole = sge_state_chain(sge_state_of(look->reader), leaf->chain_id, &chain) == SG_OK &&
                  chain.caught_up == 1;
+    if (whole)
+        sgd_chains_add(&look->out->chains, leaf->chain_id);
     return met(look, whole ? SGD_MET_NO : SGD_MET_UNKNOWN, reason);
 }
 
@@ -101,7 +107,7 @@ static enum sgd_met one_ask(struct sgd_rule_look *look, const struct sgd_leaf *l
             return met(look, SGD_MET_NO, "its use is over");
         look->out->until_s = SG_MIN(look->out->until_s, fact.until_s);
     }
-    fact_add(look, &leaf->id, generation);
+    fact_add(look, leaf, &fact, generation);
     return answer;
 }
 
@@ -121,7 +127,7 @@ static enum sgd_met balance_ask(struct sgd_rule_look *look, const struct sgd_lea
     enum sgd_met answer = settled(look, memcmp(fact.head, leaf->lo.bytes, 32) >= 0,
                                   memcmp(fact.safe, leaf->lo.bytes, 32) >= 0);
     if (answer != SGD_MET_UNKNOWN)
-        fact_add(look, &id, generation);
+        fact_add(look, leaf, &fact, generation);
     return answer;
 }
 
@@ -135,13 +141,14 @@ static bool in_leaf(const struct sgd_rule_look *look, const struct sgd_leaf *lea
            memcmp(fact->token, leaf->hi.bytes, 32) <= 0;
 }
 
-static enum sgd_met any_take(struct sgd_rule_look *look, const struct sge_holding *best)
+static enum sgd_met any_take(struct sgd_rule_look *look, const struct sgd_leaf *leaf,
+                             const struct sge_holding *best)
 {
     bool safe = memcmp(best->change.safe, best->change.head, 32) == 0;
     enum sgd_met answer = settled(look, true, safe);
     if (answer != SGD_MET_YES)
         return answer;
-    fact_add(look, &best->change.id, best->generation);
+    fact_add(look, leaf, &best->change, best->generation);
     if (best->change.kind == SGE_FACT_USER)
         look->out->until_s = SG_MIN(look->out->until_s, best->change.until_s);
     return answer;
@@ -175,10 +182,10 @@ static enum sgd_met any_ask(struct sgd_rule_look *look, const struct sgd_leaf *l
                 (meant != NULL && !meant->is(look, meant, fact)))
                 continue;
             if (memcmp(fact->safe, account, 32) == 0)
-                return any_take(look, &some[i]);
+                return any_take(look, leaf, &some[i]);
             best = best.generation == 0 ? some[i] : best;
         }
-    return best.generation != 0 ? any_take(look, &best)
+    return best.generation != 0 ? any_take(look, leaf, &best)
                                 : absent(look, leaf, "the account has none");
 }
 
@@ -240,16 +247,17 @@ static enum sgd_met delegated_ask(struct sgd_rule_look *look, const struct sgd_l
     for (uint32_t count; (count = sge_state_holdings(look->reader, account, leaf->delegations,
                                                      &after, some, HOLDINGS_AT_ONCE)) > 0;)
         for (uint32_t i = 0; i < count; i++) {
-            uint8_t facts_count = out->facts_count;
+            uint8_t facts_count = out->facts_count, chains_count = out->chains.count;
             bool provisional = out->provisional;
             if (!step(look))
                 return SGD_MET_UNKNOWN;
             if (delegation_holds(look, &some[i].change, account)) {
-                fact_add(look, &some[i].change.id, some[i].generation);
+                fact_add(look, leaf, &some[i].change, some[i].generation);
                 if (vault_ask(look, leaf, account, &some[i]) == SGD_MET_YES)
                     return SGD_MET_YES;
             }
             out->facts_count = facts_count;
+            out->chains.count = chains_count;
             out->provisional = provisional;
         }
     return met(look, SGD_MET_UNKNOWN,
@@ -299,7 +307,7 @@ static enum sgd_met list_ask(struct sgd_rule_look *look, const struct sgd_leaf *
             continue;
         enum sgd_met answer = settled(look, true, memcmp(fact.head, fact.safe, 32) == 0);
         if (answer == SGD_MET_YES)
-            fact_add(look, &leaf->id, generation);
+            fact_add(look, leaf, &fact, generation);
         return answer;
     }
     return met(look, SGD_MET_UNKNOWN, "no proof of the account's place in it was given");

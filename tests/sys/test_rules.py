@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 
 import sg
+import wallet
 
 CONTRACT = "0x06012c8cf97bead5deae237070f9587f8e7a266d"
 ALICE = "eip155:1:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -68,6 +69,34 @@ class Rules(sg.Scenario):
         node.sgctl("reload")
         before = node.get("/gated/a", fields)
         self.assertEqual((before.status, b"token_rule_changed" in before.body), (401, True))
+
+    def test_what_is_taken_at_head_is_refused_and_what_is_given_counts_at_safe(self):
+        node = self.gated(HOLDERS)
+        asset = f"eip155:1/erc721:{CONTRACT}/1"
+        alice, bob = wallet.Viewer(node, wallet.Evm()), wallet.Viewer(node, wallet.Evm())
+        node.sgctl("own", "set", asset, alice.wallet.account)
+        alice.sign_in(path="/gated/")
+        self.assertEqual(alice.get("/gated/a").status, 200)
+        self.assert_no_entry(bob)
+        node.sgctl("own", "transfer", asset, alice.wallet.account, bob.wallet.account, "--head-only")
+        gone = alice.get("/gated/a")
+        self.assertEqual((gone.status, b"ownership_changed" in gone.body), (403, True))
+        self.assertEqual(alice.renew(query={"path": "/gated/"}).json()["reason"], "not_held")
+        self.assert_no_entry(bob)
+        node.sgctl("own", "set", asset, bob.wallet.account)  # it is safe
+        bob.sign_in(path="/gated/")
+        self.assertEqual(bob.get("/gated/a").status, 200)
+        node.sgctl("own", "set", asset, alice.wallet.account)  # back, under another generation
+        self.assertEqual(alice.get("/gated/a").status, 403)
+        alice.token = alice.renew(query={"path": "/gated/"}).json()["token"]
+        self.assertEqual(alice.get("/gated/a").status, 200)  # and without a prompt
+        record = json.loads(node.sgctl("--json", "log", "--from-start").stdout.splitlines()[-1])
+        self.assertEqual(record["rule_version"], 1)
+
+    def assert_no_entry(self, viewer):
+        viewer.signed(viewer.challenge(path="/gated/").json())
+        answer = viewer.post("grant", query={"path": "/gated/"})
+        self.assertEqual((answer.status, answer.json()["reason"]), (403, "not_held"))
 
     def test_rule_list_shows_sites_and_what_must_be_followed(self):
         node = self.gated(HOLDERS, start=False)
