@@ -262,9 +262,11 @@ static enum sgd_grant_verdict use_nonce(struct signin *s)
 
 /* ---- what the state says ---- */
 
+/* The account's own key: a contract's word is good on its own chain, and so is that of a back end,
+ * which may speak of a contract. */
 static bool key_signed(enum sgd_grant_alg alg)
 {
-    return alg != SGD_GRANT_ON_CHAIN;
+    return alg == SGD_GRANT_SIWE || alg == SGD_GRANT_EIP712;
 }
 
 static enum sgd_grant_verdict check_rule(struct signin *s)

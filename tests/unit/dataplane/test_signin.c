@@ -1,6 +1,8 @@
 #include "tests/sgt.h"
 
 #include "base/alloc.h"
+#include "base/cbor.h"
+#include "edgecache/state/facts.h"
 #include "tests/unit/dataplane/signin_world.h"
 
 /* ---- a good viewer ---- */
@@ -287,6 +289,83 @@ static void without_a_rule_nobody_is_let_in_unless_the_site_says_so(void **fixtu
     assert_int_equal(w->answer.json.len, 0);
 }
 
+/* The wallet's address owns a token on Polygon; who signs in says that it is Ethereum's. */
+static void own_on_another_chain(struct signin_world *w)
+{
+    static const char asset_text[] =
+        "eip155:137/erc721:0x06012c8cf97bead5deae237070f9587f8e7a266d/1";
+    static struct sg_conf_rule rule = {
+        .name = "holders",
+        .tenant = "acme",
+        .version = 1,
+        .require = "erc721(eip155:137/erc721:0x06012c8cf97bead5deae237070f9587f8e7a266d/1)"};
+    struct sg_caip_asset asset;
+    struct sg_caip_account owner;
+    assert_true(sg_caip_asset_read(sg_str_from(asset_text), &asset));
+    assert_true(sg_caip_account_read(sg_str_from(w->account), &owner));
+    owner.chain = asset.chain;
+    struct sge_change change = {.kind = SGE_FACT_OWNER,
+                                .bump = true,
+                                .chain = sge_chain_id(&asset.chain),
+                                .groups_count = 1};
+    sge_fact_owner(&asset, &change.id);
+    sg_caip_account_id(&owner, change.head);
+    memcpy(change.safe, change.head, 32);
+    memcpy(change.holder, change.head, 32);
+    memcpy(change.token, asset.id.bytes, 32);
+    change.groups[0] = sge_group_contract(&asset);
+    const struct sge_batch batch = {
+        .stream = "stream of tests", .seq = 1, .changes = &change, .changes_count = 1};
+    assert_int_equal(sge_state_apply(w->gate.state, &batch), SG_OK);
+    rule.tenant = w->gate.tenants[0].name;
+    w->gate.config.rules = &rule;
+    w->gate.config.rules_count = 1;
+    w->gate.sites[WORLD_GATED].rule = rule.name;
+    w->gate.sites[WORLD_GATED].sign_in = SG_CONF_SIGN_IN_RULE;
+    world_open_gate(&w->gate);
+}
+
+static void a_back_ends_word_is_good_on_the_accounts_own_chain_only(void **fixture)
+{
+    struct signin_world *w = *fixture;
+    static struct sg_conf_public_key issuer;
+    static char path[SGT_DIR_BYTES + 16];
+    uint8_t public[32], signature[64];
+    char memory[2 * SGD_GRANT_BYTES_MAX];
+    struct sg_out structure = sg_out_init(memory, sizeof(memory));
+    struct sg_out body = sg_out_init(w->body, sizeof(w->body));
+    struct sgd_grant grant;
+    EVP_PKEY *key = sgt_ed25519(3, public);
+    snprintf(path, sizeof(path), "%s/issuer", w->gate.dir);
+    FILE *pem = fopen(path, "we");
+    assert_true(pem != NULL && PEM_write_PUBKEY(pem, key) == 1);
+    fclose(pem);
+    issuer.key_file = path;
+    w->gate.tenants[0].issuers = &issuer;
+    w->gate.tenants[0].issuers_count = 1;
+    own_on_another_chain(w);
+    assert_int_not_equal(signin_all(w), SGD_GRANT_rule); /* the address's key: it holds there too */
+    w->alg = "eddsa";
+    assert_int_equal(signin_challenge(w, ""), SGD_GRANT_allowed);
+    signin_read_challenge(w, &grant);
+    sg_cbor_put_array(&structure, 4);
+    sg_cbor_put_text(&structure, SG_STR("Signature1"));
+    sg_cbor_put_bytes(&structure, grant.protected_header.ptr, grant.protected_header.len);
+    sg_cbor_put_bytes(&structure, "", 0);
+    sg_cbor_put_bytes(&structure, grant.payload.ptr, grant.payload.len);
+    sgt_ed25519_sign(key, sg_out_view(&structure), signature);
+    sg_out_lit(&body, "{\"header\":\"");
+    sg_out_str(&body, signin_said(w->challenge, "header"));
+    sg_out_lit(&body, "\",\"claims\":\"");
+    sg_out_str(&body, signin_said(w->challenge, "claims"));
+    sg_out_lit(&body, "\",\"signature\":\"");
+    sg_b64url_put(&body, signature, sizeof(signature));
+    sg_out_lit(&body, "\"}");
+    sg_out_char(&body, '\0');
+    assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_rule);
+    EVP_PKEY_free(key);
+}
+
 static void a_site_that_cannot_be_read_takes_no_sign_in(void **fixture)
 {
     struct signin_world *w = *fixture;
@@ -409,6 +488,7 @@ static const struct CMUnitTest tests[] = {
     SIGNIN_TEST(a_revoked_grant_mints_and_renews_nothing),
     SIGNIN_TEST(any_change_of_a_grant_is_refused),
     SIGNIN_TEST(without_a_rule_nobody_is_let_in_unless_the_site_says_so),
+    SIGNIN_TEST(a_back_ends_word_is_good_on_the_accounts_own_chain_only),
     SIGNIN_TEST(a_site_that_cannot_be_read_takes_no_sign_in),
     SIGNIN_TEST(what_a_contract_signed_is_asked_of_the_chain_once),
     SIGNIN_TEST(a_control_plane_that_is_not_listed_vouches_for_nothing),
