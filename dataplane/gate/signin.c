@@ -13,9 +13,9 @@
 #include "dataplane/gate/rule.h"
 #include "dataplane/http/params.h"
 
-#define MINTED_NAMES    65536u
-#define PROOF_NAMES     65536u
-#define VERIFIED_NAMES  65536u
+#define MINTED_NAMES    262144u
+#define PROOF_NAMES     262144u
+#define VERIFIED_NAMES  262144u
 #define CHAIN_SAID_S    600 /* what a chain said of a signature is asked again after so long */
 #define SUBJECT_LABEL   "streamgate/subject"
 #define SUBJECT_BYTES   16
@@ -240,7 +240,8 @@ static enum sgd_grant_verdict check_signature(struct signin *s)
 
 static enum sgd_grant_verdict use_proof(struct signin *s)
 {
-    uint64_t until_s = s->now_s + 2 * (SGD_PROOF_S + s->terms.skew_s) + 1;
+    uint64_t until_s =
+        s->proof.issued_s + SGD_PROOF_S + s->terms.skew_s + 1; /* it is too old then */
     enum sg_err err = sgd_remember_once(s->clerk->desk->proofs, s->proof.id, until_s, s->now_s);
     if (err == SG_EFULL)
         return refuse(s, SGD_GRANT_busy, "too many sign-ins at the moment");

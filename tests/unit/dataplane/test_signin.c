@@ -460,7 +460,7 @@ static void the_desk_undoes_itself_at_every_failing_allocation(void **fixture)
     enum sg_err err = SG_ENOMEM;
     (void)fixture;
     for (uint32_t nth = 0; err != SG_OK; nth++) {
-        struct sgd_signin_desk desk = {NULL};
+        struct sgd_signin_desk desk = {.minted = NULL};
         assert_true(nth < 16);
         sg_alloc_fail_nth(nth);
         err = sgd_signin_desk_init(&desk);
