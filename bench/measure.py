@@ -50,12 +50,13 @@ def core_busy_seconds(core):
 
 
 def private_bytes(pids):
-    """Proportional set size: memory shared between them counts once."""
+    """What they allocated; memory shared between them counts once. Files, such as libraries, are
+    left out: how much of those counts as one's own depends on who else runs them now."""
     total = 0
     for pid in pids:
         with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as rollup:
-            total += int(re.search(r"^Pss:\s+(\d+)", rollup.read(), re.M)[1]) * 1024
-    return total
+            total += sum(map(int, re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+)", rollup.read(), re.M)))
+    return total * 1024
 
 
 Sample = collections.namedtuple("Sample", "cpu_s_per_gb us_per_request gbps requests_per_s noise")
