@@ -24,7 +24,7 @@ struct sgc_onchain {
     struct sgc_ed25519 *key;
     uint32_t count;
     struct chain chains[SGC_ONCHAIN_CHAINS_MAX];
-    uint64_t asked, held, refused, unanswered; /* atomic */
+    uint64_t held, refused, unanswered; /* atomic */
 };
 
 /* ---- what is called ---- */
@@ -323,7 +323,6 @@ static enum sg_err on_ask(void *ctx, const struct sgd_grant *grant, uint32_t tim
     uint64_t *counter = err == SG_OK      ? &onchain->held
                         : err == SG_EAUTH ? &onchain->refused
                                           : &onchain->unanswered;
-    __atomic_add_fetch(&onchain->asked, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
     return err;
 }
@@ -420,10 +419,17 @@ const struct sgd_onchain *sgc_onchain_seam(const struct sgc_onchain *onchain)
     return &onchain->seam;
 }
 
-void sgc_onchain_stats(const struct sgc_onchain *onchain, struct sgc_onchain_stats *out)
+void sgc_onchain_metrics(const struct sgc_onchain *onchain, struct sg_out *out)
 {
-    out->asked = __atomic_load_n(&onchain->asked, __ATOMIC_RELAXED);
-    out->held = __atomic_load_n(&onchain->held, __ATOMIC_RELAXED);
-    out->refused = __atomic_load_n(&onchain->refused, __ATOMIC_RELAXED);
-    out->unanswered = __atomic_load_n(&onchain->unanswered, __ATOMIC_RELAXED);
+    const struct {
+        const char *said;
+        const uint64_t *count;
+    } rows[] = {
+        {"yes", &onchain->held}, {"no", &onchain->refused}, {"nothing", &onchain->unanswered}};
+    sg_out_lit(out,
+               "# HELP streamgate_onchain_signatures_total Signatures that chains were asked "
+               "about, by what they said.\n# TYPE streamgate_onchain_signatures_total counter\n");
+    for (size_t i = 0; i < SG_COUNT(rows); i++)
+        sg_out_fmt(out, "streamgate_onchain_signatures_total{said=\"%s\"} %llu\n", rows[i].said,
+                   (unsigned long long)__atomic_load_n(rows[i].count, __ATOMIC_RELAXED));
 }

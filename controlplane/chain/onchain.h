@@ -38,9 +38,7 @@ const struct sgd_onchain *sgc_onchain_seam(const struct sgc_onchain *onchain);
 SG_MUST_USE enum sg_err sgc_onchain_signed(struct sgc_servers *servers, const uint8_t account[20],
                                            const uint8_t digest[32], struct sg_str signature);
 
-struct sgc_onchain_stats {
-    uint64_t asked, held, refused, unanswered;
-};
-void sgc_onchain_stats(const struct sgc_onchain *onchain, struct sgc_onchain_stats *out);
+/* Prometheus text: signatures by what became of the question. */
+void sgc_onchain_metrics(const struct sgc_onchain *onchain, struct sg_out *out);
 
 #endif

@@ -158,6 +158,12 @@ enum sg_err sgc_control_rebuild(struct sgc_control *control, struct sg_str chain
     return control == NULL ? SG_ENOENT : sgc_chains_rebuild(control->chains, chain);
 }
 
+void sgc_control_set_onchain(struct sgc_control *control, const struct sgc_onchain *onchain)
+{
+    if (control != NULL)
+        control->onchain = onchain;
+}
+
 enum sg_err sgc_control_say(struct sgc_control *control, const struct sge_word *word,
                             uint64_t *ticket)
 {

@@ -43,6 +43,10 @@ SG_MUST_USE enum sg_err sgc_control_said(struct sgc_control *control, uint64_t t
 void sgc_control_status(struct sgc_control *control, struct sg_json *json);
 /* The chains that are followed here, as an array: sgc_chains_status(). */
 void sgc_control_chains(struct sgc_control *control, struct sg_json *json);
+/* Who asks chains about signatures, for the metrics. Borrowed, and must outlive the control; either
+ * may be NULL. */
+struct sgc_onchain;
+void sgc_control_set_onchain(struct sgc_control *control, const struct sgc_onchain *onchain);
 /* Prometheus text; nothing for NULL. */
 void sgc_control_metrics(struct sgc_control *control, struct sg_out *out);
 

@@ -21,7 +21,8 @@ struct sgc_control {
     struct sgc_publisher *publisher;
     struct sgc_copies *copies;
     struct sgc_edges *edges;
-    struct sgc_agent *agent; /* on every node */
+    struct sgc_agent *agent;           /* on every node */
+    const struct sgc_onchain *onchain; /* borrowed; NULL: nobody asks */
 };
 
 #endif

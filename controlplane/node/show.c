@@ -1,6 +1,7 @@
 /* The feed for those who look at it: JSON of the admin server, metrics. */
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "controlplane/chain/onchain.h"
 #include "controlplane/node/parts.h"
 
 /* ---- JSON ---- */
@@ -169,4 +170,6 @@ void sgc_control_metrics(struct sgc_control *control, struct sg_out *out)
            publisher.ready);
     put_edges_behind(control, out);
     sgc_chains_metrics(control->chains, out);
+    if (control->onchain != NULL)
+        sgc_onchain_metrics(control->onchain, out);
 }

@@ -16,7 +16,9 @@ struct sgt_liar {
     uint16_t port;
 };
 
-static inline bool sgt_liar_start(struct sgt_liar *liar, const char *url)
+/* `key` and `certificate`: by https; NULL: by http. */
+static inline bool sgt_liar_start(struct sgt_liar *liar, const char *url, const char *key,
+                                  const char *certificate)
 {
     int in[2], out[2];
     char text[16] = "";
@@ -27,7 +29,7 @@ static inline bool sgt_liar_start(struct sgt_liar *liar, const char *url)
         dup2(in[0], STDIN_FILENO);
         dup2(out[1], STDOUT_FILENO);
         close(in[1]);
-        execlp("python3", "python3", getenv("SG_CHAIN_LIAR"), url, NULL);
+        execlp("python3", "python3", getenv("SG_CHAIN_LIAR"), url, key, certificate, NULL);
         _exit(127);
     }
     close(in[0]);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A shim of our own in front of a real anvil, that lies, lags, drops, answers garbage or 429.
 
-    liar.py URL            prints its port, then serves until its standard input ends
+    liar.py URL [KEY CERTIFICATE]    prints its port, then serves until its standard input ends
 
 How it treats a request stands in the path: http://127.0.0.1:PORT/hash. The path /now does what was
 last asked for with a GET of /set/MODE.
@@ -9,6 +9,7 @@ last asked for with a GET of /set/MODE.
 import http.server
 import json
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -119,6 +120,9 @@ class Liar(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         call = json.loads(self.rfile.read(int(self.headers["content-length"])))
         mode = self.path[1:] if self.path != "/now" else current
+        if mode == "field" and self.headers["x-key"] != "7":
+            self.answer(b"who are you?", 401)
+            return
         plain = {"garbage": b"<html>502</html>", "empty": b"", "cut": b'{"jsonrpc":"2.0","id":',
                  "deep": b"[" * 100000 + b"]" * 100000, "array": b"[]", "null": b"null"}
         if mode in plain:
@@ -164,6 +168,10 @@ class Liar(http.server.BaseHTTPRequestHandler):
 def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Liar)
     server.daemon_threads = True
+    if len(sys.argv) > 2:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[3], sys.argv[2])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.read()

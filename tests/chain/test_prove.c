@@ -87,7 +87,7 @@ int main(void)
     };
     if (!sgt_anvil_start(&chain, NULL))
         return SGT_SKIP;
-    if (!sgt_liar_start(&liar, chain.url))
+    if (!sgt_liar_start(&liar, chain.url, NULL, NULL))
         return 1;
     snprintf(liar_url, sizeof(liar_url), "http://127.0.0.1:%u/now", liar.port);
     int failed = sgt_main("prove", tests, sizeof(tests) / sizeof(tests[0]));

@@ -7,6 +7,7 @@
 #include "controlplane/chain/proof.h"
 #include "tests/chain/anvil.h"
 #include "tests/chain/liar.h"
+#include "tests/sgt_dir.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -261,6 +262,49 @@ static void a_batch_is_answered_one_by_one(void **fixture)
     sgc_curl_close(curl);
 }
 
+static enum sgc_rpc_end ask_once(const struct sgc_rpc_options *options)
+{
+    struct sgc_curl *curl = NULL;
+    struct sgc_rpc *rpc = NULL;
+    struct sgc_rpc_ask ask = {.method = "eth_chainId", .params = SG_STR("[]")};
+    assert_int_equal(sgc_curl_open(&curl), SG_OK);
+    assert_int_equal(sgc_rpc_open(curl, options, &rpc), SG_OK);
+    enum sgc_rpc_end end = sgc_rpc_call(rpc, &ask);
+    sgc_rpc_close(rpc);
+    sgc_curl_close(curl);
+    return end;
+}
+
+static void a_certificate_is_checked_and_fields_of_a_file_are_sent(void **fixture)
+{
+    char dir[SGT_DIR_BYTES], key[SGT_DIR_BYTES + 16], cert[SGT_DIR_BYTES + 16];
+    char fields[SGT_DIR_BYTES + 16], command[4 * SGT_DIR_BYTES], url[64], other[64];
+    struct sgt_liar secure = {0};
+    sgt_dir_make(dir);
+    snprintf(key, sizeof(key), "%s/key.pem", dir);
+    snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
+    snprintf(fields, sizeof(fields), "%s/fields", dir);
+    snprintf(command, sizeof(command),
+             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s "
+             "-out %s -subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null && "
+             "printf 'X-Key: 7\\r\\n' >%s",
+             key, cert, fields);
+    assert_int_equal(system(command), 0);
+    assert_true(sgt_liar_start(&secure, chain.url, key, cert));
+    snprintf(url, sizeof(url), "https://localhost:%u/field", secure.port);
+    snprintf(other, sizeof(other), "https://127.0.0.1:%u/field", secure.port);
+    struct sgc_rpc_options options = {.url = url, .ca_file = cert, .fields_file = fields};
+    assert_int_equal(ask_once(&options), SGC_RPC_ok);
+    options.url = other; /* not the certificate's name */
+    assert_int_equal(ask_once(&options), SGC_RPC_tls);
+    options = (struct sgc_rpc_options){.url = url, .fields_file = fields};
+    assert_int_equal(ask_once(&options), SGC_RPC_tls); /* nobody's that the system knows */
+    options = (struct sgc_rpc_options){.url = url, .ca_file = cert};
+    assert_int_equal(ask_once(&options), SGC_RPC_forbidden);
+    sgt_liar_stop(&secure);
+    sgt_dir_remove(dir);
+}
+
 static void names_keep_paths_and_passwords_to_themselves(void **fixture)
 {
     struct sgc_curl *curl = NULL;
@@ -334,6 +378,7 @@ int main(void)
         cmocka_unit_test(no_call_outlives_the_time_that_it_has),
         cmocka_unit_test(calls_keep_to_a_rate),
         cmocka_unit_test(a_batch_is_answered_one_by_one),
+        cmocka_unit_test(a_certificate_is_checked_and_fields_of_a_file_are_sent),
         cmocka_unit_test(names_keep_paths_and_passwords_to_themselves),
         cmocka_unit_test(opening_undoes_itself_at_every_failing_allocation),
         cmocka_unit_test(a_call_without_memory_ends_and_blames_nobody),
@@ -341,7 +386,7 @@ int main(void)
     };
     if (!sgt_anvil_start(&chain, NULL))
         return SGT_SKIP;
-    if (!sgt_liar_start(&the_liar, chain.url))
+    if (!sgt_liar_start(&the_liar, chain.url, NULL, NULL))
         return 1;
     sgt_anvil_deploy(&chain, films, "Film721", "");
     for (uint64_t id = 0; id < 10; id++)

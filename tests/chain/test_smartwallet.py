@@ -96,6 +96,9 @@ class SmartWallets(sg.Scenario):
         viewer = self.let_in(node, Smart(safe.address, self.owner))
         self.assertEqual(viewer.get(SEGMENT).text, "segment")
         self.assertEqual(viewer.renew().status, 200)
+        metrics = node.command("/metrics").text
+        self.assertTrue(any(line.startswith('streamgate_onchain_signatures_total{said="yes"} ') and
+                            not line.endswith(" 0") for line in metrics.splitlines()))
         with self.assertRaisesRegex(AssertionError, "grant_signature"):
             wallet.Viewer(node, Smart(safe.address, self.thief)).sign_in({"path": SEGMENT})
         # Heard of by WebSocket: polling alone would take up to two seconds.

@@ -74,6 +74,7 @@ static enum sg_err onchain_open(struct process *process, struct sg_out *report)
     enum sg_err err = sgc_onchain_open_config(view.snapshot->config, report, &process->onchain);
     if (err == SG_OK && process->onchain != NULL)
         sgd_node_set_onchain(process->node, sgc_onchain_seam(process->onchain));
+    sgc_control_set_onchain(process->control, process->onchain);
     return err;
 }
 
