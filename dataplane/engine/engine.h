@@ -118,7 +118,10 @@ struct sgd_engine_ops {
     /* Waits for events until `wake_at_ns` (or not at all when it is past), and handles what came:
      * a bounded number. Returns how many. Calls sgd_worker_offline()/online() around the wait. */
     uint32_t (*turn)(struct sgd_engine *engine, uint64_t wake_at_ns);
-    /* Stops accepting; connections go on. The listeners' descriptors are no longer used. */
+    /* Takes what is in the listeners' queues, and stops accepting; connections go on. The
+     * descriptors are not used after it. To be called again while they are open: of two processes
+     * that share them the kernel wakes one for each connection, and if that is the one which stops
+     * just then, nobody else looks. */
     void (*stop_accepting)(struct sgd_engine *engine);
     /* Calls visit() for each connection that still has a protocol. */
     void (*each_conn)(struct sgd_engine *engine,

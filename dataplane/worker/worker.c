@@ -64,7 +64,6 @@ static void worker_drain(struct sgd_worker *worker, uint64_t deadline_ns)
     worker->drain_began_ns = worker->now_ns;
     worker->draining = true;
     worker->engine_ops->stop_accepting(worker->engine);
-    atomic_store_explicit(&worker->deaf, true, memory_order_release);
     worker->engine_ops->each_conn(worker->engine, worker_drain_conn, worker);
 }
 
@@ -95,6 +94,14 @@ static void worker_stop(struct sgd_worker *worker)
     worker->stop_deadline_ns = worker->now_ns + STOP_NS;
 }
 
+/* A viewer who came to us rather than to the process that follows is still taken. */
+static void worker_grow_deaf(struct sgd_worker *worker)
+{
+    worker->engine_ops->stop_accepting(worker->engine);
+    if (worker->now_ns >= worker->drain_began_ns + DRAIN_SETTLE_NS)
+        atomic_store_explicit(&worker->deaf, true, memory_order_release);
+}
+
 /* While draining: cuts when it is time, says when all is done, asks for a turn soon. */
 static uint64_t worker_drain_turn(struct sgd_worker *worker, uint64_t wake_at_ns)
 {
@@ -102,6 +109,8 @@ static uint64_t worker_drain_turn(struct sgd_worker *worker, uint64_t wake_at_ns
         return wake_at_ns;
     if (worker->stopping || worker->now_ns >= worker->drain_deadline_ns)
         worker_cut(worker);
+    if (!atomic_load_explicit(&worker->deaf, memory_order_relaxed))
+        worker_grow_deaf(worker);
     bool settled = worker->stopping || worker->now_ns >= worker->drain_began_ns + DRAIN_SETTLE_NS;
     atomic_store_explicit(&worker->quiet, settled && worker_is_quiet(worker), memory_order_release);
     return SG_MIN(wake_at_ns, worker->now_ns + DRAIN_TURN_NS);

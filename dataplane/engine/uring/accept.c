@@ -31,10 +31,10 @@ void sgd_ue_accept_done(struct sgd_ue_listener *listener, const struct sgd_cqe *
         listener->armed = false;
     if (cqe->result >= 0)
         engine->accept_failing = false;
-    if (cqe->result >= 0 && engine->accepting)
-        sgd_ue_conn_opened(engine, cqe->result, listener->listener.index);
-    else if (cqe->result >= 0)
+    if (cqe->result >= 0 && engine->closing)
         close(cqe->result);
+    else if (cqe->result >= 0)
+        sgd_ue_conn_opened(engine, cqe->result, listener->listener.index);
     if (!engine->accepting || listener->armed)
         return;
     if (cqe->result >= 0 || accept_error_is_the_peers(cqe->result)) {

@@ -314,13 +314,13 @@ static uint32_t engine_turn(struct sgd_engine *engine, uint64_t wake_at_ns)
 
 static void engine_stop_accepting(struct sgd_engine *engine)
 {
-    if (!engine->accepting)
-        return;
+    for (size_t i = 0; i < engine->listeners_count; i++) {
+        struct sgd_ue_listener *listener = &engine->listeners[i];
+        engine->accepting = true;
+        sgd_ue_accept_arm(listener); /* accepts until the queue is empty, and is cancelled then */
+        sgd_ring_cancel_tag(engine->ring, sgd_ue_tag_of(listener, SGD_UE_TAG_ACCEPT));
+    }
     engine->accepting = false;
-    for (size_t i = 0; i < engine->listeners_count; i++)
-        if (engine->listeners[i].armed)
-            sgd_ring_cancel_tag(engine->ring,
-                                sgd_ue_tag_of(&engine->listeners[i], SGD_UE_TAG_ACCEPT));
     sgd_ring_wait(engine->ring, 0);
 }
 
@@ -347,7 +347,9 @@ static void engine_close(struct sgd_engine *engine)
 {
     if (engine == NULL)
         return;
-    engine_stop_accepting(engine);
+    if (engine->accepting)
+        engine_stop_accepting(engine);
+    engine->closing = true;
     sg_list_for_each_safe(node, &engine->conns_live)
     {
         struct sgd_conn *conn = sg_list_entry(node, struct sgd_conn, all);

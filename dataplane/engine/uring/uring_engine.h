@@ -175,7 +175,7 @@ struct sgd_engine {
     SG_MAGIC_FIELD;
     struct sgd_worker *worker;
     struct sgd_ring *ring;
-    bool accepting, waking;
+    bool accepting, waking, closing;
     bool accept_failing;      /* and said so */
     uint32_t send_timeout_ms; /* what the listeners were told */
     bool zc_reports;          /* zero-copy sends tell whether they were */
