@@ -72,6 +72,30 @@ async function play(browser, url, way, steps, report) {
   await context.close();
 }
 
+// Two viewers at once: the NFT goes from the one who watches to the other.
+async function handOver(browser, url, report) {
+  const pages = [];
+  for (let i = 0; i < 2; i++) {
+    const context = await browser.newContext();
+    pages.push(await context.newPage());
+    await pages[i].goto(url);
+    await found(pages[i]);
+  }
+  const [holder, buyer] = pages;
+  await runSteps(holder, 'two viewers', {
+    async 'the holder plays, the other is refused'() {
+      await signIn(holder, 'siwe'); // tells the page its account, that is to get the NFT
+      await ask(holder, 'buy');
+      await getsIn(holder, 'siwe');
+      await refusedToSignIn(buyer, 'siwe');
+    },
+    'when the other buys it, the holder\'s player ends within a segment': () =>
+      endsBy(holder, 'buy', buyer),
+    'the new owner gets in': () => getsIn(buyer, 'siwe'),
+  }, report);
+  for (const page of pages) await page.context().close();
+}
+
 // The EVM's wallets before a real chain and an ERC-721; Solana's where everyone is let in.
 const scene = {
   chain: {
@@ -80,6 +104,7 @@ const scene = {
       for (const way of ['siwe', 'eip712']) {
         await play(browser, urls.page_wallet, way, stepsOf(way), report);
       }
+      await handOver(browser, urls.page_wallet, report);
     },
   },
   anyone: {

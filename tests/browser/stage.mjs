@@ -52,12 +52,11 @@ export async function until(page, what, seconds, good) {
   }
 }
 
-// Does `what` at the back end, and sees the playback end within a segment, for good.
-export async function endsBy(page, what) {
-  const before = await page.evaluate(async (asked) => {
-    await window.streamgate.ask(asked);
-    return window.streamgate.video.currentTime;
-  }, what);
+// Does `what` at the back end, in the page of whoever asks for it, and sees the playback of `page`
+// end within a segment, for good.
+export async function endsBy(page, what, asker = page) {
+  await asker.evaluate((asked) => window.streamgate.ask(asked), what);
+  const before = await page.evaluate(() => window.streamgate.video.currentTime);
   const after = await until(page, 'still plays', 10,
     (s) => s.token_state === 'refused' && s.paused);
   if (after.position_s - before > SEGMENT_S + 0.5) {

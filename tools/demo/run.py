@@ -76,7 +76,7 @@ def tell(args, node, token):
         return
     print(f"""
 A person opens    {told["page"]}      (hls.js, dash.js, Shaka)
-with a wallet     {told["page_wallet"]}      (an extension, or the test wallet in the page)
+with a wallet     {told["page_wallet"]}      (an extension's, or one in the page)
 over TLS          {told["page_tls"]}      (its certificate was made here: accept it)
 any HLS player    {told["hls_with_token"]}
 
