@@ -5,9 +5,9 @@
 #include "base/log.h"
 #include "controlplane/chain/followin.h"
 
-#define RANGE_FIRST  1024
+#define RANGE_FIRST  16
 #define STEADY       32    /* ranges that went well before one that was refused is tried again */
-#define LOGS_WANTED  20000 /* of a question: fewer, and the range grows */
+#define LOGS_WANTED  40000 /* of a question: fewer, and the range grows */
 #define SEARCH_TRIES 3
 
 /* ---- where a contract begins ---- */
@@ -161,15 +161,18 @@ static void range_went_well(struct sgc_follow *follow, uint64_t logs)
     follow->range = 2ull * follow->range < most ? 2 * follow->range : (uint32_t)most;
 }
 
-static enum sg_err range_refused(struct sgc_follow *follow, uint64_t from)
+/* Also where nobody answered: what is too much for a server may just take it too long. */
+static enum sg_err range_refused(struct sgc_follow *follow, enum sg_err err,
+                                 const struct sgc_eth_filter *filter)
 {
+    uint64_t asked = filter->to - filter->from + 1;
     follow->counts.history_refused++;
-    if (follow->range == 1)
-        return sgc_follow_fault(follow, SG_EMSGSIZE, "the servers refuse the logs of block %llu",
-                                (unsigned long long)from);
-    follow->range /= 2;
+    follow->range = (uint32_t)(asked > 1 ? asked / 2 : 1);
     follow->range_steady = 0;
-    return SG_OK;
+    if (err == SG_EMSGSIZE && asked == 1)
+        return sgc_follow_fault(follow, err, "the servers refuse the logs of block %llu",
+                                (unsigned long long)filter->from);
+    return err == SG_EMSGSIZE ? SG_OK : err;
 }
 
 static enum sg_err read_range(struct sgc_follow *follow, struct group *group)
@@ -196,7 +199,7 @@ static enum sg_err read_range(struct sgc_follow *follow, struct group *group)
         range_went_well(follow, gather.logs);
     }
     sgc_gather_fini(&gather);
-    return err == SG_EMSGSIZE ? range_refused(follow, filter.from) : err;
+    return err == SG_EMSGSIZE || err == SG_EAGAIN ? range_refused(follow, err, &filter) : err;
 }
 
 /* ---- through the journal ---- */

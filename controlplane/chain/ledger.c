@@ -289,7 +289,7 @@ enum sg_err sgc_ledger_join(struct sgc_ledger *ledger, const struct sg_caip_asse
                                                               source.to != work.at.head))))
         err = SG_ESTALE;
     if (err == SG_OK)
-        err = sgc_work_publish(&work, sge_group_contract(contract));
+        err = sgc_work_publish(&work, sge_group_contract(contract), source.told == 0);
     if (err == SG_OK)
         err = sgc_work_read_to(&work, contract, 1, SGC_LEDGER_JOINED);
     return work_end(ledger, &work, err);

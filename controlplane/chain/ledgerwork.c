@@ -272,6 +272,11 @@ enum sg_err sgc_work_safe(struct sgc_work *work, uint64_t number)
     return err;
 }
 
+static bool is_of(const struct walk *walk, const struct sgc_factrow *row)
+{
+    return row->chain == walk->work->chain && (walk->source == 0 || row->source == walk->source);
+}
+
 static enum sg_err publish_one(void *ctx, struct sg_str key, struct sg_str value,
                                enum sgc_step *step)
 {
@@ -289,20 +294,33 @@ static enum sg_err publish_one(void *ctx, struct sg_str key, struct sg_str value
     return err;
 }
 
-enum sg_err sgc_work_publish(struct sgc_work *work, uint64_t source)
+static enum sg_err publish_fact(void *ctx, struct sg_str key, struct sg_str value,
+                                enum sgc_step *step)
 {
+    const struct walk *walk = ctx;
+    struct sgc_factrow row;
+    struct sge_fact_id id;
+    size_t used;
+    (void)step;
+    enum sg_err err = sgc_factrow_read(value, &row, &used);
+    if (err != SG_OK || !is_of(walk, &row))
+        return err;
+    sgc_fact_id(key.ptr, &id);
+    return sgc_outbox_add(&walk->work->outbox, &id, &row, true);
+}
+
+enum sg_err sgc_work_publish(struct sgc_work *work, uint64_t source, bool is_new)
+{
+    struct walk walk = {.work = work, .source = source};
     uint8_t from[8];
+    if (is_new)
+        return sgc_ledgerdb_walk(work->txn, work->db->facts, SG_STR_NONE, 0, publish_fact, &walk);
     sge_be64_put(from, source);
     return sgc_ledgerdb_walk(work->txn, work->db->held, sge_bytes(from, sizeof(from)), sizeof(from),
                              publish_one, work);
 }
 
 /* ---- forgetting ---- */
-
-static bool is_of(const struct walk *walk, const struct sgc_factrow *row)
-{
-    return row->chain == walk->work->chain && (walk->source == 0 || row->source == walk->source);
-}
 
 /* The edges are told that it is nobody's, whether they knew it or not. */
 static enum sg_err forget_fact(void *ctx, struct sg_str key, struct sg_str value,

@@ -40,8 +40,8 @@ SG_MUST_USE enum sg_err sgc_work_drop_blocks_below(struct sgc_work *work, uint64
 SG_MUST_USE enum sg_err sgc_work_undo(struct sgc_work *work, uint64_t number);
 /* The journal up to `number` goes; facts are safe as they were at its end (to be stored yet). */
 SG_MUST_USE enum sg_err sgc_work_safe(struct sgc_work *work, uint64_t number);
-/* What was held back of a contract goes out. */
-SG_MUST_USE enum sg_err sgc_work_publish(struct sgc_work *work, uint64_t source);
+/* What was held back of a contract goes out; of one that is new to the stream, all there is. */
+SG_MUST_USE enum sg_err sgc_work_publish(struct sgc_work *work, uint64_t source, bool is_new);
 /* Of one contract; 0: of the chain. */
 SG_MUST_USE enum sg_err sgc_work_forget(struct sgc_work *work, uint64_t source);
 

@@ -97,7 +97,9 @@ enum sg_err sgc_outbox_tell(struct sgc_outbox *outbox, const struct sge_fact_id 
     enum sg_err err = sgc_source_get(outbox->txn, outbox->db, row->source, &source);
     if (err == SG_OK && source.to == SGC_LEDGER_JOINED)
         return sgc_outbox_add(outbox, id, row, bump);
-    return err == SG_OK || err == SG_ENOENT ? hold(outbox, id, row->source, bump) : err;
+    if (err == SG_ENOENT || (err == SG_OK && !source.told))
+        return SG_OK; /* all of it goes when it joins */
+    return err == SG_OK ? hold(outbox, id, row->source, bump) : err;
 }
 
 /* ---- the sender's side ---- */

@@ -18,7 +18,7 @@ struct sgc_outbox {
 SG_MUST_USE enum sg_err sgc_outbox_init(struct sgc_outbox *outbox, struct sg_mdb_txn *txn,
                                         const struct sgc_ledgerdb *db);
 void sgc_outbox_fini(struct sgc_outbox *outbox);
-/* To the stream, or to what is held back. */
+/* To the stream, or to what is held back; of a contract that never joined nothing is noted. */
 SG_MUST_USE enum sg_err sgc_outbox_tell(struct sgc_outbox *outbox, const struct sge_fact_id *id,
                                         const struct sgc_factrow *row, bool bump);
 /* To the stream in any case. */
