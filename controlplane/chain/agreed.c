@@ -136,7 +136,7 @@ enum sg_err sgc_agreed_head(struct sgc_servers *servers, enum sgc_eth_at_kind ki
     enum sg_err err = SG_OK;
     heads_ask(servers, &at, &heads);
     if (heads.count < agree)
-        return sgc_servers_is_cancelled(servers) ? SG_ECANCELED : SG_EAGAIN;
+        return sgc_servers_no_quorum(servers);
     /* The highest that `agree` servers can have: a liar far ahead moves it nowhere. */
     struct sgc_eth_block block = heads.blocks[agree - 1];
     at = (struct sgc_eth_at){.kind = SGC_ETH_NUMBER, .number = block.number};

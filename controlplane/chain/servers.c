@@ -383,6 +383,12 @@ void sgc_servers_note_agreed_head(struct sgc_servers *servers, uint64_t number)
     STORE(servers->head, number);
 }
 
+enum sg_err sgc_servers_no_quorum(struct sgc_servers *servers)
+{
+    COUNT(servers->no_quorum);
+    return sgc_servers_is_cancelled(servers) ? SG_ECANCELED : SG_EAGAIN;
+}
+
 uint32_t sgc_servers_agree(const struct sgc_servers *servers)
 {
     return servers->agree;

@@ -75,6 +75,9 @@ void sgc_servers_praise(struct sgc_servers *servers, uint32_t server);
 void sgc_servers_note_head(struct sgc_servers *servers, uint32_t server, uint64_t number);
 void sgc_servers_note_agreed_head(struct sgc_servers *servers, uint64_t number);
 
+/* Of what was polled no quorum came out: counted. Returns SG_EAGAIN, or SG_ECANCELED. */
+enum sg_err sgc_servers_no_quorum(struct sgc_servers *servers);
+
 uint32_t sgc_servers_agree(const struct sgc_servers *servers);
 bool sgc_servers_check_headers(const struct sgc_servers *servers);
 /* When a server that is left out now is tried again, monotonic; SG_NEVER: none is. */

@@ -150,6 +150,7 @@ static void a_server_that_comes_to_its_senses_is_asked_again(void **fixture)
     struct sgc_eth_block block;
     assert_int_equal(sgc_agreed_head(servers, SGC_ETH_LATEST, &block), SG_EAGAIN);
     assert_int_equal(stats_of(servers).in_use, 1);
+    assert_int_equal(stats_of(servers).no_quorum, 1);
     assert_int_equal(sgc_agreed_head(servers, SGC_ETH_LATEST, &block), SG_EAGAIN);
     assert_int_equal(stats_of(servers).servers[0].asked, 1); /* not while it is left out */
     sgt_liar_becomes(&the_liar, "honest");

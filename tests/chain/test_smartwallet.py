@@ -31,7 +31,7 @@ chains:
     contracts: [{asset: "eip155:31337/erc721:{films}", proof_slot: "2"}]
     finality: depth
     depth: 3
-    poll_ms: 2000
+    poll_ms: {poll}
     late_s: 0
 sites:
   - {name: gated, tenant: films, hosts: ["*"], path: /films/, origin: studio, access: token,
@@ -60,7 +60,7 @@ class SmartWallets(sg.Scenario):
         self.films = self.chain.deploy("Film721")
         self.owner, self.thief = wallet.Evm(31337), wallet.Evm(31337)
 
-    def asking(self):
+    def asking(self, poll_ms=50):
         """A node that has the key, and follows the chain."""
         (self.folder / "secret").write_text("0123456789abcdef0123456789abcdef\n")
         key, public = self.folder / "countersign.pem", self.folder / "countersign.pub"
@@ -68,7 +68,7 @@ class SmartWallets(sg.Scenario):
         key.chmod(0o600)
         subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True)
         config = CONFIG.replace("{chain}", self.chain.url).replace("{films}", self.films.address)
-        config = config.replace("{keys}", str(self.folder))
+        config = config.replace("{keys}", str(self.folder)).replace("{poll}", str(poll_ms))
         config = config.replace("{ws}", self.chain.url.replace("http", "ws"))
         return self.node(self.origin({SEGMENT: "segment"}), config)
 
@@ -90,7 +90,7 @@ class SmartWallets(sg.Scenario):
     def test_a_wallet_that_holds_the_asset_is_let_in_by_its_owners_signature_and_out_by_a_transfer(
             self):
         safe = self.chain.deploy("Wallet", self.owner.address)
-        node = self.asking()
+        node = self.asking(poll_ms=2000)
         self.films.send("mint", safe.address, 7)
         self.chain.mine(DEPTH)
         viewer = self.let_in(node, Smart(safe.address, self.owner))
