@@ -56,20 +56,26 @@ static struct sgd_signin_job *post(struct pool_world *w, uint32_t i, struct sgd_
     return job;
 }
 
-/* As many as are asked for, in whatever order they come. */
-static void take(struct pool_world *w, uint32_t count)
+/* As many as are asked for, in whatever order they come. Returns how many of them ended so: only
+ * what came back may be looked at. */
+static uint32_t take(struct pool_world *w, uint32_t count, enum sgd_grant_verdict verdict)
 {
     struct sg_msg messages[JOBS];
     struct pollfd wake = {sg_mail_wake_fd(w->mail, 0), POLLIN, 0};
     uint64_t ignored;
+    uint32_t ended = 0;
     while (count > 0) {
-        count -= sg_mail_take(w->mail, 0, messages, count);
+        uint32_t came = sg_mail_take(w->mail, 0, messages, count);
+        for (uint32_t i = 0; i < came; i++)
+            ended += SG_CAST(sgd_signin_job, messages[i].ptr[0])->answer.verdict == verdict;
+        count -= came;
         if (count > 0 && !sg_mail_sleep_begin(w->mail, 0)) {
             assert_int_equal(poll(&wake, 1, 20000), 1);
             assert_true(read(wake.fd, &ignored, sizeof(ignored)) == sizeof(ignored));
             sg_mail_sleep_end(w->mail, 0);
         }
     }
+    return ended;
 }
 
 static struct sgd_signin_ask grant_of(struct signin_world *viewer)
@@ -90,8 +96,7 @@ static void what_is_posted_comes_back_answered(void **fixture)
     assert_int_equal(signin_challenge(w->viewer, ""), SGD_GRANT_allowed);
     signin_make_body(w->viewer);
     struct sgd_signin_job *good = post(w, 0, grant_of(w->viewer));
-    take(w, 1);
-    assert_int_equal(good->answer.verdict, SGD_GRANT_allowed);
+    assert_int_equal(take(w, 1, SGD_GRANT_allowed), 1);
     assert_true(good->answer.json.len > 100 && good->busy_us > 0);
 }
 
@@ -101,16 +106,12 @@ static void of_many_at_once_with_one_proof_or_one_nonce_one_is_let_in(void **fix
     assert_int_equal(signin_challenge(w->viewer, ""), SGD_GRANT_allowed);
     signin_make_body(w->viewer);
     struct sgd_signin_ask ask = grant_of(w->viewer);
-    uint32_t let_in = 0;
     for (uint32_t i = 0; i < JOBS; i++)
         post(w, i, ask);
-    take(w, JOBS);
-    for (uint32_t i = 0; i < JOBS; i++) {
-        enum sgd_grant_verdict verdict = w->jobs[i].answer.verdict;
-        assert_true(verdict == SGD_GRANT_allowed || verdict == SGD_GRANT_proof_replayed);
-        let_in += verdict == SGD_GRANT_allowed;
-    }
-    assert_int_equal(let_in, 1);
+    assert_int_equal(take(w, JOBS, SGD_GRANT_allowed), 1);
+    for (uint32_t i = 0; i < JOBS; i++)
+        assert_true(w->jobs[i].answer.verdict == SGD_GRANT_allowed ||
+                    w->jobs[i].answer.verdict == SGD_GRANT_proof_replayed);
 }
 
 /* ---- chains ---- */
@@ -141,24 +142,15 @@ static void whoever_waits_for_a_chain_is_in_nobodys_way(void **fixture)
     slow.proof.ptr = memcpy(proof, slow.proof.ptr, slow.proof.len);
     for (uint32_t i = 0; i < 20; i++)
         post(w, i, slow);
-    take(w, 4); /* 16 wait; for more there is no room */
-    uint32_t refused = 0;
-    for (uint32_t i = 0; i < 20; i++)
-        refused += w->jobs[i].answer.verdict == SGD_GRANT_busy;
-    assert_int_equal(refused, 4);
+    assert_int_equal(take(w, 4, SGD_GRANT_busy), 4); /* 16 wait; for more there is no room */
     w->viewer->alg = "siwe";
     assert_int_equal(signin_challenge(w->viewer, ""), SGD_GRANT_allowed);
     signin_make_body(w->viewer);
-    struct sgd_signin_job *quick = post(w, 20, grant_of(w->viewer));
-    take(w, 1);
-    assert_int_equal(quick->answer.verdict, SGD_GRANT_allowed);
+    post(w, 20, grant_of(w->viewer));
+    assert_int_equal(take(w, 1, SGD_GRANT_allowed), 1);
     for (int i = 0; i < 16; i++)
         sem_post(&chain_gate);
-    take(w, 16);
-    uint32_t answered = 0;
-    for (uint32_t i = 0; i < 20; i++)
-        answered += w->jobs[i].answer.verdict == SGD_GRANT_signature;
-    assert_int_equal(answered, 16);
+    assert_int_equal(take(w, 16, SGD_GRANT_signature), 16);
     sem_destroy(&chain_gate);
 }
 
