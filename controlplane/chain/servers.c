@@ -79,7 +79,7 @@ void sgc_servers_cancel(struct sgc_servers *servers)
     sgc_curl_cancel(servers->curl);
 }
 
-bool sgc_servers_is_cancelled(const struct sgc_servers *servers)
+static bool is_cancelled(const struct sgc_servers *servers)
 {
     return __atomic_load_n(&servers->cancelled, __ATOMIC_ACQUIRE);
 }
@@ -175,8 +175,7 @@ struct round {
 static void wait_ns(struct sgc_servers *servers, uint64_t ns)
 {
     uint64_t until_ns = SG_MIN(sg_clock_mono_ns() + ns, servers->until_ns);
-    for (uint64_t now_ns;
-         (now_ns = sg_clock_mono_ns()) < until_ns && !sgc_servers_is_cancelled(servers);) {
+    for (uint64_t now_ns; (now_ns = sg_clock_mono_ns()) < until_ns && !is_cancelled(servers);) {
         uint64_t step_ns = SG_MIN(until_ns - now_ns, 100 * SG_NS_PER_MS);
         nanosleep(&(struct timespec){.tv_nsec = (long)step_ns}, NULL);
     }
@@ -313,7 +312,7 @@ static enum sg_err tally_error(const struct sgc_servers *servers, const struct t
 {
     const uint32_t shrink = SG_BIT(SGC_RPC_too_many) | SG_BIT(SGC_RPC_too_large);
     const uint32_t unable = SG_BIT(SGC_RPC_method) | SG_BIT(SGC_RPC_params);
-    if (sgc_servers_is_cancelled(servers) || (tally->ends & SG_BIT(SGC_RPC_cancelled)) != 0)
+    if (is_cancelled(servers) || (tally->ends & SG_BIT(SGC_RPC_cancelled)) != 0)
         return SG_ECANCELED;
     if ((tally->ends & SG_BIT(SGC_RPC_no_memory)) != 0)
         return SG_ENOMEM;
@@ -336,7 +335,7 @@ enum sg_err sgc_servers_ask(struct sgc_servers *servers,
         round_run(servers, question->method, question->params, agree - tally_best(&tally), &asked,
                   &round);
         round_tally(servers, question, &round, &tally);
-    } while (round.count > 0 && tally_best(&tally) < agree && !sgc_servers_is_cancelled(servers));
+    } while (round.count > 0 && tally_best(&tally) < agree && !is_cancelled(servers));
     if (tally_best(&tally) < agree) {
         COUNT(servers->no_quorum);
         return tally_error(servers, &tally);
@@ -386,7 +385,7 @@ void sgc_servers_note_agreed_head(struct sgc_servers *servers, uint64_t number)
 enum sg_err sgc_servers_no_quorum(struct sgc_servers *servers)
 {
     COUNT(servers->no_quorum);
-    return sgc_servers_is_cancelled(servers) ? SG_ECANCELED : SG_EAGAIN;
+    return is_cancelled(servers) ? SG_ECANCELED : SG_EAGAIN;
 }
 
 uint32_t sgc_servers_agree(const struct sgc_servers *servers)

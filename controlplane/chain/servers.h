@@ -26,7 +26,6 @@ SG_MUST_USE enum sg_err sgc_servers_open(const struct sgc_servers_options *optio
 void sgc_servers_close(struct sgc_servers *servers);
 /* What is under way, and all that comes later, ends with SG_ECANCELED. */
 void sgc_servers_cancel(struct sgc_servers *servers);
-bool sgc_servers_is_cancelled(const struct sgc_servers *servers);
 
 struct sgc_servers_question {
     const char *method;

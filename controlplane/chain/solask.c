@@ -73,7 +73,7 @@ enum sg_err sgc_solask_slot(struct sgc_servers *servers, enum sgc_sol_commitment
     }
     uint32_t agree = sgc_servers_agree(servers);
     if (slots.count < agree)
-        return sgc_servers_is_cancelled(servers) ? SG_ECANCELED : SG_EAGAIN;
+        return sgc_servers_no_quorum(servers);
     slot = slots.slots[agree - 1]; /* a liar far ahead moves it nowhere */
     for (uint32_t i = agree; i < slots.count; i++)
         if (slots.slots[i] + SGC_SOLASK_LAG_SLOTS < slot)
