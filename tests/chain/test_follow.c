@@ -3,6 +3,7 @@
 #include "tests/sgt.h"
 
 #include "tests/chain/follow_rig.h"
+#include "tests/chain/liar.h"
 
 static struct sgt_anvil chain;
 
@@ -352,6 +353,69 @@ static void a_contract_that_cannot_be_read_is_refused_alone(void **fixture)
     follow_fini(&f);
 }
 
+static uint64_t faults_of(struct follow_rig *f, uint32_t server)
+{
+    struct sgc_follow_status status;
+    uint64_t faults = 0;
+    sgc_follow_status(f->follow, &status);
+    for (int end = 0; end < SGC_RPC_ENDS; end++)
+        if (sgc_rpc_end_is_fault((enum sgc_rpc_end)end))
+            faults += status.servers.servers[server].ends[end];
+    return faults;
+}
+
+/* Two of three must agree: what the third says, who is asked first, counts for nothing. */
+static void a_shim_that_lies_beside_two_servers_changes_nothing(void **fixture)
+{
+    static const char *const modes[] = {"hash",    "omit",    "twice", "foreign", "owner", "lag",
+                                        "garbage", "limited", "drop",  "form",    "error", "cut"};
+    struct follow_rig f;
+    struct sgt_liar liar = {0};
+    char url[64];
+    uint64_t faults = 0;
+    assert_true(sgt_liar_start(&liar, chain.url, NULL, NULL));
+    follow_init(&f, &chain);
+    f.servers[0].url = url;
+    f.servers[1].url = f.servers[2].url = chain.url;
+    f.options.servers.count = 3;
+    f.options.servers.agree = 2;
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        snprintf(url, sizeof(url), "http://127.0.0.1:%u/%s", liar.port, modes[i]);
+        follow_open(&f);
+        for (uint32_t n = 0; n < 6; n++)
+            operate(&f);
+        follow_sync(&f);
+        sgt_anvil_reorg(&chain, 1 + any(4));
+        operate(&f);
+        follow_sync(&f);
+        follow_compare(&f);
+        faults += faults_of(&f, 0);
+        follow_close(&f);
+    }
+    assert_true(faults >= sizeof(modes) / sizeof(modes[0]) / 2); /* it was asked, and seen */
+    sgt_liar_stop(&liar);
+    follow_fini(&f);
+}
+
+/* One server alone that leaves out a log is believed, which is why one is not enough: two that
+ * disagree tell nothing, and the chain's head is not heard of. */
+static void two_of_which_one_lies_tell_nothing(void **fixture)
+{
+    struct follow_rig f;
+    struct sgt_liar liar = {0};
+    char url[64];
+    assert_true(sgt_liar_start(&liar, chain.url, NULL, NULL));
+    follow_init(&f, &chain);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/hash", liar.port);
+    f.servers[1].url = url;
+    f.options.servers.count = f.options.servers.agree = 2;
+    follow_open(&f);
+    await_state(&f, SGC_FOLLOW_WAITING);
+    assert_int_equal(follow_last(&f).heard_ns, 0);
+    sgt_liar_stop(&liar);
+    follow_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +429,8 @@ int main(void)
         cmocka_unit_test(a_reorg_below_safe_closes_until_it_is_read_anew),
         cmocka_unit_test(servers_of_another_chain_are_not_believed),
         cmocka_unit_test(a_contract_that_cannot_be_read_is_refused_alone),
+        cmocka_unit_test(a_shim_that_lies_beside_two_servers_changes_nothing),
+        cmocka_unit_test(two_of_which_one_lies_tell_nothing),
     };
     if (!sgt_anvil_start(&chain, NULL))
         return SGT_SKIP;
