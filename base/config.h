@@ -34,6 +34,7 @@ struct sg_conf_node {
     const char *state_dir; /* LMDB environments and what must survive */
     const char *run_dir;   /* admin socket, log ring, counters */
     uint32_t drain_s;      /* how long SIGTERM waits for transfers under way */
+    const char *seal_key;  /* "file:PATH", "credential:NAME"; NULL: no file is sealed */
 };
 
 struct sg_conf_certificate {
@@ -110,11 +111,19 @@ struct sg_conf_public_key {
     const char *key_file; /* PEM: P-256, secp256k1 or Ed25519 */
 };
 
+struct sg_conf_region {
+    const char *name;
+    const char *secret_file;
+};
+#define SG_CONF_REGIONS_MAX 8
+
 struct sg_conf_tenant {
     const char *name;
     uint32_t cache_share_percent; /* of RAM and of disk; 0: no own share, all compete */
     const char *secret_file; /* the region's secret, from which K_tenant comes (TOKEN claims) */
-    uint32_t stale_limit_s;  /* age of the ownership feed and of the chain's head */
+    struct sg_conf_region *regions; /* others whose tokens are taken, for when they fail */
+    uint32_t regions_count;
+    uint32_t stale_limit_s; /* age of the ownership feed and of the chain's head */
     enum sg_conf_on_stale on_stale;
     uint32_t token_lifetime_s;
     uint32_t provisional_s; /* of tokens that rest on what is not safe yet; 0: none are minted */

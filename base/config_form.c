@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/caip.h"
+#include "base/secret.h"
 #include "base/str.h"
 
 #include <arpa/inet.h>
@@ -260,7 +261,8 @@ static const char *pem_fault(const char *path, const char *label, const char *ab
 {
     static _Thread_local char bytes[PEM_BYTES]; /* comments may precede what is looked for */
     const char *fault = file_begin(path, bytes, sizeof(bytes));
-    if (fault == NULL && strstr(bytes, label) == NULL)
+    /* what a sealed file holds is seen when it is opened */
+    if (fault == NULL && !sg_secret_is_sealed(sg_str_from(bytes)) && strstr(bytes, label) == NULL)
         fault = absent;
     explicit_bzero(bytes, sizeof(bytes)); /* it may have been a private key */
     return fault;

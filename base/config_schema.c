@@ -138,6 +138,11 @@ static const struct sg_conf_key sg_conf_node_keys[] = {
          FIXED),
     UINT(sg_conf_node, drain_s, 0, DAY_S, "30",
          "How long transfers under way may still take after SIGTERM."),
+    STRING(
+        sg_conf_node, seal_key, ANY, NULL,
+        "What unseals files that `sgctl key seal` made, wherever a file with a secret or a private "
+        "key is named: `file:PATH`, or `credential:NAME` of systemd. Absent: none is sealed.",
+        FIXED),
 };
 GROUP(sg_conf_node, "Who this node is and where it keeps things.");
 
@@ -303,6 +308,12 @@ static const struct sg_conf_key sg_conf_log_keys[] = {
 };
 GROUP(sg_conf_log, "What is written down.");
 
+static const struct sg_conf_key sg_conf_region_keys[] = {
+    NEED_STRING(sg_conf_region, name, NAME, "The region, as tokens name it."),
+    NEED_PATH(sg_conf_region, secret_file, FILE, "Its secret."),
+};
+GROUP(sg_conf_region, "A region that this node takes over from.");
+
 static const struct sg_conf_key sg_conf_tenant_keys[] = {
     NEED_STRING(sg_conf_tenant, name, NAME, "Unique."),
     UINT(sg_conf_tenant, cache_share_percent, 0, 100, "0",
@@ -320,6 +331,9 @@ static const struct sg_conf_key sg_conf_tenant_keys[] = {
     STRINGS(sg_conf_tenant, sign_in_domains, HOST, NULL,
             "Pages, as host or host:port, on which a wallet may sign in beside the site's own "
             "host."),
+    MAPS(sg_conf_tenant, regions, sg_conf_region_map,
+         "Other regions whose tokens are taken, up to 8: for a node that serves their viewers when "
+         "they fail. New ones are minted under this node's own."),
     MAPS(sg_conf_tenant, issuers, sg_conf_public_key_map,
          "Back ends of the tenant that may issue grants in the place of wallets."),
     UINT(sg_conf_tenant, clock_skew_s, 0, 3600, "60",

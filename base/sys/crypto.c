@@ -8,6 +8,7 @@
 #include "base/assert.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <string.h>
@@ -111,6 +112,44 @@ void sg_hkdf(const void *salt, size_t salt_len, const void *secret, size_t secre
     }
     sg_wipe(&key, sizeof(key));
     sg_wipe(block, sizeof(block));
+}
+
+static bool gcm_begin(EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *nonce,
+                      struct sg_str aad, int seals)
+{
+    int n;
+    return EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce, seals) == 1 &&
+           EVP_CipherUpdate(ctx, NULL, &n, (const uint8_t *)aad.ptr, (int)aad.len) == 1;
+}
+
+bool sg_gcm_seal(const uint8_t key[32], const uint8_t nonce[SG_GCM_NONCE_BYTES], struct sg_str aad,
+                 struct sg_str plain, uint8_t *out, uint8_t tag[SG_GCM_TAG_BYTES])
+{
+    SG_ASSERT(plain.len <= INT32_MAX && aad.len <= INT32_MAX);
+    int n;
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    bool ok = ctx != NULL && gcm_begin(ctx, key, nonce, aad, 1) &&
+              EVP_CipherUpdate(ctx, out, &n, (const uint8_t *)plain.ptr, (int)plain.len) == 1 &&
+              EVP_CipherFinal_ex(ctx, out + plain.len, &n) == 1 &&
+              EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SG_GCM_TAG_BYTES, tag) == 1;
+    EVP_CIPHER_CTX_free(ctx);
+    return ok;
+}
+
+bool sg_gcm_open(const uint8_t key[32], const uint8_t nonce[SG_GCM_NONCE_BYTES], struct sg_str aad,
+                 struct sg_str sealed, uint8_t *out, uint8_t tag[SG_GCM_TAG_BYTES])
+{
+    SG_ASSERT(sealed.len <= INT32_MAX && aad.len <= INT32_MAX);
+    int n;
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    bool ok = ctx != NULL && gcm_begin(ctx, key, nonce, aad, 0) &&
+              EVP_CipherUpdate(ctx, out, &n, (const uint8_t *)sealed.ptr, (int)sealed.len) == 1 &&
+              EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SG_GCM_TAG_BYTES, tag) == 1 &&
+              EVP_CipherFinal_ex(ctx, out + sealed.len, &n) == 1;
+    EVP_CIPHER_CTX_free(ctx);
+    if (!ok)
+        sg_wipe(out, sealed.len);
+    return ok;
 }
 
 void sg_random(void *bytes, size_t len)

@@ -1,8 +1,11 @@
 /* crypto - the hashes and MACs that all rooms use, over OpenSSL's libcrypto: SHA-256, HMAC-SHA-256
- * with a key prepared once, HKDF-SHA-256, random bytes, comparison in constant time. Nothing here
+ * with a key prepared once, HKDF-SHA-256, AES-256-GCM of a
+ * few bytes, random bytes, comparison in constant time. Nothing here
  * allocates or fails; any thread. Ciphers and TLS are not here: dataplane/tls. */
 #ifndef SG_BASE_SYS_CRYPTO_H
 #define SG_BASE_SYS_CRYPTO_H
+
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +40,15 @@ void sg_hmac_final(const struct sg_hmac_key *key, struct sg_sha256 *hash,
 /* RFC 5869. `len` up to 255 * 32. An empty salt is allowed. */
 void sg_hkdf(const void *salt, size_t salt_len, const void *secret, size_t secret_len,
              const void *info, size_t info_len, uint8_t *out, size_t len);
+
+/* AES-256-GCM in one go; `aad` is bound, not written. `out` has the length of what goes in. False:
+ * no memory; of opening also: not what was sealed, and `out` is wiped. */
+#define SG_GCM_NONCE_BYTES 12
+#define SG_GCM_TAG_BYTES   16
+bool sg_gcm_seal(const uint8_t key[32], const uint8_t nonce[SG_GCM_NONCE_BYTES], struct sg_str aad,
+                 struct sg_str plain, uint8_t *out, uint8_t tag[SG_GCM_TAG_BYTES]);
+bool sg_gcm_open(const uint8_t key[32], const uint8_t nonce[SG_GCM_NONCE_BYTES], struct sg_str aad,
+                 struct sg_str sealed, uint8_t *out, uint8_t tag[SG_GCM_TAG_BYTES]);
 
 /* From the system's generator; aborts where it can't give any. */
 void sg_random(void *bytes, size_t len);

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/b64url.h"
 #include "base/clock.h"
+#include "base/secret.h"
 #include "dataplane/gate/check.h"
 #include "dataplane/gate/grant.h"
 #include "dataplane/gate/keys.h"
@@ -26,6 +27,11 @@ struct tenant {
     uint32_t id; /* sge_tenant_id() */
     bool keyed;
     uint8_t key[SGD_KEY_BYTES];
+    uint32_t regions_count; /* that we take over from */
+    struct {
+        struct sg_str name;
+        uint8_t key[SGD_KEY_BYTES];
+    } regions[SG_CONF_REGIONS_MAX];
     uint32_t skew_s;
     uint64_t stale_limit_ns;
     enum sg_conf_on_stale on_stale;
@@ -49,7 +55,8 @@ struct sgd_gate {
     struct sgd_geo geo;
     struct sgd_verify_key **countersigners;
     uint32_t countersigners_count;
-    struct tenant *tenants;
+    struct tenant *tenants; /* with their keys: secret memory */
+    size_t tenants_bytes;
     uint32_t tenants_count;
     struct site *sites;
     uint32_t sites_count;
@@ -89,6 +96,35 @@ static void keys_close(struct sgd_verify_key **keys, uint32_t count)
     sg_boot_free(keys);
 }
 
+static const char *secret_fault(enum sg_err err)
+{
+    return err == SG_ERANGE   ? "must hold 32 to 1024 bytes"
+           : err == SG_EAUTH  ? "is sealed under another key"
+           : err == SG_EACCES ? "can't be read, or is sealed and node.seal_key is not set"
+                              : sg_err_text(err);
+}
+
+/* A region whose secret can't be read is one whose tokens are refused. */
+static void regions_open(struct tenant *tenant, const struct sg_conf_tenant *conf,
+                         struct sg_out *report)
+{
+    for (uint32_t i = 0; i < conf->regions_count; i++) {
+        const struct sg_conf_region *region = &conf->regions[i];
+        uint32_t at = tenant->regions_count;
+        enum sg_err err =
+            at == SG_CONF_REGIONS_MAX
+                ? SG_EFULL
+                : sgd_key_tenant_load(region->secret_file, tenant->name, tenant->regions[at].key);
+        if (err != SG_OK) {
+            sg_out_fmt(report, "tenant %s: region %s: secret_file %s: %s\n", conf->name,
+                       region->name, region->secret_file, secret_fault(err));
+            continue;
+        }
+        tenant->regions[at].name = sg_str_from(region->name);
+        tenant->regions_count++;
+    }
+}
+
 static enum sg_err tenant_open(struct tenant *tenant, const struct sg_conf_tenant *conf,
                                struct sg_out *report)
 {
@@ -106,7 +142,8 @@ static enum sg_err tenant_open(struct tenant *tenant, const struct sg_conf_tenan
     tenant->keyed = err == SG_OK;
     if (err != SG_OK)
         sg_out_fmt(report, "tenant %s: secret_file %s: %s\n", conf->name, conf->secret_file,
-                   err == SG_ERANGE ? "must hold 32 to 1024 bytes" : sg_err_text(err));
+                   secret_fault(err));
+    regions_open(tenant, conf, report);
     return opened;
 }
 
@@ -179,7 +216,8 @@ enum sg_err sgd_gate_open(const struct sg_config *config, struct sg_out *report,
     enum sg_err err = SG_ENOMEM;
     gate->serial = gate->geo.serial = atomic_fetch_add(&serials, 1) + 1;
     gate->region = sg_str_from(config->node.region);
-    gate->tenants = sg_boot_alloc_array(config->tenants_count, sizeof(*gate->tenants));
+    gate->tenants_bytes = config->tenants_count * sizeof(*gate->tenants);
+    gate->tenants = sg_secret_alloc(gate->tenants_bytes);
     gate->sites = sg_boot_alloc_array(config->sites_count, sizeof(*gate->sites));
     if (gate->tenants == NULL || gate->sites == NULL)
         goto out;
@@ -214,9 +252,7 @@ void sgd_gate_close(struct sgd_gate *gate)
     keys_close(gate->countersigners, gate->countersigners_count);
     for (uint32_t i = 0; gate->tenants != NULL && i < gate->tenants_count; i++)
         keys_close(gate->tenants[i].issuers, gate->tenants[i].issuers_count);
-    if (gate->tenants != NULL)
-        sg_wipe(gate->tenants, gate->tenants_count * sizeof(*gate->tenants));
-    sg_boot_free(gate->tenants);
+    sg_secret_free(gate->tenants, gate->tenants_bytes);
     sg_boot_free(gate->sites);
     sg_boot_free(gate);
 }
@@ -270,7 +306,7 @@ bool sgd_gate_terms(const struct sgd_gate *gate, uint32_t site, struct sgd_gate_
 enum sg_err sgd_gate_core_open(uint32_t entries, struct sgd_gate_core **out)
 {
     SG_ASSERT(out != NULL);
-    struct sgd_gate_core *core = sg_boot_alloc(sizeof(*core));
+    struct sgd_gate_core *core = sg_secret_alloc(sizeof(*core)); /* for its keyring */
     if (core == NULL)
         return SG_ENOMEM;
     enum sg_err err = sgd_verdicts_open(entries, &core->verdicts);
@@ -285,8 +321,7 @@ void sgd_gate_core_close(struct sgd_gate_core *core)
     if (core == NULL)
         return;
     sgd_verdicts_close(core->verdicts);
-    sg_wipe(&core->keyring, sizeof(core->keyring));
-    sg_boot_free(core);
+    sg_secret_free(core, sizeof(*core));
 }
 
 /* ---- deciding ---- */
@@ -329,19 +364,43 @@ static bool site_country_holds(const struct look *look)
            !sgd_countries_has(&site->deny, place.country);
 }
 
-/* Which key the token says it is under: ours, this site's tenant's, of an epoch that is open. */
+/* Which key is that: a keyring's number for it, and K_tenant. */
+struct key_of {
+    uint32_t number, epoch;
+    const uint8_t *tenant_key;
+};
+
+/* The region's: ours, or one that we take over from. */
+static bool region_find(const struct look *look, struct sg_str name, struct key_of *key)
+{
+    const struct tenant *tenant = look->tenant;
+    key->number = look->site->tenant;
+    key->tenant_key = tenant->key;
+    if (sg_str_eq(name, look->gate->region))
+        return true;
+    for (uint32_t i = 0; i < tenant->regions_count; i++) {
+        if (!sg_str_eq(name, tenant->regions[i].name))
+            continue;
+        key->number += (i + 1) * look->gate->tenants_count;
+        key->tenant_key = tenant->regions[i].key;
+        return true;
+    }
+    return false;
+}
+
+/* Which key the token says it is under: this site's tenant's, of an epoch that is open. */
 static enum sgd_gate_verdict kid_check(const struct look *look, const struct sgd_token *token,
-                                       uint32_t *epoch)
+                                       struct key_of *key)
 {
     struct sgd_kid kid;
     enum sgd_gate_verdict verdict = sgd_kid_read(token->kid, &kid);
     if (verdict != SGD_GATE_allowed)
         return verdict;
-    if (!sg_str_eq(kid.region, look->gate->region))
+    if (!region_find(look, kid.region, key))
         return SGD_GATE_key_unknown;
     if (!sg_str_eq(kid.tenant, look->tenant->name))
         return SGD_GATE_tenant;
-    *epoch = kid.epoch;
+    key->epoch = kid.epoch;
     uint32_t epoch_min = sge_state_epoch_min(look->reader, look->tenant->id);
     return sgd_epoch_accepted(kid.epoch, look->now_s, look->tenant->skew_s, epoch_min)
                ? SGD_GATE_allowed
@@ -354,7 +413,7 @@ static enum sgd_gate_verdict token_verify(const struct look *look, struct sg_str
 {
     struct sgd_gate_core *core = look->core;
     struct sgd_token token;
-    uint32_t epoch = 0, tenant = look->site->tenant;
+    struct key_of which = {0};
     size_t len;
     if (text.len > SGD_TOKEN_TEXT_MAX)
         return SGD_GATE_too_large;
@@ -363,12 +422,12 @@ static enum sgd_gate_verdict token_verify(const struct look *look, struct sg_str
     enum sgd_gate_verdict verdict =
         sgd_token_read((struct sg_str){(const char *)core->bytes, len}, &token);
     if (verdict == SGD_GATE_allowed)
-        verdict = kid_check(look, &token, &epoch);
+        verdict = kid_check(look, &token, &which);
     if (verdict != SGD_GATE_allowed)
         return verdict;
     sge_stat_add(look->stats, SGE_STAT_gate_macs, 1);
-    const struct sg_hmac_key *key =
-        sgd_keyring_get(&core->keyring, look->gate->serial, tenant, epoch, look->tenant->key);
+    const struct sg_hmac_key *key = sgd_keyring_get(&core->keyring, look->gate->serial,
+                                                    which.number, which.epoch, which.tenant_key);
     if (!sgd_token_mac_holds(&token, key))
         return SGD_GATE_mac;
     struct sgd_verdict *entry = sgd_verdicts_place(core->verdicts, hash, text, token.payload);
@@ -387,8 +446,8 @@ static enum sgd_gate_verdict token_verify(const struct look *look, struct sg_str
         sg_sha256(text.ptr, text.len, digest);
         memcpy(entry->claims.cti, digest, sizeof(entry->claims.cti));
     }
-    entry->tenant = tenant;
-    entry->epoch = epoch;
+    entry->tenant = look->site->tenant;
+    entry->epoch = which.epoch;
     entry->state_version = 0;
     entry->gate = look->gate->serial;
     *out = entry;

@@ -2,9 +2,7 @@
 
 #include "base/assert.h"
 #include "base/out.h"
-
-#include <fcntl.h>
-#include <unistd.h>
+#include "base/secret.h"
 
 void sgd_key_tenant(const void *secret, size_t len, struct sg_str tenant,
                     uint8_t out[SGD_KEY_BYTES])
@@ -28,30 +26,15 @@ void sgd_key_epoch(const uint8_t tenant_key[SGD_KEY_BYTES], uint32_t epoch,
     sg_hkdf(NULL, 0, tenant_key, SGD_KEY_BYTES, info.ptr, info.len, out, SGD_KEY_BYTES);
 }
 
-static enum sg_err file_read(const char *file, uint8_t *bytes, size_t cap, size_t *len)
-{
-    size_t got = 0;
-    ssize_t n = 0;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return sg_err_from_errno(errno);
-    do {
-        n = read(fd, bytes + got, cap - got);
-        got += n > 0 ? (size_t)n : 0;
-    } while ((n > 0 && got < cap) || (n < 0 && errno == EINTR));
-    enum sg_err err = n < 0 ? sg_err_from_errno(errno) : SG_OK;
-    close(fd);
-    *len = got;
-    return err;
-}
-
 enum sg_err sgd_key_tenant_load(const char *secret_file, struct sg_str tenant,
                                 uint8_t out[SGD_KEY_BYTES])
 {
     uint8_t secret[SGD_SECRET_BYTES_MAX + 2];
     size_t len = 0;
     SG_ASSERT(secret_file != NULL);
-    enum sg_err err = file_read(secret_file, secret, sizeof(secret), &len);
+    enum sg_err err = sg_secret_read(secret_file, secret, sizeof(secret), &len);
+    if (err == SG_EMSGSIZE)
+        err = SG_ERANGE;
     if (err == SG_OK && len > 0 && secret[len - 1] == '\n')
         len--;
     if (err == SG_OK && (len < SGD_SECRET_BYTES_MIN || len > SGD_SECRET_BYTES_MAX))

@@ -23,8 +23,8 @@ void sgd_key_tenant(const void *secret, size_t len, struct sg_str tenant,
                     uint8_t out[SGD_KEY_BYTES]);
 void sgd_key_epoch(const uint8_t tenant_key[SGD_KEY_BYTES], uint32_t epoch,
                    uint8_t out[SGD_KEY_BYTES]);
-/* K_tenant from the file that holds the secret: its bytes without one trailing newline, 32 to 1024.
- * SG_ERANGE: another length. Blocks. */
+/* K_tenant from the file that holds the secret, sealed or not (base/secret.h): its bytes without
+ * one trailing newline, 32 to 1024. SG_ERANGE: another length. Blocks. */
 SG_MUST_USE enum sg_err sgd_key_tenant_load(const char *secret_file, struct sg_str tenant,
                                             uint8_t out[SGD_KEY_BYTES]);
 

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/config_diff.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "dataplane/engine/limits.h"
 #include "dataplane/gate/grants.h"
 #include "dataplane/gate/viewers.h"
@@ -426,6 +427,8 @@ enum sg_err sgd_node_open(const char *file, const struct sgd_node_start *how, st
     enum sg_err err = sgd_trust_open(how->trust_file, report, &trust);
     if (err == SG_OK)
         err = sgd_trust_load(trust, file, report, &config);
+    if (err == SG_OK)
+        err = sg_secret_unlock(config->node.seal_key, report);
     struct sgd_node *node = err == SG_OK ? node_make(file, how) : NULL;
     if (node == NULL) {
         sgd_trust_close(trust);
@@ -633,6 +636,11 @@ enum sg_err sgd_node_check(const char *file, const char *trust_file, struct sg_o
     if (err == SG_OK)
         err = sgd_trust_load(trust, file, report, &config);
     sgd_trust_close(trust);
+    if (err == SG_OK) {
+        err = sg_secret_unlock(config->node.seal_key, report);
+        if (err != SG_OK)
+            sg_config_free(config);
+    }
     if (err == SG_OK)
         err = sgd_load_snapshot(config, NULL, NULL, report, &snapshot);
     if (err == SG_OK && gate_is_worse(snapshot, report, 0))

@@ -1,6 +1,7 @@
 #include "dataplane/origin/pools.h"
 
 #include "base/alloc.h"
+#include "base/secret.h"
 #include "base/sys/crypto.h"
 #include "dataplane/origin/fetcher.h"
 #include "dataplane/origin/health.h"
@@ -53,6 +54,18 @@ static enum sg_err read_all(int fd, struct sg_str *out)
 
 /* Files are read at load: what they hold is then part of this configuration, and the node may have
  * dropped the right to read them later. */
+/* In place: what was sealed is shorter. */
+static enum sg_err unseal(struct sg_str *bytes)
+{
+    char *to = (char *)(uintptr_t)bytes->ptr;
+    struct sg_out plain = sg_out_init(to, bytes->len);
+    enum sg_err err = sg_secret_unseal(*bytes, &plain);
+    if (err == SG_OK)
+        to[plain.len] = '\0';
+    bytes->len = plain.len;
+    return err;
+}
+
 static enum sg_err read_file(const struct maker *maker, const char *key, const char *path,
                              struct sg_str *out)
 {
@@ -62,6 +75,8 @@ static enum sg_err read_file(const struct maker *maker, const char *key, const c
     enum sg_err err = fd < 0 ? sg_err_from_errno(errno) : read_all(fd, out);
     if (fd >= 0)
         close(fd);
+    if (err == SG_OK && sg_secret_is_sealed(*out))
+        err = unseal(out);
     if (err == SG_OK || err == SG_ENOMEM)
         return err;
     sg_out_fmt(maker->report, "origin %s: %s: %s: %s\n", maker->conf->name, key, path,

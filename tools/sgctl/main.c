@@ -1,9 +1,11 @@
 /* sgctl - the operator's tool: a table of commands. */
+#include "base/secret.h"
 #include "base/str.h"
 #include "tools/sgctl/access.h"
 #include "tools/sgctl/commands.h"
 #include "tools/sgctl/confsign.h"
 #include "tools/sgctl/grant.h"
+#include "tools/sgctl/key.h"
 #include "tools/sgctl/own.h"
 #include "tools/sgctl/rule.h"
 #include "tools/sgctl/token.h"
@@ -32,6 +34,8 @@ static const struct command {
     {"reload", sgt_reload_main, NULL, "read the configuration again; a bad one changes nothing"},
     {"drain", sgt_drain_main, NULL, "finish what is under way, then end"},
     {"token", NULL, sgt_token_main, "mint, inspect or revoke edge tokens: sgctl token --help"},
+    {"key", NULL, sgt_key_main,
+     "a tenant's key for its back end; secrets made, sealed, unsealed: sgctl key --help"},
     {"grant", NULL, sgt_grant_main, "inspect or revoke wallets' grants: sgctl grant --help"},
     {"own", NULL, sgt_own_main, "ownership facts, by hand: sgctl own --help"},
     {"rule", sgt_rule_main, NULL, "would a rule let an account in: sgctl rule --help"},
@@ -73,6 +77,7 @@ static int run_access(const struct command *command, const struct sgt_call *call
     if (helps) {
         fputs(command->access == sgt_own_main     ? sgt_own_usage
               : command->access == sgt_grant_main ? sgt_grant_usage
+              : command->access == sgt_key_main   ? sgt_key_usage
                                                   : sgt_token_usage,
               stdout);
         return SGT_DONE;
@@ -81,6 +86,12 @@ static int run_access(const struct command *command, const struct sgt_call *call
     if (err != SG_OK) {
         fwrite(report.ptr, 1, report.len, stderr);
         return sgt_refuse("the configuration: %s", sg_err_text(err));
+    }
+    err = sg_secret_unlock(config->node.seal_key, &report);
+    if (err != SG_OK) {
+        fwrite(report.ptr, 1, report.len, stderr);
+        sg_config_free(config);
+        return SGT_REFUSED;
     }
     int status = command->access(config, call->json, argc, argv);
     sg_config_free(config);

@@ -1,0 +1,38 @@
+/* secret - files that hold secrets, in the clear or sealed under the node's sealing key, and memory
+ * for what was in them: locked, never in a core dump, wiped at its end.
+ * A sealed file is one line: "streamgate-sealed-1:" and, in base64url, a nonce (12 B), the contents
+ * under AES-256-GCM and the tag (16 B). The key comes from outside the machine's own files where it
+ * should help against who copies its disk: a systemd credential, or a file on a volume of its own.
+ */
+#ifndef SG_BASE_SECRET_H
+#define SG_BASE_SECRET_H
+
+#include "base/err.h"
+#include "base/out.h"
+
+#define SG_SECRET_FILE_MAX 65536 /* bytes of a file, sealed or not */
+
+/* Zeroed. NULL: no memory. Where locking is not allowed it goes unlocked, out of core dumps still:
+ * sg_secret_locked() tells. */
+void *sg_secret_alloc(size_t bytes);
+/* Wipes. Accepts NULL; `bytes` as allocated. */
+void sg_secret_free(void *memory, size_t bytes);
+/* Whether all that was allocated so far is locked in memory. Any thread. */
+bool sg_secret_locked(void);
+
+/* Takes the sealing key of this process from `source`: "file:PATH" or "credential:NAME" (in
+ * $CREDENTIALS_DIRECTORY); of 32 to 1024 bytes without one trailing newline. NULL: there is none.
+ * Before threads start; again replaces it. SG_ENOTSUP: pkcs11. SG_EINVAL, SG_ERANGE: no source, no
+ * key. `report` gets a line on failure. */
+SG_MUST_USE enum sg_err sg_secret_unlock(const char *source, struct sg_out *report);
+/* The bytes of `file`, unsealed where they are sealed. SG_EAUTH: sealed under another key, or
+ * changed; SG_EACCES: sealed, and there is no key. `out` up to SG_SECRET_FILE_MAX; SG_EMSGSIZE. */
+SG_MUST_USE enum sg_err sg_secret_read(const char *file, void *out, size_t cap, size_t *len);
+
+/* The line that sg_secret_read() unseals, with a newline. SG_EACCES: there is no key. */
+SG_MUST_USE enum sg_err sg_secret_seal(struct sg_str contents, struct sg_out *out);
+bool sg_secret_is_sealed(struct sg_str bytes);
+/* In place of a file: `line` as above. */
+SG_MUST_USE enum sg_err sg_secret_unseal(struct sg_str line, struct sg_out *out);
+
+#endif

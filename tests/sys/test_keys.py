@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Keys and secrets: sealed at rest, a tenant's own, another region's, and none in a core dump."""
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+import unittest
+
+import sg
+
+CONFIG = """
+node: {name: edge1, region: {region}, workers: 1, state_dir: {folder}/state, run_dir: {folder}/run,
+       {seal}}
+listeners:
+  - {address: "127.0.0.1:{port}"}
+  - address: "127.0.0.1:{tls_port}"
+    tls: {certificates: [{cert_file: "{cert}", key_file: "{key}"}]}
+cache: {ram_bytes: 16MiB}
+limits: {connections: 64}
+tenants: [{name: films, secret_file: "{secret}"{regions}}]
+origins: [{name: studio, urls: [{url: "{origin}"}]}]
+sites: [{name: gated, tenant: films, hosts: ["*"], origin: studio, access: token}]
+"""
+SECRET = b"the-regions-secret-that-nobody-may-ever-see-0123456789"
+
+
+def hkdf(secret, info):
+    key = hmac.new(bytes(32), secret, hashlib.sha256).digest()
+    return hmac.new(key, info + b"\1", hashlib.sha256).digest()
+
+
+class Keys(sg.Scenario):
+    def made(self, region="eu", seal="", regions="", name="node"):
+        """A node that is not started, with a secret and a TLS key in the clear."""
+        if not hasattr(self, "studio"):
+            self.studio = self.origin({"/seg": "segment"})
+            self.cert, self.key = self.certificate()
+        secret = self.folder / f"secret-{region}"
+        if not secret.exists():
+            secret.write_bytes(SECRET + region.encode() + b"\n")
+        config = CONFIG.replace("{region}", region).replace("{seal}", seal)
+        config = config.replace("{regions}", regions).replace("{secret}", str(secret))
+        config = config.replace("{cert}", str(self.cert)).replace("{key}", str(self.key))
+        node = self.node(self.studio, config, start=False, name=name)
+        node.secret = secret
+        return node
+
+    def mint(self, node):
+        return node.sgctl("token", "mint", "--path", "/").stdout.strip()
+
+    def get(self, node, token, **more):
+        return node.get("/seg", {"CTA-Common-Access-Token": token}, **more).status
+
+    def test_a_sealed_secret_and_a_sealed_tls_key_serve_as_well(self):
+        seal = self.folder / "sealing"
+        seal.write_bytes(os.urandom(16).hex().encode() + b"\n")
+        node = self.made(seal=f'seal_key: "file:{seal}"')
+        for file in (node.secret, self.key):
+            before = file.read_bytes()
+            node.sgctl("key", "seal", str(file))
+            self.assertTrue(file.read_bytes().startswith(b"streamgate-sealed-1:"))
+            done = subprocess.run([sg.SGCTL, "--config", str(node.file), "key", "unseal",
+                                   str(file)], capture_output=True, check=True)
+            self.assertEqual(done.stdout, before)
+            self.assertIn("already", node.sgctl("key", "seal", str(file), check=False).stderr)
+        node.start()
+        token = self.mint(node)
+        self.assertEqual((self.get(node, token), self.get(node, token, tls=True)), (200, 200))
+        node.stop()
+        seal.write_bytes(os.urandom(16).hex().encode())
+        checked = subprocess.run([sg.STREAMGATED, "--check", "--config", str(node.file)],
+                                 capture_output=True, text=True, check=False)
+        self.assertEqual(checked.returncode, 1)
+        self.assertIn("sealed under another key", checked.stderr)
+
+    def test_a_made_secret_is_sealed_and_is_nobody_elses_to_read(self):
+        seal = self.folder / "sealing"
+        seal.write_bytes(b"x" * 32)
+        node = self.made(seal=f'seal_key: "file:{seal}"')
+        new = self.folder / "new"
+        node.sgctl("key", "generate", str(new))
+        self.assertEqual(new.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(len(node.sgctl("key", "unseal", str(new)).stdout), 65)
+        self.assertEqual(node.sgctl("key", "generate", str(new), check=False).returncode, 1)
+
+    def test_a_tenants_back_end_gets_its_own_key_and_no_more(self):
+        node = self.made()
+        told = json.loads(node.sgctl("--json", "key", "tenant", "--tenant", "films").stdout)
+        self.assertEqual(told["key"], hkdf(SECRET + b"eu", b"streamgate/tenant/films").hex())
+        self.assertNotIn(SECRET.decode(), json.dumps(told))
+
+    def test_tokens_of_a_region_that_failed_are_taken_where_its_secret_is(self):
+        there = self.made("us", name="there")
+        alone = self.made("eu", name="alone").start()
+        regions = f', regions: [{{name: us, secret_file: "{there.secret}"}}]'
+        ready = self.made("eu", regions=regions, name="ready").start()
+        theirs, ours = self.mint(there), self.mint(alone)
+        self.assertEqual([self.get(alone, t) for t in (theirs, ours)], [401, 200])
+        self.assertEqual([self.get(ready, t) for t in (theirs, ours)], [200, 200])
+        cut = theirs[:-2] + ("AA" if theirs[-2:] != "AA" else "BB")
+        self.assertEqual(self.get(ready, cut), 401)
+
+    def test_no_key_is_in_a_core_dump(self):
+        gcore = shutil.which("gcore")
+        if gcore is None:
+            raise unittest.SkipTest("no gcore on this machine")
+        node = self.made().start()
+        self.assertEqual(self.get(node, self.mint(node)), 200)  # so its epoch's key is made too
+        # private memory, which is where a key could be: not the gigabytes that are mapped
+        pathlib.Path(f"/proc/{node.process.pid}/coredump_filter").write_text("0x1")
+        done = subprocess.run([gcore, "-o", str(self.folder / "core"), str(node.process.pid)],
+                              capture_output=True, text=True, check=False)
+        cores = list(self.folder.glob("core.*"))
+        if not cores:
+            raise unittest.SkipTest(f"gcore may not: {done.stderr[-200:]}")
+        core = cores[0].read_bytes()
+        self.assertIn(b"127.0.0.1", core)  # it is a dump, of this node
+        tenant = hkdf(SECRET + b"eu", b"streamgate/tenant/films")
+        day = int(time.time()) // 86400
+        for key in (SECRET, tenant, hkdf(tenant, f"streamgate/epoch/{day}".encode())):
+            self.assertNotIn(key, core)
+        self.assertNotIn(tenant.hex(), node.said())
+
+
+if __name__ == "__main__":
+    sg.main()
