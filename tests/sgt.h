@@ -7,12 +7,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
-/* Exit status that meson counts as skipped. */
-#define SGT_SKIP 77
+/* What main() returns when something that the whole test needs is not here. Exit status 77 would
+ * do, but meson 1.7 takes that for an error where a test speaks TAP. */
+#define SGT_SKIP sgt_skip()
+static inline int sgt_skip(void)
+{
+    puts("1..0 # SKIP what it needs is not here");
+    return 0;
+}
 
 static inline int sgt_main(const char *name, const struct CMUnitTest *tests, size_t count)
 {
