@@ -2,7 +2,7 @@
 # /usr/share/bash-completion/completions/sgctl
 _sgctl() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
-    local commands="status stat top log explain origins chain purge reload drain token grant own feed rule config"
+    local commands="status stat top log explain origins chain purge reload drain token grant key own feed rule config"
     case $previous in
     -c | --config | -s | --socket | --output | --facts | --state | --key)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -20,6 +20,7 @@ _sgctl() {
     top) commands="--count --interval" ;;
     purge) commands="--soft --tenant url prefix tag tenant" ;;
     token) commands="mint inspect revoke --help" ;;
+    key) commands="tenant generate seal unseal --help" ;;
     chain) commands="status rebuild" ;;
     grant) commands="inspect revoke --help" ;;
     own) commands="set transfer show list digest feed --amount --of --block --head-only --help" ;;
