@@ -137,7 +137,7 @@ class Tls(sg.Scenario):
             while not said.endswith(b"hello"):
                 said += viewer.recv(4096)
             raw.shutdown(socket.SHUT_WR)
-            with self.assertRaises(ssl.SSLEOFError):
+            with self.assertRaisesRegex(ssl.SSLError, "EOF|eof"):  # which class is Python's whim
                 viewer.recv(4096)
 
     def test_an_end_is_told_by_close_notify(self):
