@@ -1,15 +1,12 @@
-/* What the ledger costs: bench_ledger [LOGS], from memory; bench_ledger URL CONTRACT, the history
- * of an ERC-721 from a real server, followed to its head (bench/history starts one). In a folder of
- * its own under $TMPDIR. */
+/* What the ledger costs: bench_ledger [LOGS], from memory, in a folder of its own under $TMPDIR.
+ * History from a server: bench/history. */
+#include "controlplane/chain/ledger.h"
 #include "base/clock.h"
-#include "controlplane/chain/follow.h"
 #include "tests/sgt_dir.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SPAN_LOGS   40000u
 #define HEAD_BLOCKS 200u
@@ -140,58 +137,12 @@ static void from_memory(struct sgc_ledger *ledger, uint32_t logs)
     head(ledger, number);
 }
 
-/* ---- from a server ---- */
-
-static void heard(void *ctx, const struct sge_chain *at)
-{
-    (void)ctx;
-    (void)at;
-}
-
-static void from_server(struct sgc_ledger *ledger, const char *url, const char *address)
-{
-    char text[128];
-    struct sgc_evm_contract contract = {.first_block = 1};
-    struct sgc_rpc_options server = {.url = url};
-    struct sgc_follow *follow = NULL;
-    struct sgc_follow_status status;
-    snprintf(text, sizeof(text), "eip155:31337/erc721:%s", address);
-    if (!sg_caip_asset_read(sg_str_from(text), &contract.asset)) {
-        fprintf(stderr, "%s is no contract\n", address);
-        exit(EXIT_FAILURE);
-    }
-    contract.source = sge_group_contract(&contract.asset);
-    const struct sgc_follow_options options = {
-        .chain = chain,
-        .servers = {.servers = &server, .count = 1, .agree = 1},
-        .contracts = &contract,
-        .contracts_count = 1,
-        .finality = SGC_FINALITY_DEPTH,
-        .depth = 2,
-        .poll_ms = 1000,
-        .range_blocks_max = 1000,
-        .ledger = ledger,
-        .heard = heard,
-    };
-    uint64_t began_ns = sg_clock_mono_ns();
-    MUST_BE_OK(sgc_follow_open(&options, &follow));
-    do {
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-        sgc_follow_status(follow, &status);
-    } while (status.joined == 0 && status.state != SGC_FOLLOW_CLOSED);
-    report("history of a real chain, followed", status.counts.history_logs, began_ns);
-    sgc_follow_close(follow);
-}
-
 int main(int argc, char **argv)
 {
     char dir[SGT_DIR_BYTES];
     struct sgc_ledger *ledger = NULL;
     MUST_BE_OK(sgc_ledger_open(sgt_dir_make(dir), &ledger));
-    if (argc == 3)
-        from_server(ledger, argv[1], argv[2]);
-    else
-        from_memory(ledger, argc == 2 ? (uint32_t)atoi(argv[1]) / SPAN_LOGS * SPAN_LOGS : 1000000);
+    from_memory(ledger, argc == 2 ? (uint32_t)atoi(argv[1]) / SPAN_LOGS * SPAN_LOGS : 1000000);
     sgc_ledger_close(ledger);
     sgt_dir_remove(dir);
     return EXIT_SUCCESS;

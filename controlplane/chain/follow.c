@@ -204,13 +204,16 @@ void sgc_follow_status(struct sgc_follow *follow, struct sgc_follow_status *out)
 
 /* ---- the thread ---- */
 
-/* Until it is time, or somebody wakes us; a quorum that was missing is back soon, perhaps. */
+/* Until it is time, or somebody wakes us; a quorum that was missing is back as soon as a server
+ * that was left out may be asked again. */
 static void rest(struct sgc_follow *follow, enum sg_err err)
 {
     struct timespec until;
     uint64_t at_ns = follow->turn_until_ns, now_ns = sg_clock_mono_ns();
     if (err != SG_OK && state_after(follow, err) == SGC_FOLLOW_CLOSED)
         at_ns = now_ns + WAIT_CLOSED_MS * SG_NS_PER_MS;
+    else if (err == SG_EAGAIN)
+        at_ns = SG_MIN(at_ns, sgc_servers_due_ns(follow->servers));
     until.tv_sec = (time_t)(at_ns / SG_NS_PER_SEC);
     until.tv_nsec = (long)(at_ns % SG_NS_PER_SEC);
     pthread_mutex_lock(&follow->lock);

@@ -5,9 +5,8 @@
 #include "base/log.h"
 #include "controlplane/chain/followin.h"
 
-#define RANGE_FIRST  16
 #define STEADY       32    /* ranges that went well before one that was refused is tried again */
-#define LOGS_WANTED  40000 /* of a question: fewer, and the range grows */
+#define LOGS_WANTED  40000 /* of a question: fewer, and the range grows; twice as many: shrinks */
 #define SEARCH_TRIES 3
 
 /* ---- where a contract begins ---- */
@@ -156,6 +155,8 @@ static void range_went_well(struct sgc_follow *follow, uint64_t logs)
 {
     uint64_t most = follow->options.range_blocks_max;
     follow->range_steady++;
+    if (logs > 2 * LOGS_WANTED && follow->range > 1)
+        follow->range /= 2;
     if (logs >= LOGS_WANTED || follow->range_steady < STEADY || follow->range >= most)
         return;
     follow->range = 2ull * follow->range < most ? 2 * follow->range : (uint32_t)most;
@@ -246,9 +247,7 @@ enum sg_err sgc_history_turn(struct sgc_follow *follow, bool *more)
     struct group group;
     *more = false;
     if (follow->range == 0) {
-        follow->range = RANGE_FIRST < follow->options.range_blocks_max
-                            ? RANGE_FIRST
-                            : follow->options.range_blocks_max;
+        follow->range = 1; /* how many logs a block has nobody knows */
         follow->range_steady = STEADY;
     }
     enum sg_err err = begin(follow);
