@@ -20,7 +20,9 @@ struct sgc_curl {
 
 struct sgc_curl_peer {
     struct sgc_curl *curl;
-    CURL *easy;
+    CURL *easy; /* never started: 7.88 keeps a pointer to a transfer's last field, and follows it
+                 * when the next one's head begins with a folded line */
+    CURL *copy; /* of it, for `post` */
     struct curl_slist *fields;
     size_t answer_bytes_max;
     char *answer;
@@ -261,10 +263,11 @@ static void post_done(struct sgc_curl_peer *peer, enum sgc_curl_end end)
     struct sgc_curl_post *post = SG_TAKE(peer->post);
     long status = 0;
     curl_off_t retry_s = 0, took_us = 0;
-    curl_easy_getinfo(peer->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(peer->easy, CURLINFO_RETRY_AFTER, &retry_s);
-    curl_easy_getinfo(peer->easy, CURLINFO_TOTAL_TIME_T, &took_us);
-    curl_multi_remove_handle(peer->curl->multi, peer->easy);
+    curl_easy_getinfo(peer->copy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(peer->copy, CURLINFO_RETRY_AFTER, &retry_s);
+    curl_easy_getinfo(peer->copy, CURLINFO_TOTAL_TIME_T, &took_us);
+    curl_multi_remove_handle(peer->curl->multi, peer->copy);
+    curl_easy_cleanup(SG_TAKE(peer->copy));
     post->end = end;
     post->status = (uint16_t)status;
     post->retry_after_s = retry_s > 0 ? (uint32_t)SG_MIN(retry_s, (curl_off_t)86400) : 0;
@@ -283,11 +286,17 @@ static bool post_begin(struct sgc_curl *curl, struct sgc_curl_post *post)
     post->status = 0;
     post->retry_after_s = post->took_us = 0;
     post->answer = SG_STR_NONE;
-    curl_easy_setopt(peer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->body.len);
-    curl_easy_setopt(peer->easy, CURLOPT_POSTFIELDS, post->body.ptr); /* not copied */
-    curl_easy_setopt(peer->easy, CURLOPT_TIMEOUT_MS, (long)post->timeout_ms);
-    if (curl_multi_add_handle(curl->multi, peer->easy) != CURLM_OK)
+    CURL *copy = curl_easy_duphandle(peer->easy);
+    if (copy == NULL)
         return false;
+    curl_easy_setopt(copy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->body.len);
+    curl_easy_setopt(copy, CURLOPT_POSTFIELDS, post->body.ptr); /* not copied */
+    curl_easy_setopt(copy, CURLOPT_TIMEOUT_MS, (long)post->timeout_ms);
+    if (curl_multi_add_handle(curl->multi, copy) != CURLM_OK) {
+        curl_easy_cleanup(copy);
+        return false;
+    }
+    peer->copy = copy;
     peer->post = post;
     return true;
 }

@@ -18,7 +18,6 @@
 #define BUFFER_BYTES    131072L /* what one recv() may bring */
 #define IDLE_CONN_S     55L     /* below the 60 to 75 s after which common servers close */
 #define CONNECTIONS_MAX 512L    /* kept open, idle ones included, a loop */
-#define SPARE_MAX       64      /* easy handles kept for the next transfer */
 #define SOCKETS_MAX     4096    /* open at once, a loop */
 
 _Static_assert(SGD_CURL_PIECE_BYTES == CURL_MAX_WRITE_SIZE, "what libcurl hands over at most");
@@ -36,8 +35,6 @@ struct sgd_curl {
     uint64_t due_ns; /* when libcurl wants to run without an event */
     int events_count;
     struct epoll_event events[EVENTS_MAX];
-    CURL *spare[SPARE_MAX];
-    uint32_t spare_count;
     uint32_t sockets_count;
     struct curl_socket sockets[SOCKETS_MAX];
 };
@@ -95,8 +92,6 @@ void sgd_curl_close(struct sgd_curl *curl)
 {
     if (curl == NULL)
         return;
-    while (curl->spare_count > 0)
-        curl_easy_cleanup(curl->spare[--curl->spare_count]);
     if (curl->multi != NULL)
         curl_multi_cleanup(curl->multi);
     if (curl->share != NULL)
@@ -237,7 +232,8 @@ static enum sgd_origin_error origin_error(struct sgd_curl_xfer *xfer, CURLcode c
     case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9, HTTP/7 */
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_HTTP2:
-    case CURLE_UPLOAD_FAILED: /* chunked, to a server that spoke HTTP/1.0 */
+    case CURLE_UPLOAD_FAILED:         /* chunked, to a server that spoke HTTP/1.0 */
+    case CURLE_BAD_FUNCTION_ARGUMENT: /* a head that begins with a folded line, since 8.2 */
         return SGD_ORIGIN_protocol;
     case CURLE_BAD_CONTENT_ENCODING:
         return SGD_ORIGIN_transfer_coding;
@@ -310,17 +306,13 @@ static void refuse_leftovers(struct sgd_curl *curl, int local_port, const char *
 
 /* ---- transfers ---- */
 
+/* No handle is used again: 7.88 keeps a pointer to the last field of the transfer before, and adds
+ * to it when a head begins with a folded line. Connections are the multi handle's. */
 static void xfer_free(struct sgd_curl_xfer *xfer)
 {
-    struct sgd_curl *curl = xfer->curl;
     curl_slist_free_all(xfer->fields);
     curl_slist_free_all(xfer->connect_to);
-    if (curl->spare_count < SPARE_MAX) {
-        curl_easy_reset(xfer->easy);
-        curl->spare[curl->spare_count++] = xfer->easy;
-    } else {
-        curl_easy_cleanup(xfer->easy);
-    }
+    curl_easy_cleanup(xfer->easy);
     sg_boot_free(xfer);
 }
 
@@ -540,7 +532,7 @@ enum sg_err sgd_curl_start(struct sgd_curl *curl, const struct sgd_curl_request 
     xfer->ops = ops;
     xfer->self = self;
     xfer->expect_h2 = req->expect_h2;
-    xfer->easy = curl->spare_count > 0 ? curl->spare[--curl->spare_count] : curl_easy_init();
+    xfer->easy = curl_easy_init();
     if (xfer->easy == NULL) {
         sg_boot_free(xfer);
         return SG_ENOMEM;

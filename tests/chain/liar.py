@@ -106,6 +106,8 @@ class Liar(http.server.BaseHTTPRequestHandler):
 
     def answer(self, body, status=200, **fields):
         self.send_response(status)
+        if self.path == "/folded":
+            self._headers_buffer.insert(1, b" x: a folded line with none before it\r\n")
         for name, value in fields.items():
             self.send_header(name.replace("_", "-"), value)
         self.send_header("content-length", str(len(body)))

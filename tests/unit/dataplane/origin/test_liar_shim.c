@@ -99,6 +99,23 @@ static void a_broken_head_is_an_error_and_never_handed_on(void **fixture)
     (void)fixture;
 }
 
+/* libcurl 7.88 writes to freed memory if its handle had a transfer before. */
+static void a_head_that_begins_with_a_folded_line_is_refused_each_time(void **fixture)
+{
+    struct world w;
+    one_answer[0] = (struct sgt_liar_step){SGT_LIAR_SEND, OK " X-A: 1\r\n\r\n", 0};
+    one_answer[1] = (struct sgt_liar_step){SGT_LIAR_END, NULL, 0};
+    world_open(&w, one_script);
+    for (int i = 0; i < 16; i++) {
+        struct sgt_get *get = sgt_get_run(&w.rig, "GET", "/");
+        assert_int_equal(get->heads, 0);
+        assert_int_equal(get->fetch.error, SGD_ORIGIN_protocol);
+        sgt_get_free(get);
+    }
+    world_close(&w);
+    (void)fixture;
+}
+
 static void a_body_that_ends_early_is_never_taken_for_whole(void **fixture)
 {
     static const struct row rows[] = {
@@ -318,6 +335,7 @@ static void a_body_beyond_what_was_allowed_is_refused(void **fixture)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_broken_head_is_an_error_and_never_handed_on),
+    cmocka_unit_test(a_head_that_begins_with_a_folded_line_is_refused_each_time),
     cmocka_unit_test(a_body_that_ends_early_is_never_taken_for_whole),
     cmocka_unit_test(what_is_only_odd_is_taken),
     cmocka_unit_test(fields_that_are_not_for_others_are_left_out),
