@@ -229,7 +229,7 @@ static enum sgd_ossl_step own_feed(struct handshake *shake, const uint8_t *bytes
     enum sgd_server13_step step =
         sgd_server13_feed(&shake->own, home->servers13, bytes, len,
                           home->worker->wall_ns / SG_NS_PER_SEC, taken, &out);
-    if (step == SGD_SERVER13_FAILED || !sink_write(shake, out.bytes, out.len))
+    if (!sink_write(shake, out.bytes, out.len)) /* an alert too, where it failed */
         step = SGD_SERVER13_FAILED;
     return step == SGD_SERVER13_MORE   ? SGD_OSSL_MORE
            : step == SGD_SERVER13_DONE ? SGD_OSSL_DONE
@@ -271,20 +271,27 @@ static size_t library_input(struct handshake *shake, const uint8_t *bytes, size_
     return shaking_input(shake, bytes, len);
 }
 
-/* The client's first record is there: ours to answer, or OpenSSL's. Returns what was consumed. */
-static size_t hello_input(struct handshake *shake, const uint8_t *record, size_t len)
+/* The client's first record is there: ours to answer, or OpenSSL's. */
+static void hello_input(struct handshake *shake, const uint8_t *record, size_t len)
 {
     struct sgd_span out;
     enter(shake, SHAKING);
     if (!sgd_server13_begin(&shake->own, shake->home->servers13, sgd_tls_ctx_first(shake->ctx),
-                            record, len, &out))
-        return library_input(shake, record, len);
-    if (!sink_write(shake, out.bytes, out.len)) {
-        give_up(shake, SGD_CLOSE_no_memory);
-        return len;
+                            record, len, &out)) {
+        (void)library_input(shake, record, len);
+        return;
     }
-    sgd_conn_want_send(shake->conn);
-    return len;
+    if (sink_write(shake, out.bytes, out.len))
+        sgd_conn_want_send(shake->conn);
+    else
+        give_up(shake, SGD_CLOSE_no_memory);
+}
+
+/* What came with the first record: the rest of a ClientHello in pieces, a change_cipher_spec, data
+ * sent early. */
+static size_t after_hello_input(struct handshake *shake, const uint8_t *bytes, size_t len)
+{
+    return shake->state == SHAKING && len > 0 ? shaking_input(shake, bytes, len) : len;
 }
 
 /* The length of the record that begins here as far as it is known; 0: it is none that is gathered.
@@ -313,10 +320,10 @@ static size_t gathering_input(struct handshake *shake, const uint8_t *bytes, siz
         enter(shake, SHAKING);
         (void)library_input(shake, hello->bytes, hello->len);
     } else {
-        (void)hello_input(shake, hello->bytes, hello->len);
+        hello_input(shake, hello->bytes, hello->len);
     }
     hello_drop(shake);
-    return taken;
+    return taken + after_hello_input(shake, bytes + taken, len - taken);
 }
 
 /* Whole in most cases, and then read where it lies. */
@@ -327,8 +334,10 @@ static size_t first_input(struct handshake *shake, const uint8_t *bytes, size_t 
         enter(shake, SHAKING);
         return library_input(shake, bytes, len);
     }
-    if (wants <= len)
-        return hello_input(shake, bytes, wants);
+    if (wants <= len) {
+        hello_input(shake, bytes, wants);
+        return wants + after_hello_input(shake, bytes + wants, len - wants);
+    }
     shake->hello = flight_take(shake->home);
     if (shake->hello == NULL) {
         give_up(shake, SGD_CLOSE_no_memory);

@@ -423,6 +423,12 @@ static enum sgd_tlsrec_got unexpected(struct sgd_tlsrec *rec)
     return fail(rec, ALERT_UNEXPECTED_MESSAGE, SGD_CLOSE_tls_unexpected);
 }
 
+void sgd_tlsrec_await_rest(struct sgd_tlsrec *rec)
+{
+    SG_ASSERT(rec->shaking);
+    rec->message_len = 1;
+}
+
 void sgd_tlsrec_refuse(struct sgd_tlsrec *rec, uint8_t alert)
 {
     (void)fail(rec, alert, SGD_CLOSE_tls_handshake);
@@ -486,6 +492,8 @@ static enum sgd_tlsrec_got got_alert(struct sgd_tlsrec *rec, const uint8_t *byte
 /* In the clear, before the client's Finished: RFC 8446 section 5 lets one byte of 1 pass. */
 static enum sgd_tlsrec_got got_plain(struct sgd_tlsrec *rec, const uint8_t *record, size_t len)
 {
+    if (rec->message_len != 0)
+        return unexpected(rec);
     if (record[0] == TYPE_ALERT)
         return got_alert(rec, record + HEADER_LEN, len - HEADER_LEN);
     return len == HEADER_LEN + 1 && record[HEADER_LEN] == 1 ? odd(rec) : unexpected(rec);
@@ -550,10 +558,10 @@ static enum sgd_tlsrec_got got_record(struct sgd_tlsrec *rec, uint8_t *record, s
         return fail(rec, ALERT_RECORD_OVERFLOW, SGD_CLOSE_tls_record_overflow);
     if (rec->version == VERSION_13 && !strip_padding(content, &len, &type))
         return unexpected(rec);
-    if (rec->shaking)
-        return got_while_shaking(rec, type, content, len, plain, plain_len);
     if (rec->message_len != 0 && type != TYPE_HANDSHAKE)
         return unexpected(rec);
+    if (rec->shaking)
+        return got_while_shaking(rec, type, content, len, plain, plain_len);
     if (type == TYPE_HANDSHAKE)
         return got_handshake(rec, content, len);
     if (type == TYPE_ALERT)

@@ -59,7 +59,7 @@ struct sgd_tlsrec {
     uint8_t state;       /* flags, record.c */
     uint8_t alert;       /* that waits to be sent */
     uint8_t odd_records; /* records in a row that carried no data */
-    uint8_t message_len; /* of `message`: a KeyUpdate may come in pieces */
+    uint8_t message_len; /* of `message`: a KeyUpdate may come in pieces; not 0: one is awaited */
     uint8_t message[5];
     uint8_t why;  /* enum sgd_close, once failed */
     bool shaking; /* a handshake of our own is under way */
@@ -117,6 +117,8 @@ size_t sgd_tlsrec_seal_messages(struct sgd_tlsrec *rec, const uint8_t *bytes, si
                                 uint8_t *out);
 /* What is sealed from here on is under *dir. */
 void sgd_tlsrec_set_tx(struct sgd_tlsrec *rec, const struct sgd_tls_direction *dir);
+/* The data so far is a part of a message: only its rest may come (RFC 8446 section 5.1). */
+void sgd_tlsrec_await_rest(struct sgd_tlsrec *rec);
 /* What a message said was wrong: `alert` waits to be sent, and the reader has failed. */
 void sgd_tlsrec_refuse(struct sgd_tlsrec *rec, uint8_t alert);
 

@@ -387,8 +387,10 @@ static enum sgd_server13_step got_message(struct sgd_server13 *server, const uin
         sgd_tlsrec_refuse(&server->rec, alert);
         return SGD_SERVER13_FAILED;
     }
-    if (server->got_len < sizeof(server->got))
+    if (server->got_len < sizeof(server->got)) {
+        sgd_tlsrec_await_rest(&server->rec);
         return SGD_SERVER13_MORE;
+    }
     if (!sg_equal_secret(server->got, server->expected, sizeof(server->got))) {
         sgd_tlsrec_refuse(&server->rec, DECRYPT_ERROR);
         return SGD_SERVER13_FAILED;
