@@ -284,6 +284,7 @@ struct sg_conf_gate {
     uint32_t verify_threads;                   /* that check grants */
     uint32_t verify_queue;                     /* grants under way, a worker */
     const char *countersign_key;               /* NULL: chains are asked about no signature */
+    uint32_t on_chain_per_tenant_per_minute;   /* such questions; 0: no limit */
     struct sg_conf_public_key *countersigners; /* control planes that asked a chain for us */
     uint32_t countersigners_count;
 };

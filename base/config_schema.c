@@ -290,8 +290,11 @@ static const struct sg_conf_key sg_conf_gate_keys[] = {
         "Ed25519, in a file that only its owner may read: signs what the servers of `chains` say "
         "of "
         "smart wallets' signatures. Its public half is among the countersigners, here and on every "
-        "node that is to believe it. Absent: no chain is asked, and smart wallets can't sign in.",
-        FIXED),
+        "node that is to believe it. Absent: no chain is asked here, and smart wallets can sign in "
+        "only where another node of the region is asked over the bus."),
+    UINT(sg_conf_gate, on_chain_per_tenant_per_minute, 0, U32, "600",
+         "Signatures of a tenant's viewers that this node asks chains about, for itself and for "
+         "other nodes of the region. 0: no limit."),
     MAPS(sg_conf_gate, countersigners, sg_conf_public_key_map,
          "Keys of the control planes that may vouch for what a chain said of a signature "
          "(EIP-1271, ERC-6492, multisig)."),

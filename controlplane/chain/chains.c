@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "controlplane/chain/chainconf.h"
 #include "controlplane/chain/chainsin.h"
 #include "dataplane/gate/rule.h"
 
@@ -147,15 +148,6 @@ static void heard(void *ctx, const struct sge_chain *chain)
         sg_debug("chain %s: the state can't take its head", chain->name);
 }
 
-static void servers_of(const struct sg_conf_chain *conf, struct sgc_rpc_options *servers)
-{
-    for (uint32_t i = 0; i < conf->servers_count; i++)
-        servers[i] = (struct sgc_rpc_options){.url = conf->servers[i].url,
-                                              .fields_file = conf->servers[i].fields_file,
-                                              .ca_file = conf->servers[i].ca_file,
-                                              .timeout_ms = conf->timeout_ms};
-}
-
 static enum sg_err lock_name(const struct sgc_chains_options *options,
                              const struct sg_caip_chain *chain, char out[PATH_MAX])
 {
@@ -164,16 +156,6 @@ static enum sg_err lock_name(const struct sgc_chains_options *options,
                   : snprintf(out, PATH_MAX, "%s/eip155-%llu.lock", options->lock_dir,
                              (unsigned long long)chain->evm_id);
     return len < PATH_MAX ? SG_OK : SG_EMSGSIZE;
-}
-
-static struct sgc_servers_options servers_options(const struct sg_conf_chain *conf,
-                                                  const struct sgc_rpc_options *servers)
-{
-    return (struct sgc_servers_options){.servers = servers,
-                                        .count = conf->servers_count,
-                                        .agree = conf->agree,
-                                        .calls_per_s = conf->calls_per_s,
-                                        .check_headers = conf->check_headers};
 }
 
 /* Of which no rule asks anything, nothing is followed. */
@@ -185,10 +167,9 @@ static enum sg_err solana_open(struct sgc_chains *chains, const struct sgc_chain
     enum sg_err err = lock_name(options, &wanted->chain, lock_file);
     if (err != SG_OK || wanted->solana_count == 0)
         return err;
-    servers_of(conf, servers);
     const struct sgc_soltrack_options track = {
         .chain = wanted->chain,
-        .servers = servers_options(conf, servers),
+        .servers = sgc_chainconf_servers(conf, servers),
         .wants = wanted->solana,
         .wants_count = wanted->solana_count,
         .poll_ms = conf->poll_ms,
@@ -244,10 +225,9 @@ static enum sg_err evm_open(struct sgc_chains *chains, const struct sgc_chains_o
     enum sg_err err = lock_name(options, &wanted->chain, lock_file);
     if (err != SG_OK)
         return err;
-    servers_of(conf, servers);
     const struct sgc_follow_options follow = {
         .chain = wanted->chain,
-        .servers = servers_options(conf, servers),
+        .servers = sgc_chainconf_servers(conf, servers),
         .contracts = wanted->contracts,
         .contracts_count = wanted->count,
         .finality = finalities[conf->finality],

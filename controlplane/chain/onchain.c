@@ -3,399 +3,258 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
-#include "controlplane/chain/abi.h"
 #include "controlplane/chain/agreed.h"
+#include "controlplane/chain/chainconf.h"
+#include "controlplane/chain/eip1271.h"
 #include "controlplane/sys/ed25519.h"
+#include "dataplane/gate/budget.h"
+#include "edgecache/state/state.h"
 
 #include <pthread.h>
-
-#define SIGNATURE_MAX 4096 /* a grant is no larger */
-#define CALL_MAX      (SIGNATURE_MAX + 1024)
-#define ANSWER_BYTES  96
 
 struct chain {
     struct sg_caip_chain name;
     pthread_mutex_t turn;
     struct sgc_servers *servers;
+    bool is_itself; /* under `turn`: its servers are those of the chain that it is called after */
+};
+
+/* What a reload replaces as a whole. */
+struct desk {
+    uint32_t users; /* under the lock; whoever is the last ends it */
+    struct sgc_ed25519 *key;
+    uint32_t per_tenant_per_minute;
+    uint32_t count;
+    struct chain chains[SGC_ONCHAIN_CHAINS_MAX];
 };
 
 struct sgc_onchain {
-    struct sgd_onchain seam;
-    struct sgc_ed25519 *key;
-    uint32_t count;
-    struct chain chains[SGC_ONCHAIN_CHAINS_MAX];
+    struct sgd_onchain seam, here;
+    pthread_mutex_t lock;
+    pthread_cond_t left; /* the relay */
+    struct desk *desk;   /* NULL: no chain is asked here */
+    struct sgd_budget *budget;
+    const struct sgd_onchain *relay;
+    uint32_t at_relay;
     uint64_t held, refused, unanswered; /* atomic */
 };
 
-/* ---- what is called ---- */
+/* ---- what is asked with ---- */
 
-static const uint8_t magic_1271[32] = {0x16, 0x26, 0xba, 0x7e}; /* bytes4, as it is returned */
-
-/* isValidSignature(bytes32,bytes) */
-static void put_question(struct sg_out *out, const uint8_t digest[32], struct sg_str signature)
+static void desk_close(struct desk *desk)
 {
-    struct sgc_abi_writer writer;
-    struct sgc_abi abi;
-    bool is_type = sgc_abi_types(SG_STR("(bytes32,bytes)"), &abi);
-    SG_ASSERT(is_type);
-    sg_out_bytes(out, magic_1271, 4); /* the answer is the question's selector */
-    sgc_abi_write(&writer, &abi, out);
-    sgc_abi_put_word(&writer, digest);
-    sgc_abi_put_bytes(&writer, signature.ptr, signature.len);
-}
-
-/* ERC-6492: (address factory, bytes call, bytes signature), and 32 bytes that no ECDSA signature
- * ends with. */
-struct wrapped {
-    const uint8_t *factory;
-    struct sg_str call, signature;
-};
-
-static bool is_wrapped(struct sg_str signature)
-{
-    if (signature.len < 32)
-        return false;
-    for (size_t i = signature.len - 32; i < signature.len; i += 2) {
-        if ((uint8_t)signature.ptr[i] != 0x64 || (uint8_t)signature.ptr[i + 1] != 0x92)
-            return false;
+    if (desk == NULL)
+        return;
+    for (uint32_t i = 0; i < desk->count; i++) {
+        pthread_mutex_destroy(&desk->chains[i].turn);
+        sgc_servers_close(desk->chains[i].servers);
     }
-    return true;
+    sgc_ed25519_close(desk->key);
+    sg_boot_free(desk);
 }
 
-static bool unwrap(const struct sgc_abi *abi, struct sg_str signature, struct wrapped *out)
+static struct desk *desk_ref(struct sgc_onchain *onchain)
 {
-    struct sgc_abi_value root;
-    if (!sgc_abi_read(abi, (const uint8_t *)signature.ptr, signature.len - 32, &root))
-        return false;
-    const struct sgc_abi_value factory = sgc_abi_item(&root, 0), call = sgc_abi_item(&root, 1),
-                               inner = sgc_abi_item(&root, 2);
-    *out = (struct wrapped){sgc_abi_address(&factory), sgc_abi_bytes(&call), sgc_abi_bytes(&inner)};
-    return true;
+    pthread_mutex_lock(&onchain->lock);
+    struct desk *desk = onchain->desk;
+    if (desk != NULL)
+        desk->users++;
+    pthread_mutex_unlock(&onchain->lock);
+    return desk;
 }
 
-enum op {
-    OP_CODECOPY = 0x39,
-    OP_EXTCODESIZE = 0x3b,
-    OP_RETURNDATASIZE = 0x3d,
-    OP_POP = 0x50,
-    OP_MSTORE = 0x52,
-    OP_JUMPI = 0x57,
-    OP_GAS = 0x5a,
-    OP_JUMPDEST = 0x5b,
-    OP_PUSH2 = 0x61,
-    OP_PUSH20 = 0x73,
-    OP_CALL = 0xf1,
-    OP_RETURN = 0xf3,
-    OP_STATICCALL = 0xfa,
-};
-
-static void op(struct sg_out *out, enum op code)
+static void desk_unref(struct sgc_onchain *onchain, struct desk *desk)
 {
-    sg_out_char(out, (char)code);
+    if (desk == NULL)
+        return;
+    pthread_mutex_lock(&onchain->lock);
+    SG_ASSERT(desk->users > 0);
+    bool last = --desk->users == 0;
+    pthread_mutex_unlock(&onchain->lock);
+    if (last)
+        desk_close(desk);
 }
 
-static void push(struct sg_out *out, size_t v)
+static enum sg_err desk_add(struct desk *desk, const struct sgc_onchain_chain *conf)
 {
-    SG_ASSERT(v <= UINT16_MAX);
-    op(out, OP_PUSH2);
-    sg_out_char(out, (char)(v >> 8));
-    sg_out_char(out, (char)v);
-}
-
-static void push_address(struct sg_out *out, const uint8_t address[20])
-{
-    op(out, OP_PUSH20);
-    sg_out_bytes(out, address, 20);
-}
-
-/* Memory from 96 on = code[at .. at + len); below 96 the answer is built. */
-static void put_copy(struct sg_out *out, size_t at, size_t len)
-{
-    push(out, len);
-    push(out, at);
-    push(out, ANSWER_BYTES);
-    op(out, OP_CODECOPY);
-}
-
-/* If nothing stands at `account`, have the factory deploy it; whether it did shows below. */
-static void put_deploy(struct sg_out *out, const uint8_t account[20], const struct wrapped *wrapped,
-                       size_t call_at)
-{
-    push_address(out, account);
-    op(out, OP_EXTCODESIZE);
-    op(out, OP_PUSH2); /* where to jump when there is code: filled in at the end */
-    size_t hole = out->len;
-    sg_out_bytes(out, "\0\0", 2);
-    op(out, OP_JUMPI);
-    put_copy(out, call_at, wrapped->call.len);
-    push(out, 0);
-    push(out, 0);
-    push(out, wrapped->call.len);
-    push(out, ANSWER_BYTES);
-    push(out, 0);
-    push_address(out, wrapped->factory);
-    op(out, OP_GAS);
-    op(out, OP_CALL);
-    op(out, OP_POP);
-    if (!out->full) {
-        out->ptr[hole] = (char)(out->len >> 8);
-        out->ptr[hole + 1] = (char)out->len;
-    }
-    op(out, OP_JUMPDEST);
-}
-
-/* Returns 96 bytes: did the call succeed; how many bytes it returned; the first 32 of them. */
-static void put_ask(struct sg_out *out, const uint8_t account[20], size_t question_at,
-                    size_t question_len)
-{
-    put_copy(out, question_at, question_len);
-    push(out, 32);
-    push(out, 64);
-    push(out, question_len);
-    push(out, ANSWER_BYTES);
-    push_address(out, account);
-    op(out, OP_GAS);
-    op(out, OP_STATICCALL);
-    push(out, 0);
-    op(out, OP_MSTORE);
-    op(out, OP_RETURNDATASIZE);
-    push(out, 32);
-    op(out, OP_MSTORE);
-    push(out, ANSWER_BYTES);
-    push(out, 0);
-    op(out, OP_RETURN);
-}
-
-/* Creation code that deploys nothing: what it returns is the answer. The factory's call and the
- * question stand behind the program, whose length does not depend on where. */
-static void put_program(struct sg_out *out, const uint8_t account[20],
-                        const struct wrapped *wrapped, struct sg_str question)
-{
-    char memory[512];
-    struct sg_out trial = sg_out_init(memory, sizeof(memory));
-    put_deploy(&trial, account, wrapped, 0);
-    put_ask(&trial, account, 0, question.len);
-    SG_ASSERT(!trial.full);
-    size_t call_at = trial.len, question_at = call_at + wrapped->call.len;
-    put_deploy(out, account, wrapped, call_at);
-    put_ask(out, account, question_at, question.len);
-    sg_out_str(out, wrapped->call);
-    sg_out_str(out, question);
-}
-
-/* ---- asking ---- */
-
-/* `call` at the head that a quorum agrees on. */
-static enum sg_err ask_at_head(struct sgc_servers *servers, struct sgc_eth_call *call,
-                               uint8_t answer[ANSWER_BYTES], size_t *len)
-{
-    struct sgc_eth_block head;
-    bool reverted;
-    enum sg_err err = sgc_agreed_head(servers, SGC_ETH_LATEST, &head);
-    if (err != SG_OK)
-        return err;
-    call->at.kind = SGC_ETH_HASH;
-    memcpy(call->at.hash, head.hash, sizeof(head.hash));
-    err = sgc_agreed_call(servers, call, answer, ANSWER_BYTES, len, &reverted);
-    if (err == SG_ENOENT)
-        return SG_EAGAIN; /* the block went in between */
-    if (err == SG_ERANGE)
-        return SG_EAUTH; /* a wallet says one word, not many */
-    if (err == SG_OK && reverted)
-        *len = 0;
-    return err;
-}
-
-/* A wallet that is there. */
-static enum sg_err ask_deployed(struct sgc_servers *servers, const uint8_t account[20],
-                                struct sg_str question)
-{
-    uint8_t answer[ANSWER_BYTES];
-    size_t len = 0;
-    struct sgc_eth_call call = {
-        .has_to = true, .data = (const uint8_t *)question.ptr, .data_len = question.len};
-    memcpy(call.to, account, sizeof(call.to));
-    enum sg_err err = ask_at_head(servers, &call, answer, &len);
-    if (err != SG_OK)
-        return err;
-    return len >= 32 && memcmp(answer, magic_1271, 32) == 0 ? SG_OK : SG_EAUTH;
-}
-
-static enum sg_err ask_wrapped(struct sgc_servers *servers, const uint8_t account[20],
-                               const uint8_t digest[32], struct sg_str signature)
-{
-    static const uint8_t one[32] = {[31] = 1}, nothing[30] = {0};
-    uint8_t question_memory[CALL_MAX], program_memory[2 * CALL_MAX], answer[ANSWER_BYTES];
-    struct sg_out question = sg_out_init(question_memory, sizeof(question_memory));
-    struct sg_out program = sg_out_init(program_memory, sizeof(program_memory));
-    struct wrapped wrapped;
-    struct sgc_abi abi;
-    size_t len = 0;
-    bool is_type = sgc_abi_types(SG_STR("(address,bytes,bytes)"), &abi);
-    SG_ASSERT(is_type);
-    if (!unwrap(&abi, signature, &wrapped))
-        return SG_EAUTH;
-    put_question(&question, digest, wrapped.signature);
-    put_program(&program, account, &wrapped, sg_out_view(&question));
-    SG_ASSERT(!question.full && !program.full);
-    struct sgc_eth_call call = {.data = program_memory, .data_len = program.len};
-    enum sg_err err = ask_at_head(servers, &call, answer, &len);
-    if (err != SG_OK)
-        return err;
-    bool holds = len == ANSWER_BYTES && memcmp(answer, one, 32) == 0 &&
-                 (memcmp(answer + 32, nothing, 30) != 0 || answer[62] != 0 || answer[63] >= 32) &&
-                 memcmp(answer + 64, magic_1271, 32) == 0;
-    return holds ? SG_OK : SG_EAUTH;
-}
-
-enum sg_err sgc_onchain_signed(struct sgc_servers *servers, const uint8_t account[20],
-                               const uint8_t digest[32], struct sg_str signature)
-{
-    uint8_t memory[CALL_MAX];
-    struct sg_out question = sg_out_init(memory, sizeof(memory));
-    if (signature.len > SIGNATURE_MAX)
-        return SG_EAUTH;
-    if (is_wrapped(signature))
-        return ask_wrapped(servers, account, digest, signature);
-    put_question(&question, digest, signature);
-    SG_ASSERT(!question.full);
-    return ask_deployed(servers, account, sg_out_view(&question));
-}
-
-/* ---- grants ---- */
-
-static struct chain *chain_find(struct sgc_onchain *onchain, const struct sg_caip_chain *name)
-{
-    for (uint32_t i = 0; i < onchain->count; i++) {
-        if (sg_caip_chain_eq(&onchain->chains[i].name, name))
-            return &onchain->chains[i];
-    }
-    return NULL;
-}
-
-static enum sg_err chain_ask(struct chain *chain, const struct sgd_grant *grant,
-                             const uint8_t digest[32], uint64_t until_ns)
-{
-    const struct timespec until = {.tv_sec = (time_t)(until_ns / SG_NS_PER_SEC),
-                                   .tv_nsec = (long)(until_ns % SG_NS_PER_SEC)};
-    if (pthread_mutex_clocklock(&chain->turn, CLOCK_MONOTONIC, &until) != 0)
-        return SG_ETIMEDOUT;
-    sgc_servers_until(chain->servers, until_ns);
-    enum sg_err err =
-        sgc_onchain_signed(chain->servers, grant->account.address.bytes, digest, grant->signature);
-    pthread_mutex_unlock(&chain->turn);
-    return err == SG_EAGAIN && sg_clock_mono_ns() >= until_ns ? SG_ETIMEDOUT : err;
-}
-
-static enum sg_err countersign(const struct sgc_onchain *onchain, const struct sgd_grant *grant,
-                               uint8_t out[64])
-{
-    char memory[2 * SGD_GRANT_BYTES_MAX];
-    struct sg_out structure = sg_out_init(memory, sizeof(memory));
-    enum sg_err err = sgd_grant_put_countersigned(&structure, grant);
-    if (err == SG_OK)
-        err = sgc_ed25519_sign(onchain->key, sg_out_view(&structure), out);
-    return err;
-}
-
-static enum sg_err grant_ask(struct sgc_onchain *onchain, const struct sgd_grant *grant,
-                             uint32_t timeout_ms, uint8_t out[64])
-{
-    uint64_t until_ns = sg_clock_mono_ns() + timeout_ms * SG_NS_PER_MS;
-    struct chain *chain = chain_find(onchain, &grant->account.chain);
-    uint8_t digest[32];
-    if (grant->account.chain.ns != SG_CAIP_EIP155 || chain == NULL)
-        return SG_ENOTSUP;
-    enum sg_err err = sgd_grant_digest(grant, digest);
-    if (err == SG_OK)
-        err = chain_ask(chain, grant, digest, until_ns);
-    if (err == SG_OK)
-        err = countersign(onchain, grant, out);
-    return err;
-}
-
-static enum sg_err on_ask(void *ctx, const struct sgd_grant *grant, uint32_t timeout_ms,
-                          uint8_t out[64])
-{
-    struct sgc_onchain *onchain = ctx;
-    SG_ASSERT(grant->alg == SGD_GRANT_ON_CHAIN && grant->signature.ptr != NULL);
-    enum sg_err err = grant_ask(onchain, grant, timeout_ms, out);
-    uint64_t *counter = err == SG_OK      ? &onchain->held
-                        : err == SG_EAUTH ? &onchain->refused
-                                          : &onchain->unanswered;
-    __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
-    return err;
-}
-
-/* ---- opening ---- */
-
-static enum sg_err chain_add(struct sgc_onchain *onchain, const struct sgc_onchain_chain *conf)
-{
-    struct chain *chain = &onchain->chains[onchain->count];
-    if (onchain->count == SGC_ONCHAIN_CHAINS_MAX)
+    struct chain *chain = &desk->chains[desk->count];
+    if (desk->count == SGC_ONCHAIN_CHAINS_MAX)
         return SG_EFULL;
     enum sg_err err = sgc_servers_open(&conf->servers, &chain->servers);
     if (err != SG_OK)
         return err;
     chain->name = conf->chain;
     pthread_mutex_init(&chain->turn, NULL);
-    onchain->count++;
+    desk->count++;
     return SG_OK;
 }
 
-enum sg_err sgc_onchain_open(const struct sgc_onchain_chain *chains, uint32_t count,
-                             const char *key_file, struct sgc_onchain **out)
+static enum sg_err desk_open(const char *key_file, uint32_t per_tenant_per_minute,
+                             struct desk **out)
 {
-    SG_ASSERT(count <= SGC_ONCHAIN_CHAINS_MAX);
-    SG_ASSERT(key_file != NULL && out != NULL);
+    struct desk *desk = sg_boot_alloc(sizeof(*desk));
+    if (desk == NULL)
+        return SG_ENOMEM;
+    desk->users = 1;
+    desk->per_tenant_per_minute = per_tenant_per_minute;
+    enum sg_err err = sgc_ed25519_load(key_file, &desk->key);
+    if (err == SG_OK)
+        *out = SG_TAKE(desk);
+    desk_close(desk);
+    return err;
+}
+
+static void desk_replace(struct sgc_onchain *onchain, struct desk *desk)
+{
+    pthread_mutex_lock(&onchain->lock);
+    struct desk *before = onchain->desk;
+    onchain->desk = desk;
+    pthread_mutex_unlock(&onchain->lock);
+    desk_unref(onchain, before);
+}
+
+/* ---- asking ---- */
+
+static struct chain *chain_find(struct desk *desk, const struct sg_caip_chain *name)
+{
+    for (uint32_t i = 0; desk != NULL && i < desk->count; i++) {
+        if (sg_caip_chain_eq(&desk->chains[i].name, name))
+            return &desk->chains[i];
+    }
+    return NULL;
+}
+
+/* Another chain's servers would speak of another chain's wallets. */
+static enum sg_err chain_check(struct chain *chain)
+{
+    uint64_t id = 0;
+    if (chain->is_itself)
+        return SG_OK;
+    enum sg_err err = sgc_agreed_chain_id(chain->servers, &id);
+    chain->is_itself = err == SG_OK && id == chain->name.evm_id;
+    return err == SG_OK && !chain->is_itself ? SG_ENOTSUP : err;
+}
+
+static enum sg_err chain_ask_in_turn(struct chain *chain, const struct sgd_grant *grant)
+{
+    uint8_t digest[32];
+    enum sg_err err = chain_check(chain);
+    if (err == SG_OK)
+        err = sgd_grant_digest(grant, digest);
+    if (err == SG_OK)
+        err =
+            sgc_eip1271_ask(chain->servers, grant->account.address.bytes, digest, grant->signature);
+    return err;
+}
+
+static enum sg_err chain_ask(struct chain *chain, const struct sgd_grant *grant, uint64_t until_ns)
+{
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / SG_NS_PER_SEC),
+                                   .tv_nsec = (long)(until_ns % SG_NS_PER_SEC)};
+    if (pthread_mutex_clocklock(&chain->turn, CLOCK_MONOTONIC, &until) != 0)
+        return SG_ETIMEDOUT;
+    sgc_servers_until(chain->servers, until_ns);
+    enum sg_err err = chain_ask_in_turn(chain, grant);
+    pthread_mutex_unlock(&chain->turn);
+    return err == SG_EAGAIN && sg_clock_mono_ns() >= until_ns ? SG_ETIMEDOUT : err;
+}
+
+static enum sg_err countersign(const struct desk *desk, const struct sgd_grant *grant,
+                               uint8_t out[64])
+{
+    char memory[2 * SGD_GRANT_BYTES_MAX];
+    struct sg_out structure = sg_out_init(memory, sizeof(memory));
+    enum sg_err err = sgd_grant_put_countersigned(&structure, grant);
+    if (err == SG_OK)
+        err = sgc_ed25519_sign(desk->key, sg_out_view(&structure), out);
+    return err;
+}
+
+static void count(struct sgc_onchain *onchain, enum sg_err err)
+{
+    uint64_t *counter = err == SG_OK      ? &onchain->held
+                        : err == SG_EAUTH ? &onchain->refused
+                                          : &onchain->unanswered;
+    __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
+}
+
+static bool may_ask(struct sgc_onchain *onchain, const struct desk *desk,
+                    const struct sgd_grant *grant)
+{
+    return sgd_budget_name(onchain->budget, sge_tenant_id(grant->tenant),
+                           desk->per_tenant_per_minute, sg_clock_wall_ns() / SG_NS_PER_SEC);
+}
+
+static enum sg_err desk_ask(struct sgc_onchain *onchain, struct desk *desk,
+                            const struct sgd_grant *grant, uint64_t until_ns, uint8_t out[64])
+{
+    struct chain *chain = chain_find(desk, &grant->account.chain);
+    if (chain == NULL)
+        return SG_ENOTSUP;
+    enum sg_err err = may_ask(onchain, desk, grant) ? chain_ask(chain, grant, until_ns) : SG_EBUSY;
+    if (err == SG_OK)
+        err = countersign(desk, grant, out);
+    return err;
+}
+
+/* SG_ENOTSUP: not here. Any other end is counted. */
+static enum sg_err ask_here(struct sgc_onchain *onchain, const struct sgd_grant *grant,
+                            uint32_t timeout_ms, uint8_t out[64])
+{
+    uint64_t until_ns = sg_clock_mono_ns() + timeout_ms * SG_NS_PER_MS;
+    struct desk *desk = desk_ref(onchain);
+    enum sg_err err = desk_ask(onchain, desk, grant, until_ns, out);
+    desk_unref(onchain, desk);
+    if (err != SG_ENOTSUP)
+        count(onchain, err);
+    return err;
+}
+
+static enum sg_err ask_relay(struct sgc_onchain *onchain, const struct sgd_grant *grant,
+                             uint32_t timeout_ms, uint8_t out[64])
+{
+    pthread_mutex_lock(&onchain->lock);
+    const struct sgd_onchain *relay = onchain->relay;
+    onchain->at_relay += relay != NULL;
+    pthread_mutex_unlock(&onchain->lock);
+    if (relay == NULL)
+        return SG_ENOTSUP;
+    enum sg_err err = relay->ask(relay->ctx, grant, timeout_ms, out);
+    pthread_mutex_lock(&onchain->lock);
+    onchain->at_relay--;
+    pthread_cond_broadcast(&onchain->left);
+    pthread_mutex_unlock(&onchain->lock);
+    count(onchain, err);
+    return err;
+}
+
+static enum sg_err on_ask_here(void *ctx, const struct sgd_grant *grant, uint32_t timeout_ms,
+                               uint8_t out[64])
+{
+    SG_ASSERT(grant->alg == SGD_GRANT_ON_CHAIN && grant->signature.ptr != NULL);
+    return ask_here(ctx, grant, timeout_ms, out);
+}
+
+static enum sg_err on_ask(void *ctx, const struct sgd_grant *grant, uint32_t timeout_ms,
+                          uint8_t out[64])
+{
+    enum sg_err err = on_ask_here(ctx, grant, timeout_ms, out);
+    return err == SG_ENOTSUP ? ask_relay(ctx, grant, timeout_ms, out) : err;
+}
+
+/* ---- opening ---- */
+
+enum sg_err sgc_onchain_open(struct sgc_onchain **out)
+{
+    SG_ASSERT(out != NULL);
     struct sgc_onchain *onchain = sg_boot_alloc(sizeof(*onchain));
     if (onchain == NULL)
         return SG_ENOMEM;
     onchain->seam = (struct sgd_onchain){onchain, on_ask};
-    enum sg_err err = sgc_ed25519_load(key_file, &onchain->key);
-    for (uint32_t i = 0; err == SG_OK && i < count; i++)
-        err = chain_add(onchain, &chains[i]);
-    if (err == SG_OK)
-        *out = SG_TAKE(onchain);
-    sgc_onchain_close(onchain);
-    return err;
-}
-
-enum sg_err sgc_onchain_open_config(const struct sg_config *config, struct sg_out *report,
-                                    struct sgc_onchain **out)
-{
-    struct sgc_rpc_options servers[SGC_SERVERS_MAX];
-    enum sg_err err = SG_OK;
-    *out = NULL;
-    if (config->gate.countersign_key == NULL)
-        return SG_OK;
-    struct sgc_onchain *onchain = NULL;
-    err = sgc_onchain_open(NULL, 0, config->gate.countersign_key, &onchain);
-    if (err != SG_OK)
-        sg_out_fmt(report,
-                   "gate.countersign_key: %s: %s; right would be an Ed25519 key that only "
-                   "its owner may read\n",
-                   config->gate.countersign_key, sg_err_text(err));
-    for (uint32_t i = 0; err == SG_OK && i < config->chains_count; i++) {
-        const struct sg_conf_chain *conf = &config->chains[i];
-        struct sgc_onchain_chain chain = {.servers = {.servers = servers,
-                                                      .count = conf->servers_count,
-                                                      .agree = conf->agree,
-                                                      .calls_per_s = conf->calls_per_s,
-                                                      .check_headers = conf->check_headers}};
-        bool right = sg_caip_chain_read(sg_str_from(conf->id), &chain.chain);
-        SG_ASSERT(right); /* the configuration was checked */
-        if (chain.chain.ns != SG_CAIP_EIP155)
-            continue;
-        for (uint32_t j = 0; j < conf->servers_count; j++)
-            servers[j] = (struct sgc_rpc_options){.url = conf->servers[j].url,
-                                                  .fields_file = conf->servers[j].fields_file,
-                                                  .ca_file = conf->servers[j].ca_file,
-                                                  .timeout_ms = conf->timeout_ms};
-        err = chain_add(onchain, &chain);
-        if (err != SG_OK)
-            sg_out_fmt(report, "chains[%u]: %s: %s\n", i, conf->id, sg_err_text(err));
-    }
+    onchain->here = (struct sgd_onchain){onchain, on_ask_here};
+    pthread_mutex_init(&onchain->lock, NULL);
+    pthread_cond_init(&onchain->left, NULL);
+    enum sg_err err = sgd_budget_open(&onchain->budget);
     if (err == SG_OK)
         *out = SG_TAKE(onchain);
     sgc_onchain_close(onchain);
@@ -406,17 +265,93 @@ void sgc_onchain_close(struct sgc_onchain *onchain)
 {
     if (onchain == NULL)
         return;
-    for (uint32_t i = 0; i < onchain->count; i++) {
-        pthread_mutex_destroy(&onchain->chains[i].turn);
-        sgc_servers_close(onchain->chains[i].servers);
-    }
-    sgc_ed25519_close(onchain->key);
+    SG_ASSERT(onchain->at_relay == 0);
+    desk_close(onchain->desk);
+    sgd_budget_close(onchain->budget);
+    pthread_cond_destroy(&onchain->left);
+    pthread_mutex_destroy(&onchain->lock);
     sg_boot_free(onchain);
+}
+
+enum sg_err sgc_onchain_set(struct sgc_onchain *onchain, const struct sgc_onchain_options *options)
+{
+    SG_ASSERT(onchain != NULL && options != NULL);
+    struct desk *desk = NULL;
+    enum sg_err err = SG_OK;
+    if (options->key_file != NULL)
+        err = desk_open(options->key_file, options->per_tenant_per_minute, &desk);
+    for (uint32_t i = 0; desk != NULL && err == SG_OK && i < options->count; i++)
+        err = desk_add(desk, &options->chains[i]);
+    if (err == SG_OK)
+        desk_replace(onchain, SG_TAKE(desk));
+    desk_close(desk);
+    return err;
+}
+
+static enum sg_err desk_add_configured(struct desk *desk, const struct sg_conf_chain *conf)
+{
+    struct sgc_rpc_options servers[SGC_SERVERS_MAX];
+    struct sgc_onchain_chain chain = {.servers = sgc_chainconf_servers(conf, servers)};
+    bool right = sg_caip_chain_read(sg_str_from(conf->id), &chain.chain);
+    SG_ASSERT(right); /* the configuration was checked */
+    return chain.chain.ns == SG_CAIP_EIP155 ? desk_add(desk, &chain) : SG_OK;
+}
+
+enum sg_err sgc_onchain_configure(struct sgc_onchain *onchain, const struct sg_config *config,
+                                  struct sg_out *report)
+{
+    SG_ASSERT(onchain != NULL && config != NULL);
+    const char *key_file = config->gate.countersign_key;
+    struct desk *desk = NULL;
+    enum sg_err err = SG_OK;
+    if (key_file != NULL)
+        err = desk_open(key_file, config->gate.on_chain_per_tenant_per_minute, &desk);
+    if (err != SG_OK)
+        sg_out_fmt(report,
+                   "gate.countersign_key: %s: %s; right would be an Ed25519 key that only "
+                   "its owner may read\n",
+                   key_file, sg_err_text(err));
+    for (uint32_t i = 0; desk != NULL && err == SG_OK && i < config->chains_count; i++) {
+        err = desk_add_configured(desk, &config->chains[i]);
+        if (err != SG_OK)
+            sg_out_fmt(report, "chains[%u]: %s: %s\n", i, config->chains[i].id, sg_err_text(err));
+    }
+    if (err == SG_OK)
+        desk_replace(onchain, SG_TAKE(desk));
+    desk_close(desk);
+    return err;
+}
+
+void sgc_onchain_set_relay(struct sgc_onchain *onchain, const struct sgd_onchain *relay)
+{
+    SG_ASSERT(onchain != NULL);
+    pthread_mutex_lock(&onchain->lock);
+    onchain->relay = NULL;
+    while (onchain->at_relay > 0)
+        pthread_cond_wait(&onchain->left, &onchain->lock);
+    onchain->relay = relay;
+    pthread_mutex_unlock(&onchain->lock);
+}
+
+uint32_t sgc_onchain_chains(struct sgc_onchain *onchain,
+                            struct sg_caip_chain out[SGC_ONCHAIN_CHAINS_MAX])
+{
+    struct desk *desk = desk_ref(onchain);
+    uint32_t count = desk != NULL ? desk->count : 0;
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = desk->chains[i].name;
+    desk_unref(onchain, desk);
+    return count;
 }
 
 const struct sgd_onchain *sgc_onchain_seam(const struct sgc_onchain *onchain)
 {
     return &onchain->seam;
+}
+
+const struct sgd_onchain *sgc_onchain_here(const struct sgc_onchain *onchain)
+{
+    return &onchain->here;
 }
 
 void sgc_onchain_metrics(const struct sgc_onchain *onchain, struct sg_out *out)

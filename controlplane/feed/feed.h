@@ -18,6 +18,7 @@ struct sgc_feed {
     char beats[96];
     char applied[96];
     char copies[96];
+    char countersign[96]; /* the beginning of such subjects */
 };
 /* False: the region's name is none that a stream can have (letters, digits, - and _). */
 SG_MUST_USE bool sgc_feed_init(struct sgc_feed *feed, struct sgc_bus *bus, const char *region);

@@ -133,6 +133,9 @@ void sgc_control_close(struct sgc_control *control)
 {
     if (control == NULL)
         return;
+    if (control->onchain != NULL)
+        sgc_onchain_set_relay(control->onchain, NULL);
+    sgc_countersign_close(control->countersign);
     sgc_chains_close(control->chains);
     sgc_agent_close(control->agent);
     sgc_edges_close(control->edges);
@@ -144,11 +147,30 @@ void sgc_control_close(struct sgc_control *control)
     sg_boot_free(control);
 }
 
+/* Anew for the chains that can be asked now. An edge answers nobody but itself. */
+static enum sg_err countersign_open(struct sgc_control *control)
+{
+    struct sg_caip_chain chains[SGC_ONCHAIN_CHAINS_MAX];
+    sgc_countersign_close(SG_TAKE(control->countersign));
+    uint32_t count = sgc_onchain_chains(control->onchain, chains);
+    if (count == 0 || control->role == SGC_ROLE_EDGE)
+        return SG_OK;
+    return sgc_countersign_open(&control->feed, sgc_onchain_here(control->onchain), chains, count,
+                                &control->countersign);
+}
+
 enum sg_err sgc_control_reload(struct sgc_control *control, const struct sg_config *config,
                                struct sg_out *report)
 {
-    if (control == NULL || control->ledger == NULL)
+    enum sg_err err = SG_OK;
+    if (control == NULL)
         return SG_OK;
+    if (control->onchain != NULL)
+        err = sgc_onchain_configure(control->onchain, config, report);
+    if (err == SG_OK && control->onchain != NULL)
+        err = countersign_open(control);
+    if (err != SG_OK || control->ledger == NULL)
+        return err;
     sgc_chains_close(SG_TAKE(control->chains));
     return chains_open(control, config, report);
 }
@@ -158,10 +180,14 @@ enum sg_err sgc_control_rebuild(struct sgc_control *control, struct sg_str chain
     return control == NULL ? SG_ENOENT : sgc_chains_rebuild(control->chains, chain);
 }
 
-void sgc_control_set_onchain(struct sgc_control *control, const struct sgc_onchain *onchain)
+enum sg_err sgc_control_set_onchain(struct sgc_control *control, struct sgc_onchain *onchain)
 {
-    if (control != NULL)
-        control->onchain = onchain;
+    if (control == NULL)
+        return SG_OK;
+    control->onchain = onchain;
+    sgc_relay_init(&control->relay, &control->feed);
+    sgc_onchain_set_relay(onchain, &control->relay.seam);
+    return countersign_open(control);
 }
 
 enum sg_err sgc_control_say(struct sgc_control *control, const struct sge_word *word,

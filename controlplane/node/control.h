@@ -25,7 +25,8 @@ SG_MUST_USE enum sg_err sgc_control_open(const struct sg_config *config, enum sg
 /* Accepts NULL. */
 void sgc_control_close(struct sgc_control *control);
 
-/* The chains of another configuration, and the contracts of its rules, are followed from now on. */
+/* The chains of another configuration, and the contracts of its rules, are followed from now on,
+ * and asked about signatures under its key. */
 SG_MUST_USE enum sg_err sgc_control_reload(struct sgc_control *control,
                                            const struct sg_config *config, struct sg_out *report);
 /* Forgets a chain and reads it anew: after a reorg below safe. SG_ENOENT: it is not followed here.
@@ -43,10 +44,12 @@ SG_MUST_USE enum sg_err sgc_control_said(struct sgc_control *control, uint64_t t
 void sgc_control_status(struct sgc_control *control, struct sg_json *json);
 /* The chains that are followed here, as an array: sgc_chains_status(). */
 void sgc_control_chains(struct sgc_control *control, struct sg_json *json);
-/* Who asks chains about signatures, for the metrics. Borrowed, and must outlive the control; either
- * may be NULL. */
+/* Who asks chains about signatures. From now on it relays what it can't ask itself to the region's
+ * control plane, and answers other nodes' questions, where this is no edge. Borrowed; must outlive
+ * the control, which may be NULL. */
 struct sgc_onchain;
-void sgc_control_set_onchain(struct sgc_control *control, const struct sgc_onchain *onchain);
+SG_MUST_USE enum sg_err sgc_control_set_onchain(struct sgc_control *control,
+                                                struct sgc_onchain *onchain);
 /* Prometheus text; nothing for NULL. */
 void sgc_control_metrics(struct sgc_control *control, struct sg_out *out);
 

@@ -3,8 +3,10 @@
 #define SGC_NODE_PARTS_H
 
 #include "controlplane/chain/chains.h"
+#include "controlplane/chain/onchain.h"
 #include "controlplane/feed/agent.h"
 #include "controlplane/feed/copies.h"
+#include "controlplane/feed/countersign.h"
 #include "controlplane/feed/edges.h"
 #include "controlplane/feed/publisher.h"
 #include "controlplane/node/control.h"
@@ -21,8 +23,10 @@ struct sgc_control {
     struct sgc_publisher *publisher;
     struct sgc_copies *copies;
     struct sgc_edges *edges;
-    struct sgc_agent *agent;           /* on every node */
-    const struct sgc_onchain *onchain; /* borrowed; NULL: nobody asks */
+    struct sgc_agent *agent;     /* on every node */
+    struct sgc_onchain *onchain; /* borrowed; NULL: not yet */
+    struct sgc_relay relay;
+    struct sgc_countersign *countersign; /* NULL: nobody is answered */
 };
 
 #endif

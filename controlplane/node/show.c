@@ -1,7 +1,6 @@
 /* The feed for those who look at it: JSON of the admin server, metrics. */
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "controlplane/chain/onchain.h"
 #include "controlplane/node/parts.h"
 
 /* ---- JSON ---- */
@@ -146,6 +145,19 @@ static void put_edges_behind(struct sgc_control *control, struct sg_out *out)
     sg_boot_free(edges);
 }
 
+static void put_countersign(struct sgc_control *control, struct sg_out *out)
+{
+    uint64_t answered, remembered;
+    sgc_countersign_counts(control->countersign, &answered, &remembered);
+    sg_out_fmt(out,
+               "# HELP streamgate_onchain_answered_total Other nodes' questions about signatures "
+               "that were answered, by where from.\n"
+               "# TYPE streamgate_onchain_answered_total counter\n"
+               "streamgate_onchain_answered_total{from=\"chain\"} %llu\n"
+               "streamgate_onchain_answered_total{from=\"memory\"} %llu\n",
+               (unsigned long long)(answered - remembered), (unsigned long long)remembered);
+}
+
 void sgc_control_metrics(struct sgc_control *control, struct sg_out *out)
 {
     struct sgc_agent_view agent;
@@ -160,6 +172,8 @@ void sgc_control_metrics(struct sgc_control *control, struct sg_out *out)
     metric(out, "copies_total", "counter", "Copies of the state that were loaded.", agent.copies);
     metric(out, "beats_total", "counter", "Beats heard.", agent.beats);
     put_histogram(&agent, out);
+    if (control->onchain != NULL)
+        sgc_onchain_metrics(control->onchain, out);
     if (control->publisher == NULL)
         return;
     struct sgc_publisher_view publisher;
@@ -170,6 +184,5 @@ void sgc_control_metrics(struct sgc_control *control, struct sg_out *out)
            publisher.ready);
     put_edges_behind(control, out);
     sgc_chains_metrics(control->chains, out);
-    if (control->onchain != NULL)
-        sgc_onchain_metrics(control->onchain, out);
+    put_countersign(control, out);
 }

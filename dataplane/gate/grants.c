@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "dataplane/gate/gate.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -15,7 +16,7 @@
 
 #define NICE         10 /* a tenth of a worker's weight where there is not enough for both */
 #define MESSAGES_MAX 16
-#define CHAIN_MAX    16       /* that wait for a chain at once: the others' jobs are not for them */
+#define CHAIN_MAX    16       /* that wait at one asker: the others' jobs are not for them */
 #define FULL_NS      1000000l /* until a full ring is tried again */
 
 struct verifier {
@@ -29,9 +30,9 @@ struct verifier {
 struct sgd_grants {
     struct sg_mail *mail;
     uint16_t first_mail_id;
-    uint32_t threads; /* the last one asks chains */
+    uint32_t threads; /* the last SGD_GRANTS_ASKERS ask chains */
     _Atomic uint32_t next;
-    _Atomic uint32_t chains_asked; /* jobs with the last thread */
+    _Atomic uint32_t asked[SGD_GRANTS_ASKERS]; /* jobs with each of these */
     _Atomic bool stop;
     struct sgd_signin_desk desk;
     struct sgd_budget *budget;
@@ -56,15 +57,31 @@ static void tell(struct verifier *v, uint16_t to, struct sgd_signin_job *job)
             return;
 }
 
+static uint32_t checkers(const struct sgd_grants *grants)
+{
+    return grants->threads - SGD_GRANTS_ASKERS;
+}
+
+/* One for each tenant, so that no tenant's chain is in the way of most others. */
+static uint32_t asker_of(const struct sgd_signin_job *job)
+{
+    struct sgd_gate_terms terms;
+    bool open = sgd_gate_terms(job->ask.gate, job->ask.site, &terms);
+    SG_ASSERT(open); /* or no chain would be asked */
+    return terms.tenant_id % SGD_GRANTS_ASKERS;
+}
+
 /* To the thread that may wait for a chain. False: too many wait there. */
 static bool pass_on(struct verifier *v, struct sgd_signin_job *job)
 {
-    _Atomic uint32_t *asked = &v->grants->chains_asked;
+    uint32_t asker = asker_of(job);
+    _Atomic uint32_t *asked = &v->grants->asked[asker];
     if (atomic_fetch_add_explicit(asked, 1, memory_order_relaxed) >= CHAIN_MAX) {
         atomic_fetch_sub_explicit(asked, 1, memory_order_relaxed);
         return false;
     }
-    tell(v, mail_id_of(v->grants, v->grants->threads - 1), job);
+    job->chain_until_ns = sg_clock_mono_ns() + SGD_SIGNIN_CHAIN_MS * SG_NS_PER_MS;
+    tell(v, mail_id_of(v->grants, checkers(v->grants) + asker), job);
     return true;
 }
 
@@ -73,11 +90,14 @@ static void work(struct verifier *v, struct sgd_signin_job *job)
     uint64_t began_ns = sg_clock_mono_ns();
     job->answer.json = sg_out_init(job->json, sizeof(job->json));
     job->answer.cookie = sg_out_init(job->cookie, sizeof(job->cookie));
+    bool asks = v->index >= checkers(v->grants);
+    v->clerk.wait_until_ns = asks ? job->chain_until_ns : 0;
     sgd_signin(&v->clerk, &job->ask, &job->answer);
     job->busy_us += (uint32_t)((sg_clock_mono_ns() - began_ns) / SG_NS_PER_US);
-    if (v->clerk.may_wait) {
+    if (asks) {
         SG_ASSERT(job->answer.verdict != SGD_GRANT_on_chain);
-        atomic_fetch_sub_explicit(&v->grants->chains_asked, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&v->grants->asked[v->index - checkers(v->grants)], 1,
+                                  memory_order_relaxed);
     } else if (job->answer.verdict == SGD_GRANT_on_chain) {
         if (pass_on(v, job))
             return;
@@ -141,7 +161,6 @@ static enum sg_err verifier_open(struct sgd_grants *grants, struct sge_state *st
     v->grants = grants;
     v->index = index;
     v->clerk.desk = &grants->desk;
-    v->clerk.may_wait = index == grants->threads - 1;
     v->clerk.geo = sg_boot_alloc(sizeof(*v->clerk.geo));
     if (v->clerk.geo == NULL)
         return SG_ENOMEM;
@@ -152,13 +171,13 @@ enum sg_err sgd_grants_open(struct sg_mail *mail, struct sge_state *state, uint1
                             uint32_t threads, struct sgd_grants **out)
 {
     SG_ASSERT(mail != NULL && state != NULL && out != NULL);
-    SG_ASSERT(threads > 0 && threads < SGD_GRANTS_THREADS_MAX);
+    SG_ASSERT(threads > 0 && threads <= SGD_GRANTS_THREADS_MAX - SGD_GRANTS_ASKERS);
     struct sgd_grants *grants = sg_boot_alloc(sizeof(*grants));
     if (grants == NULL)
         return SG_ENOMEM;
     grants->mail = mail;
     grants->first_mail_id = first_mail_id;
-    grants->threads = threads + 1;
+    grants->threads = threads + SGD_GRANTS_ASKERS;
     enum sg_err err = sgd_signin_desk_init(&grants->desk);
     if (err == SG_OK)
         err = sgd_budget_open(&grants->budget);
@@ -205,8 +224,7 @@ bool sgd_grants_post(struct sgd_grants *grants, struct sgd_signin_job *job)
 {
     const struct sg_msg msg = {.type = SGD_MSG_SIGNIN, .ptr = {job}};
     uint32_t turn = atomic_fetch_add_explicit(&grants->next, 1, memory_order_relaxed);
-    return sg_mail_send(grants->mail, job->from, mail_id_of(grants, turn % (grants->threads - 1)),
-                        &msg);
+    return sg_mail_send(grants->mail, job->from, mail_id_of(grants, turn % checkers(grants)), &msg);
 }
 
 struct sgd_budget *sgd_grants_budget(struct sgd_grants *grants)

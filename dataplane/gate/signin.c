@@ -197,22 +197,35 @@ static enum sgd_grant_verdict check_token(struct signin *s)
     return genuine ? SGD_GRANT_allowed : refuse(s, SGD_GRANT_token, "it is not of this grant");
 }
 
+static enum sgd_grant_verdict chain_verdict(enum sg_err err)
+{
+    return err == SG_EAUTH   ? SGD_GRANT_signature
+           : err == SG_EBUSY ? SGD_GRANT_busy
+                             : SGD_GRANT_on_chain_failed;
+}
+
 static enum sgd_grant_verdict ask_chain(struct signin *s, const struct sgd_grant_keys *keys)
 {
     uint8_t countersignature[64];
+    uint64_t now_ns = sg_clock_mono_ns(), until_ns = s->clerk->wait_until_ns;
     const struct sgd_onchain *onchain = atomic_load(&s->clerk->desk->onchain);
     if (onchain == NULL)
         return SGD_GRANT_on_chain_failed;
-    if (!s->clerk->may_wait)
+    if (until_ns == 0)
         return SGD_GRANT_on_chain;
-    enum sg_err err = onchain->ask(onchain->ctx, &s->grant, SGD_SIGNIN_CHAIN_MS, countersignature);
+    if (until_ns < now_ns + SG_NS_PER_MS)
+        return refuse(s, SGD_GRANT_on_chain_failed, "too many wait for a chain: try again");
+    uint64_t left_ms = SG_MIN((until_ns - now_ns) / SG_NS_PER_MS, (uint64_t)SGD_SIGNIN_CHAIN_MS);
+    enum sg_err err = onchain->ask(onchain->ctx, &s->grant, (uint32_t)left_ms, countersignature);
     if (err != SG_OK)
-        return err == SG_EAUTH ? SGD_GRANT_signature : SGD_GRANT_on_chain_failed;
+        return chain_verdict(err);
     s->grant.countersignature =
         (struct sg_str){(const char *)countersignature, sizeof(countersignature)};
-    enum sgd_grant_verdict verdict = sgd_grant_verify(&s->grant, keys);
+    bool holds = sgd_grant_verify(&s->grant, keys) == SGD_GRANT_allowed;
     s->grant.countersignature = SG_STR_NONE;
-    return verdict == SGD_GRANT_on_chain ? SGD_GRANT_on_chain_failed : verdict;
+    return holds ? SGD_GRANT_allowed
+                 : refuse(s, SGD_GRANT_on_chain_failed,
+                          "the chain said yes under a key that this node does not list");
 }
 
 /* Once a grant: renewals find it among those that held. */

@@ -15,7 +15,7 @@
 #define SGD_SIGNIN_NONCE_S    600 /* from a challenge to its grant */
 #define SGD_SIGNIN_BODY_BYTES 8192
 #define SGD_SIGNIN_TEXT_BYTES 32768 /* of an answer */
-#define SGD_SIGNIN_CHAIN_MS   5000  /* a chain may take so long to say whether a signature holds */
+#define SGD_SIGNIN_CHAIN_MS   5000  /* so long a sign-in waits for a chain, its turn included */
 
 enum sgd_signin_kind { SGD_SIGNIN_CHALLENGE, SGD_SIGNIN_GRANT, SGD_SIGNIN_RENEW };
 
@@ -62,7 +62,8 @@ struct sgd_signin_clerk {
     struct sgd_signin_desk *desk;
     struct sge_state_reader *reader;
     struct sgd_geo_cache *geo;
-    bool may_wait; /* for a chain; false: SGD_GRANT_on_chain says that one must be asked */
+    uint64_t wait_until_ns; /* for a chain, monotonic; 0: SGD_GRANT_on_chain says that one must be
+                               asked */
     uint8_t body[SGD_GRANT_BYTES_MAX];
     char params[4096];
 };

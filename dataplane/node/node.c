@@ -247,7 +247,8 @@ static enum sg_err node_open_mail(struct sgd_node *node, const struct sg_config 
     node->volume_mail_id = (uint16_t)node->workers;
     node->fetch_mail_id = (uint16_t)(node->volume_mail_id + 1);
     node->grants_mail_id = (uint16_t)(node->fetch_mail_id + FETCH_THREADS);
-    node->control_mail_id = (uint16_t)(node->grants_mail_id + config->gate.verify_threads + 1);
+    node->control_mail_id =
+        (uint16_t)(node->grants_mail_id + config->gate.verify_threads + SGD_GRANTS_ASKERS);
     uint32_t messages = node->workers <= 16 ? MAIL_MESSAGES : WORKERS_MAIL_LOW;
     enum sg_err err = sg_mail_open(node->control_mail_id + 1u, messages, &node->mail);
     if (err == SG_OK)

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "controlplane/chain/agreed.h"
+#include "controlplane/chain/eip1271.h"
 #include "controlplane/chain/onchain.h"
 #include "tests/chain/anvil.h"
 #include "tests/sgt_dir.h"
@@ -15,7 +16,8 @@ static struct sgt_anvil chain;
 static struct sgc_onchain *onchain;
 static struct sgc_servers *servers;
 static struct sgd_verify_key *countersigner;
-static char dir[SGT_DIR_BYTES];
+static char dir[SGT_DIR_BYTES], key_file[SGT_DIR_BYTES + 16], other_key_file[SGT_DIR_BYTES + 16];
+static struct sgc_onchain_options asking;
 static uint8_t wallet[20], factory[20];
 static const uint8_t salt[32] = {7};
 
@@ -226,7 +228,7 @@ static void answers_that_are_no_yes_are_a_no(void **fixture)
             fail_msg("%s", rows[i].what);
     }
     sgt_anvil_deploy(&chain, odd, "OddWallet", "b", (uint32_t)sizeof(large), large);
-    assert_int_equal(sgc_onchain_signed(servers, odd, salt, SG_STR("x")), SG_EAUTH);
+    assert_int_equal(sgc_eip1271_ask(servers, odd, salt, SG_STR("x")), SG_EAUTH);
     sgc_servers_stats(servers, &stats); /* and the servers are not to blame for it */
     assert_int_equal(stats.in_use, 2);
 }
@@ -245,38 +247,111 @@ static void accounts_of_other_chains_cannot_be_asked(void **fixture)
 
 static void a_key_that_others_may_read_is_refused(void **fixture)
 {
-    char path[SGT_DIR_BYTES + 16];
-    struct sgc_onchain *none = NULL;
-    snprintf(path, sizeof(path), "%s/key.pem", dir);
-    chmod(path, 0640);
-    assert_int_equal(sgc_onchain_open(NULL, 0, path, &none), SG_EPERM);
-    chmod(path, 0600);
-    assert_int_equal(sgc_onchain_open(NULL, 0, "/nonexistent", &none), SG_ENOENT);
-    assert_null(none);
+    struct sgd_grant grant = grant_of(wallet);
+    uint8_t signature[65], out[64];
+    grant.signature = (struct sg_str){(char *)signature, sizeof(signature)};
+    sign(&grant, chain.accounts[1], signature);
+    chmod(key_file, 0640);
+    assert_int_equal(sgc_onchain_set(onchain, &asking), SG_EPERM);
+    chmod(key_file, 0600);
+    const struct sgc_onchain_options none = {.key_file = "/nonexistent"};
+    assert_int_equal(sgc_onchain_set(onchain, &none), SG_ENOENT);
+    assert_int_equal(ask(&grant, out), SG_OK); /* and all is as it was */
 }
 
-static int set_up(void)
+static void another_key_and_other_chains_are_taken_while_it_runs(void **fixture)
 {
-    char command[4 * SGT_DIR_BYTES], key[SGT_DIR_BYTES + 16], public[SGT_DIR_BYTES + 16];
-    sgt_dir_make(dir);
-    snprintf(key, sizeof(key), "%s/key.pem", dir);
-    snprintf(public, sizeof(public), "%s/public.pem", dir);
+    struct sgd_grant grant = grant_of(wallet);
+    uint8_t signature[65], out[64], before[64];
+    const struct sgc_onchain_options without = {.key_file = NULL};
+    struct sgc_onchain_options other = asking;
+    grant.signature = (struct sg_str){(char *)signature, sizeof(signature)};
+    sign(&grant, chain.accounts[1], signature);
+    assert_int_equal(ask(&grant, before), SG_OK);
+    assert_int_equal(sgc_onchain_set(onchain, &without), SG_OK);
+    assert_int_equal(ask(&grant, out), SG_ENOTSUP);
+    other.count = 0;
+    assert_int_equal(sgc_onchain_set(onchain, &other), SG_OK);
+    assert_int_equal(ask(&grant, out), SG_ENOTSUP);
+    other.count = asking.count;
+    other.key_file = other_key_file;
+    assert_int_equal(sgc_onchain_set(onchain, &other), SG_OK);
+    assert_int_equal(ask(&grant, out), SG_OK);
+    assert_memory_not_equal(out, before, sizeof(out));
+    assert_int_equal(sgc_onchain_set(onchain, &asking), SG_OK);
+    assert_int_equal(ask(&grant, out), SG_OK);
+    assert_memory_equal(out, before, sizeof(out));
+}
+
+/* Servers of another chain would speak of another chain's wallets. */
+static void servers_of_another_chain_are_not_believed(void **fixture)
+{
+    struct sgd_grant grant = grant_of(wallet);
+    uint8_t signature[65], out[64];
+    struct sgc_onchain_chain elsewhere = asking.chains[0];
+    struct sgc_onchain_options wrong = asking;
+    wrong.chains = &elsewhere;
+    elsewhere.chain.evm_id = 1;
+    grant.account.chain.evm_id = 1;
+    grant.signature = (struct sg_str){(char *)signature, sizeof(signature)};
+    sign(&grant, chain.accounts[1], signature);
+    assert_int_equal(sgc_onchain_set(onchain, &wrong), SG_OK);
+    assert_int_equal(ask(&grant, out), SG_ENOTSUP);
+    assert_int_equal(sgc_onchain_set(onchain, &asking), SG_OK);
+}
+
+static void a_tenant_asks_so_often_in_a_minute_and_no_more(void **fixture)
+{
+    struct sgd_grant grant = grant_of(wallet);
+    uint8_t signature[65], out[64];
+    struct sgc_onchain_options few = asking;
+    few.per_tenant_per_minute = 3;
+    grant.tenant = SG_STR("eager");
+    grant.signature = (struct sg_str){(char *)signature, sizeof(signature)};
+    sign(&grant, chain.accounts[1], signature);
+    assert_int_equal(sgc_onchain_set(onchain, &few), SG_OK);
+    enum sg_err err = SG_OK;
+    for (int i = 0; i < 7 && err == SG_OK; i++) /* a minute may begin in between */
+        err = ask(&grant, out);
+    assert_int_equal(err, SG_EBUSY);
+    grant.tenant = SG_STR("others");
+    sign(&grant, chain.accounts[1], signature);
+    assert_int_equal(ask(&grant, out), SG_OK);
+    assert_int_equal(sgc_onchain_set(onchain, &asking), SG_OK);
+}
+
+static bool key_make(const char *key, const char *public)
+{
+    char command[2048];
     snprintf(command, sizeof(command),
              "umask 077; openssl genpkey -algorithm ed25519 -out %s && "
              "openssl pkey -in %s -pubout -out %s",
              key, key, public);
-    if (system(command) != 0 || sgd_verify_key_load(public, &countersigner) != SG_OK)
+    return system(command) == 0;
+}
+
+static int set_up(void)
+{
+    char public[SGT_DIR_BYTES + 16], other_public[SGT_DIR_BYTES + 16];
+    sgt_dir_make(dir);
+    snprintf(key_file, sizeof(key_file), "%s/key.pem", dir);
+    snprintf(other_key_file, sizeof(other_key_file), "%s/other.pem", dir);
+    snprintf(public, sizeof(public), "%s/public.pem", dir);
+    snprintf(other_public, sizeof(other_public), "%s/other.pub", dir);
+    if (!key_make(key_file, public) || !key_make(other_key_file, other_public) ||
+        sgd_verify_key_load(public, &countersigner) != SG_OK)
         return -1;
     sgt_anvil_deploy(&chain, wallet, "Wallet", "a", chain.accounts[1]);
     sgt_anvil_deploy(&chain, factory, "WalletFactory", "");
     static struct sgc_rpc_options options[2];
     options[0].url = options[1].url = chain.url;
-    const struct sgc_onchain_chain chains[] = {{
+    static const struct sgc_onchain_chain chains[] = {{
         .chain = {.ns = SG_CAIP_EIP155, .evm_id = 31337},
         .servers = {.servers = options, .count = 2, .agree = 2},
     }};
+    asking = (struct sgc_onchain_options){.key_file = key_file, .chains = chains, .count = 1};
     return sgc_servers_open(&chains[0].servers, &servers) == SG_OK &&
-                   sgc_onchain_open(chains, 1, key, &onchain) == SG_OK
+                   sgc_onchain_open(&onchain) == SG_OK && sgc_onchain_set(onchain, &asking) == SG_OK
                ? 0
                : -1;
 }
@@ -293,6 +368,9 @@ int main(void)
         cmocka_unit_test(answers_that_are_no_yes_are_a_no),
         cmocka_unit_test(accounts_of_other_chains_cannot_be_asked),
         cmocka_unit_test(a_key_that_others_may_read_is_refused),
+        cmocka_unit_test(another_key_and_other_chains_are_taken_while_it_runs),
+        cmocka_unit_test(servers_of_another_chain_are_not_believed),
+        cmocka_unit_test(a_tenant_asks_so_often_in_a_minute_and_no_more),
     };
     if (!sgt_anvil_start(&chain, NULL))
         return SGT_SKIP;

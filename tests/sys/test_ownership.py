@@ -26,17 +26,6 @@ sites: [{name: gated, tenant: films, hosts: ["*"], path: /films/, origin: studio
 SEGMENT = "/films/a/seg1.m4s"
 
 
-class SmartWallet(wallet.Evm):
-    """A contract (EIP-1271) that says yes to what its owner's key signed."""
-    alg = "on-chain"
-
-    def __init__(self, chain):
-        super().__init__(31337)
-        self.contract = chain.deploy("Wallet", self.address)
-        self.address = self.contract.address
-        self.account = f"eip155:31337:{self.address}"
-
-
 class Ownership(sg.Scenario):
     def setUp(self):
         super().setUp()
@@ -47,12 +36,12 @@ class Ownership(sg.Scenario):
         self.addCleanup(self.chain.close)
         self.films = self.chain.deploy("Film721")
 
-    def watched(self, tenant="", more=""):
+    def watched(self, tenant=""):
         file = self.folder / "secret"
         file.write_text("0123456789abcdef0123456789abcdef\n")
         config = CONFIG.replace("{secret}", str(file)).replace("{chain}", self.chain.url)
         config = config.replace("{contract}", self.films.address).replace("{tenant}", tenant)
-        return self.node(self.origin({SEGMENT: "segment"}), config + more)
+        return self.node(self.origin({SEGMENT: "segment"}), config)
 
     def get_in(self, viewer):
         """Tries with one grant until the node has seen what the account holds."""
@@ -93,27 +82,6 @@ class Ownership(sg.Scenario):
                 sg.until(lambda: alice.renew().status == 200, "it renews by the other one")
         sg.until(lambda: alice.renew().status == 403, "nothing is left")
         sg.until(lambda: alice.get(SEGMENT).status == 403, "the token is refused")
-
-    def countersigning(self):
-        """The key of the control plane that asks chains, and its public half."""
-        key, public = self.folder / "counter.key", self.folder / "counter.pub"
-        wallet.openssl("genpkey", "-algorithm", "ed25519", "-out", key)
-        wallet.openssl("pkey", "-in", key, "-pubout", "-out", public)
-        key.chmod(0o600)
-        return f"gate: {{countersign_key: {key}, countersigners: [{{key_file: {public}}}]}}"
-
-    def test_a_smart_wallet_is_asked_on_its_chain(self):
-        node = self.watched(more=self.countersigning())
-        alice = wallet.Viewer(node, SmartWallet(self.chain))
-        self.films.send("mint", alice.wallet.address, 3)
-        self.get_in(alice)
-        self.assertEqual(alice.get(SEGMENT).text, "segment")
-        self.assertEqual(alice.renew().status, 200)  # and is not asked again for it
-        thief = wallet.Viewer(node, SmartWallet(self.chain))
-        thief.wallet.account = alice.wallet.account  # another's key for her wallet
-        thief.signed(thief.challenge().json())
-        refused = thief.post("grant")
-        self.assertEqual((refused.status, refused.json()["reason"]), (401, "grant_signature"))
 
     def test_what_is_not_safe_yet_gives_a_short_token_where_the_tenant_wants_it(self):
         node = self.watched(", provisional_s: 5")

@@ -25,7 +25,7 @@
 struct process {
     struct sgd_node *node;
     struct sgc_control *control; /* NULL: the node is not fed */
-    struct sgc_onchain *onchain; /* NULL: no chain is asked about signatures */
+    struct sgc_onchain *onchain; /* asks chains about signatures, or others who can */
     struct sgc_admin *admin;
     int signal_fd;
     char program[PATH_MAX];
@@ -71,10 +71,13 @@ static enum sg_err onchain_open(struct process *process, struct sg_out *report)
 {
     struct sgd_node_view view;
     sgd_node_view(process->node, &view);
-    enum sg_err err = sgc_onchain_open_config(view.snapshot->config, report, &process->onchain);
-    if (err == SG_OK && process->onchain != NULL)
+    enum sg_err err = sgc_onchain_open(&process->onchain);
+    if (err == SG_OK)
+        err = sgc_onchain_configure(process->onchain, view.snapshot->config, report);
+    if (err == SG_OK)
+        err = sgc_control_set_onchain(process->control, process->onchain);
+    if (err == SG_OK)
         sgd_node_set_onchain(process->node, sgc_onchain_seam(process->onchain));
-    sgc_control_set_onchain(process->control, process->onchain);
     return err;
 }
 

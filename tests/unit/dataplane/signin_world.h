@@ -287,7 +287,7 @@ static inline int signin_set_up(void **fixture)
     sgd_cosekey_ec2(SGD_COSE_P256, w->point, w->ckt);
     w->solana = sgt_ed25519(1, w->solana_key);
     w->clerk = (struct sgd_signin_clerk){
-        .desk = &w->desk, .reader = w->gate.reader, .geo = &w->geo, .may_wait = true};
+        .desk = &w->desk, .reader = w->gate.reader, .geo = &w->geo, .wait_until_ns = UINT64_MAX};
     signin_be_evm(w);
     *fixture = w;
     return sgd_signin_desk_init(&w->desk) != SG_OK;

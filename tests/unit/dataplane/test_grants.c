@@ -8,7 +8,7 @@
 #include <semaphore.h>
 #include <unistd.h>
 
-/* One worker (mail id 0) before a pool of two threads and the one that asks chains. */
+/* One worker (mail id 0) before a pool of two threads and those that ask chains. */
 #define THREADS 2
 #define JOBS    32
 
@@ -29,7 +29,8 @@ static int set_up(void **fixture)
     *w = (struct pool_world){.viewer = viewer};
     w->jobs = sg_boot_alloc_array(JOBS, sizeof(*w->jobs));
     *fixture = w;
-    return w->jobs == NULL || sg_mail_open(1 + THREADS + 1, 64, &w->mail) != SG_OK ||
+    return w->jobs == NULL ||
+           sg_mail_open(1 + THREADS + SGD_GRANTS_ASKERS, 64, &w->mail) != SG_OK ||
            sgd_grants_open(w->mail, w->viewer->gate.state, 1, THREADS, &w->grants) != SG_OK;
 }
 

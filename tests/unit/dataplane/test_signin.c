@@ -390,7 +390,7 @@ static enum sg_err chain_ask(void *ctx, const struct sgd_grant *grant, uint32_t 
     struct chain *chain = ctx;
     char memory[2 * SGD_GRANT_BYTES_MAX];
     struct sg_out structure = sg_out_init(memory, sizeof(memory));
-    assert_true(timeout_ms > 0);
+    assert_true(timeout_ms > 0 && timeout_ms <= SGD_SIGNIN_CHAIN_MS);
     chain->asked++;
     if (chain->says != SG_OK)
         return chain->says;
@@ -425,15 +425,21 @@ static void what_a_contract_signed_is_asked_of_the_chain_once(void **fixture)
     signin_make_body(w);
     assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_on_chain_failed);
     w->desk.onchain = &hook;
-    w->clerk.may_wait = false; /* a thread that must not wait passes it on */
+    w->clerk.wait_until_ns = 0; /* a thread that must not wait passes it on */
     assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_on_chain);
-    w->clerk.may_wait = true;
+    w->clerk.wait_until_ns = UINT64_MAX;
     chain.says = SG_EAUTH;
     assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_signature);
     chain.says = SG_ETIMEDOUT;
     assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_on_chain_failed);
+    chain.says = SG_EBUSY; /* its tenant has asked too often */
+    assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_busy);
     chain.says = SG_OK;
     chain.asked = 0;
+    w->clerk.wait_until_ns = 1; /* its time was over before its turn came */
+    assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_on_chain_failed);
+    assert_int_equal(chain.asked, 0);
+    w->clerk.wait_until_ns = UINT64_MAX;
     assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_allowed);
     assert_int_equal(signin_renew(w), SGD_GRANT_allowed);
     assert_int_equal(chain.asked, 1);
@@ -451,7 +457,7 @@ static void a_control_plane_that_is_not_listed_vouches_for_nothing(void **fixtur
     struct sgd_onchain hook = {&chain, chain_ask};
     w->desk.onchain = &hook;
     w->alg = "on-chain";
-    assert_int_equal(signin_all(w), SGD_GRANT_signature);
+    assert_int_equal(signin_all(w), SGD_GRANT_on_chain_failed);
     EVP_PKEY_free(chain.key);
 }
 
