@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "controlplane/chain/chainconf.h"
 #include "controlplane/chain/chainsin.h"
+#include "controlplane/chain/solhear.h"
 #include "dataplane/gate/rule.h"
 
 #include <limits.h>
@@ -158,6 +159,18 @@ static enum sg_err lock_name(const struct sgc_chains_options *options,
     return len < PATH_MAX ? SG_OK : SG_EMSGSIZE;
 }
 
+/* Those that have a ws_url, as that. Returns how many. */
+static uint32_t ws_servers_of(const struct sg_conf_chain *conf, struct sgc_rpc_options *servers)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < conf->servers_count; i++)
+        if (conf->servers[i].ws_url != NULL)
+            servers[count++] = (struct sgc_rpc_options){.url = conf->servers[i].ws_url,
+                                                        .fields_file = conf->servers[i].fields_file,
+                                                        .ca_file = conf->servers[i].ca_file};
+    return count;
+}
+
 /* Of which no rule asks anything, nothing is followed. */
 static enum sg_err solana_open(struct sgc_chains *chains, const struct sgc_chains_options *options,
                                const struct sg_conf_chain *conf, const struct wanted *wanted)
@@ -180,10 +193,15 @@ static enum sg_err solana_open(struct sgc_chains *chains, const struct sgc_chain
         .heard = heard,
         .ctx = options->state,
     };
-    err = sgc_soltrack_open(&track, &chains->all[chains->count].solana);
-    if (err == SG_OK)
-        chains->count++;
-    return err;
+    struct sgc_chain *chain = &chains->all[chains->count];
+    err = sgc_soltrack_open(&track, &chain->solana);
+    if (err != SG_OK)
+        return err;
+    chains->count++;
+    uint32_t count = ws_servers_of(conf, servers);
+    return count == 0 ? SG_OK
+                      : sgc_solhear_open(servers, count, wanted->solana, wanted->solana_count,
+                                         chain->solana, &chain->subs);
 }
 
 static void on_notice(void *ctx, uint32_t sub, struct sg_jsonread result)
@@ -203,12 +221,7 @@ static enum sg_err subs_open(const struct sg_conf_chain *conf, struct sgc_chain 
                                        .subs_count = 1,
                                        .notice = on_notice,
                                        .ctx = chain->evm};
-    for (uint32_t i = 0; i < conf->servers_count; i++)
-        if (conf->servers[i].ws_url != NULL)
-            servers[options.servers_count++] =
-                (struct sgc_rpc_options){.url = conf->servers[i].ws_url,
-                                         .fields_file = conf->servers[i].fields_file,
-                                         .ca_file = conf->servers[i].ca_file};
+    options.servers_count = ws_servers_of(conf, servers);
     return options.servers_count != 0 ? sgc_subs_open(&options, &chain->subs) : SG_OK;
 }
 

@@ -8,8 +8,8 @@
 /* One of the two. */
 struct sgc_chain {
     struct sgc_follow *evm;
-    struct sgc_subs *subs; /* of `evm`; NULL: no server has a ws_url */
     struct sgc_soltrack *solana;
+    struct sgc_subs *subs; /* they wake it; NULL: no server has a ws_url */
 };
 struct sgc_chains {
     struct sgc_ledger *ledger;

@@ -58,8 +58,26 @@ static uint64_t lag_of(const struct sgc_follow_status *status)
     return status->latest > status->head ? status->latest - status->head : 0;
 }
 
-static void put_chain(const struct sgc_follow_status *status, struct sg_json *json)
+/* What wakes the follower between two polls; nothing where no server has a ws_url. */
+static void put_subs(const struct sgc_chain *chain, struct sg_json *json)
 {
+    struct sgc_subs_stats subs;
+    if (chain->subs == NULL)
+        return;
+    sgc_subs_stats(chain->subs, &subs);
+    sg_json_object(json, "subscription");
+    sg_json_bool(json, "up", subs.is_up);
+    sg_json_u64(json, "notices", subs.notices);
+    sg_json_u64(json, "connects", subs.connects);
+    sg_json_u64(json, "failures", subs.failures);
+    sg_json_object_end(json);
+}
+
+static void put_chain(const struct sgc_chain *chain, struct sg_json *json)
+{
+    struct sgc_follow_status now;
+    const struct sgc_follow_status *status = &now;
+    sgc_chain_status(chain, &now);
     sg_json_object(json, NULL);
     sg_json_text(json, "chain", status->chain);
     sg_json_text(json, "state", sgc_follow_state_text(status->state));
@@ -80,18 +98,16 @@ static void put_chain(const struct sgc_follow_status *status, struct sg_json *js
         sg_json_u64(json, "read_to", status->history_to);
     sg_json_object_end(json);
     put_counts(&status->counts, json);
+    put_subs(chain, json);
     put_servers(&status->servers, json);
     sg_json_object_end(json);
 }
 
 void sgc_chains_status(struct sgc_chains *chains, struct sg_json *json)
 {
-    struct sgc_follow_status status;
     sg_json_array(json, "chains");
-    for (uint32_t i = 0; chains != NULL && i < chains->count; i++) {
-        sgc_chain_status(&chains->all[i], &status);
-        put_chain(&status, json);
-    }
+    for (uint32_t i = 0; chains != NULL && i < chains->count; i++)
+        put_chain(&chains->all[i], json);
     sg_json_array_end(json);
 }
 
@@ -130,6 +146,16 @@ VALUE(value_failed, status->counts.turns_failed)
 VALUE(value_reorgs, status->counts.reorgs)
 VALUE(value_depth, status->counts.reorg_depth)
 VALUE(value_depth_max, status->counts.reorg_depth_max)
+VALUE(value_turns, status->counts.turns)
+VALUE(value_logs, status->counts.logs)
+VALUE(value_ranges, status->counts.history_ranges)
+VALUE(value_odd, status->odd)
+VALUE(value_undone, status->undone)
+VALUE(value_questions, status->servers.questions)
+VALUE(value_mints, status->solana.mints)
+VALUE(value_holders, status->solana.holders)
+VALUE(value_pending, status->solana.pending)
+VALUE(value_lookups, status->solana.lookups)
 VALUE(value_no_quorum, status->servers.no_quorum)
 VALUE(value_proven, status->counts.proven)
 VALUE(value_disproven, status->counts.disproven)
@@ -148,20 +174,32 @@ static const struct family families[] = {
     {"contracts_refused", GAUGE, "Contracts that can't be read: nobody owns anything of them.",
      value_refused},
     {"blocks_total", COUNTER, "Blocks that were added at the head.", value_blocks},
+    {"logs_total", COUNTER, "Logs of blocks at the head.", value_logs},
     {"events_total", COUNTER, "Events of ownership at the head.", value_events},
     {"history_logs_total", COUNTER, "Logs of history that were read.", value_history},
+    {"history_ranges_total", COUNTER, "Ranges of blocks of history that were read.", value_ranges},
     {"history_refused_total", COUNTER, "Ranges that the servers found too large.",
      value_ranges_refused},
     {"skipped_total", COUNTER, "Logs that say nothing of ownership.", value_skipped},
+    {"odd_total", COUNTER, "Moves of more than was there, ever: a contract does not add up.",
+     value_odd},
+    {"turns_total", COUNTER, "Looks at the head.", value_turns},
     {"turns_failed_total", COUNTER, "Looks at the head that came to nothing.", value_failed},
     {"reorgs_total", COUNTER, "Reorgs that were undone.", value_reorgs},
+    {"undone_blocks_total", COUNTER, "Blocks that were taken back, ever.", value_undone},
     {"reorg_depth", GAUGE, "Blocks that the last reorg took back.", value_depth},
     {"reorg_depth_max", GAUGE, "Blocks that the deepest reorg took back.", value_depth_max},
+    {"questions_total", COUNTER, "Questions to the servers.", value_questions},
     {"no_quorum_total", COUNTER, "Questions on which too few servers agreed.", value_no_quorum},
     {"proven_total", COUNTER, "Owners that were proven against a block's state root.",
      value_proven},
     {"disproven_total", COUNTER, "Blocks whose logs said what the state does not.",
      value_disproven},
+    {"solana_mints", GAUGE, "Mints of one that are watched.", value_mints},
+    {"solana_holders", GAUGE, "Holders of other mints that are watched.", value_holders},
+    {"solana_pending", GAUGE, "Changes at head that are not safe yet.", value_pending},
+    {"solana_lookups_total", COUNTER, "Mints that were not where they were, and were looked for.",
+     value_lookups},
 };
 
 static void put_head(struct sg_out *out, const char *name, enum family_kind kind, const char *help)
@@ -213,6 +251,29 @@ static void put_in_use(struct sgc_chains *chains, struct sg_out *out)
     }
 }
 
+static void put_hearing(struct sgc_chains *chains, struct sg_out *out)
+{
+    struct sgc_follow_status status;
+    struct sgc_subs_stats subs;
+    put_head(out, "subscribed", GAUGE, "Does a server tell of news? Without, they are polled.");
+    for (uint32_t i = 0; i < chains->count; i++) {
+        if (chains->all[i].subs == NULL)
+            continue;
+        sgc_chain_status(&chains->all[i], &status);
+        sgc_subs_stats(chains->all[i].subs, &subs);
+        sg_out_fmt(out, "streamgate_chain_subscribed{chain=\"%s\"} %d\n", status.chain, subs.is_up);
+    }
+    put_head(out, "notices_total", COUNTER, "News that servers told by subscription.");
+    for (uint32_t i = 0; i < chains->count; i++) {
+        if (chains->all[i].subs == NULL)
+            continue;
+        sgc_chain_status(&chains->all[i], &status);
+        sgc_subs_stats(chains->all[i].subs, &subs);
+        sg_out_fmt(out, "streamgate_chain_notices_total{chain=\"%s\"} %llu\n", status.chain,
+                   (unsigned long long)subs.notices);
+    }
+}
+
 void sgc_chains_metrics(struct sgc_chains *chains, struct sg_out *out)
 {
     if (chains == NULL || chains->count == 0)
@@ -221,4 +282,5 @@ void sgc_chains_metrics(struct sgc_chains *chains, struct sg_out *out)
         put_family(chains, &families[i], out);
     put_calls(chains, out);
     put_in_use(chains, out);
+    put_hearing(chains, out);
 }

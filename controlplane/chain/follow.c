@@ -186,6 +186,8 @@ static void note(struct sgc_follow *follow, enum sg_err err)
     status->head_s = follow->at.head_s;
     status->latest = follow->latest.number;
     status->heard_ns = follow->heard_ns;
+    status->odd = follow->at.odd;
+    status->undone = follow->at.undone;
     status->counts = follow->counts;
     count_contracts(follow, status);
     sgc_servers_stats(follow->servers, &status->servers);

@@ -73,10 +73,15 @@ struct sgc_follow_status {
     uint64_t head, safe; /* of the ledger */
     uint64_t latest;     /* of the servers */
     uint64_t head_s;
-    uint64_t heard_ns; /* Unix time; 0: never */
+    uint64_t heard_ns;    /* Unix time; 0: never */
+    uint64_t odd, undone; /* sgc_ledger_at */
     uint32_t contracts, joined, refused;
     uint64_t history_to; /* of the contract that is furthest behind; where joined < contracts */
     struct sgc_follow_counts counts;
+    struct {
+        uint32_t mints, holders, pending; /* pending: told and not safe yet */
+        uint64_t lookups;                 /* of mints that moved */
+    } solana;
     struct sgc_servers_stats servers;
 };
 void sgc_follow_status(struct sgc_follow *follow, struct sgc_follow_status *out);

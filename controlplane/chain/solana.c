@@ -92,7 +92,43 @@ void sgc_sol_put_program_params(struct sg_out *out, enum sgc_sol_program program
     sg_out_lit(out, "}}]}]");
 }
 
+void sgc_sol_put_holdings_sub(struct sg_out *out, enum sgc_sol_program program,
+                              const uint8_t mint[SGC_SOL_KEY_BYTES])
+{
+    sg_out_lit(out, "[\"");
+    sg_out_str(out, sgc_sol_program_text(program));
+    sg_out_lit(out, "\",{");
+    put_commitment(out, SGC_SOL_CONFIRMED);
+    sg_out_lit(out, ",\"encoding\":\"base64\",\"filters\":[{\"memcmp\":{\"offset\":");
+    sg_out_u64(out, SGC_SOL_HOLDING_MINT_AT);
+    sg_out_lit(out, ",\"bytes\":");
+    put_key(out, mint);
+    sg_out_lit(out, "}}]}]");
+}
+
+void sgc_sol_put_mentions_sub(struct sg_out *out, const uint8_t key[SGC_SOL_KEY_BYTES])
+{
+    sg_out_lit(out, "[{\"mentions\":[");
+    put_key(out, key);
+    sg_out_lit(out, "]},{");
+    put_commitment(out, SGC_SOL_FINALIZED);
+    sg_out_lit(out, "}]");
+}
+
 /* ---- answers ---- */
+
+bool sgc_sol_read_notice(struct sg_jsonread value, struct sgc_sol_notice *out)
+{
+    struct sg_jsonread context, slot, told, signature;
+    struct sgc_sol_notice notice;
+    if (!sg_jsonread_member(value, "context", &context) ||
+        !sg_jsonread_member(context, "slot", &slot) || !sg_jsonread_u64(slot, &notice.slot) ||
+        !sg_jsonread_member(value, "value", &told))
+        return false;
+    notice.is_mention = sg_jsonread_member(told, "signature", &signature);
+    *out = notice;
+    return true;
+}
 
 bool sgc_sol_accounts_begin(struct sgc_sol_accounts *accounts, struct sg_jsonread value, bool keyed,
                             uint8_t *scratch)

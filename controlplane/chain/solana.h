@@ -42,6 +42,19 @@ void sgc_sol_put_program_params(struct sg_out *out, enum sgc_sol_program program
                                 const uint8_t key[SGC_SOL_KEY_BYTES],
                                 enum sgc_sol_commitment commitment, uint64_t slot_min);
 
+/* ---- subscriptions: params, and what is heard ---- */
+
+/* programSubscribe, confirmed: token accounts of a mint. */
+void sgc_sol_put_holdings_sub(struct sg_out *out, enum sgc_sol_program program,
+                              const uint8_t mint[SGC_SOL_KEY_BYTES]);
+/* logsSubscribe, finalized: transactions that name an account. */
+void sgc_sol_put_mentions_sub(struct sg_out *out, const uint8_t key[SGC_SOL_KEY_BYTES]);
+struct sgc_sol_notice {
+    uint64_t slot;
+    bool is_mention; /* of a mentions_sub; else of a holdings_sub */
+};
+bool sgc_sol_read_notice(struct sg_jsonread value, struct sgc_sol_notice *out);
+
 /* ---- answers ---- */
 
 struct sgc_sol_account {

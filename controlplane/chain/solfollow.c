@@ -339,17 +339,26 @@ static enum sg_err tell(struct sgc_solfollow *follow, uint64_t slot, uint64_t ti
     return SG_OK;
 }
 
+/* All of it as at one finalized slot, or later. */
+static enum sg_err discover(struct sgc_solfollow *follow, uint64_t now_ns)
+{
+    uint64_t slot;
+    uint32_t every_ms =
+        follow->options.discover_ms != 0 ? follow->options.discover_ms : DISCOVER_MS;
+    enum sg_err err = sgc_solask_slot(follow->options.servers, SGC_SOL_FINALIZED, &slot);
+    if (err == SG_OK)
+        err = sgc_solsee_discover(follow, slot);
+    if (err == SG_OK)
+        follow->discover_at_ns = now_ns + every_ms * SG_NS_PER_MS;
+    return err;
+}
+
 enum sg_err sgc_solfollow_turn(struct sgc_solfollow *follow, uint64_t now_ns)
 {
     uint64_t slot, time_s = sg_clock_wall_ns() / SG_NS_PER_SEC;
-    uint32_t discover_ms =
-        follow->options.discover_ms != 0 ? follow->options.discover_ms : DISCOVER_MS;
     enum sg_err err = follow->based ? SG_OK : begin(follow, time_s);
-    if (err == SG_OK && now_ns >= follow->discover_at_ns) {
-        err = sgc_solsee_discover(follow, follow->stats.safe);
-        if (err == SG_OK)
-            follow->discover_at_ns = now_ns + discover_ms * SG_NS_PER_MS;
-    }
+    if (err == SG_OK && now_ns >= follow->discover_at_ns)
+        err = discover(follow, now_ns);
     if (err == SG_OK)
         err = sgc_solask_slot(follow->options.servers, SGC_SOL_CONFIRMED, &slot);
     if (err == SG_OK)
@@ -361,6 +370,12 @@ enum sg_err sgc_solfollow_turn(struct sgc_solfollow *follow, uint64_t now_ns)
     follow->stats.head = slot;
     follow->stats.turns++;
     return sgc_solsafe_turn(follow);
+}
+
+void sgc_solfollow_discover(struct sgc_solfollow *follow)
+{
+    SG_ASSERT(follow != NULL);
+    follow->discover_at_ns = 0;
 }
 
 void sgc_solfollow_stats(const struct sgc_solfollow *follow, struct sgc_solfollow_stats *out)

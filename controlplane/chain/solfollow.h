@@ -46,6 +46,9 @@ void sgc_solfollow_close(struct sgc_solfollow *follow);
  * Whatever else stops it: nothing was told that is not so. */
 SG_MUST_USE enum sg_err sgc_solfollow_turn(struct sgc_solfollow *follow, uint64_t now_ns);
 
+/* The next turn looks for new mints. */
+void sgc_solfollow_discover(struct sgc_solfollow *follow);
+
 struct sgc_solfollow_stats {
     uint64_t head, safe; /* slots: the last observed; the last that was checked as finalized */
     uint64_t turns, changes, lookups;

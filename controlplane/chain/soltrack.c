@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "controlplane/chain/solask.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -12,9 +13,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WAIT_CLOSED_MS 5000 /* where the last turn showed that something can't be right */
+#define QUORUM_TRIES   10   /* a wake-up comes from the quickest server: the others follow */
+#define QUORUM_STEP_MS 100
 
 struct sgc_soltrack {
     struct sgc_soltrack_options options;
@@ -31,6 +35,8 @@ struct sgc_soltrack {
     atomic_bool stop, rebuild;
     pthread_mutex_t lock; /* over what follows */
     pthread_cond_t wake;
+    uint64_t woken_slot; /* 0: nobody woke us */
+    bool discover;
     struct sgc_follow_status status;
 };
 
@@ -129,6 +135,10 @@ static void note(struct sgc_soltrack *track, enum sg_err err,
     status->counts.turns = track->turns;
     status->counts.turns_failed = track->turns_failed;
     status->counts.events = stats->changes;
+    status->solana.mints = stats->mints;
+    status->solana.holders = stats->holders;
+    status->solana.pending = stats->pending;
+    status->solana.lookups = stats->lookups;
     sgc_servers_stats(track->servers, &status->servers);
     pthread_mutex_unlock(&track->lock);
     if (was == status->state)
@@ -141,10 +151,42 @@ static void note(struct sgc_soltrack *track, enum sg_err err,
                 status->why);
 }
 
+static void take_wake(struct sgc_soltrack *track, uint64_t *slot, bool *discover)
+{
+    pthread_mutex_lock(&track->lock);
+    *slot = track->woken_slot;
+    *discover = track->discover;
+    track->woken_slot = 0;
+    track->discover = false;
+    pthread_mutex_unlock(&track->lock);
+}
+
+/* Until a quorum is where the one is that woke us: servers that are a slot apart would seem to
+ * disagree. What none of them reaches is looked at all the same. */
+static enum sg_err await_slot(struct sgc_soltrack *track, uint64_t slot, bool is_final)
+{
+    enum sgc_sol_commitment commitment = is_final ? SGC_SOL_FINALIZED : SGC_SOL_CONFIRMED;
+    uint64_t reached = 0;
+    for (uint32_t i = 0; i < QUORUM_TRIES && slot != 0 && !atomic_load(&track->stop); i++) {
+        enum sg_err err = sgc_solask_slot(track->servers, commitment, &reached);
+        if (err != SG_OK || reached >= slot)
+            return err;
+        nanosleep(&(struct timespec){.tv_nsec = QUORUM_STEP_MS * (long)SG_NS_PER_MS}, NULL);
+    }
+    return SG_OK;
+}
+
 static enum sg_err turn(struct sgc_soltrack *track)
 {
     struct sgc_solfollow_stats stats = {.head = 0};
+    uint64_t slot;
+    bool discover;
     enum sg_err err = begin(track);
+    take_wake(track, &slot, &discover);
+    if (err == SG_OK && discover)
+        sgc_solfollow_discover(track->follow);
+    if (err == SG_OK)
+        err = await_slot(track, slot, discover);
     if (err == SG_OK)
         err = sgc_solfollow_turn(track->follow, sg_clock_mono_ns());
     if (track->follow != NULL)
@@ -158,17 +200,25 @@ static enum sg_err turn(struct sgc_soltrack *track)
 
 /* ---- the thread ---- */
 
+static uint64_t rest_ms(const struct sgc_soltrack *track, enum sg_err err)
+{
+    if (state_after(err) == SGC_FOLLOW_CLOSED)
+        return WAIT_CLOSED_MS;
+    return track->woken_slot != 0 ? SG_MIN(track->options.poll_ms, (uint32_t)SGC_SOLTRACK_WAKE_MS)
+                                  : track->options.poll_ms;
+}
+
 static void rest(struct sgc_soltrack *track, enum sg_err err, uint64_t began_ns)
 {
-    uint64_t wait_ms =
-        state_after(err) == SGC_FOLLOW_CLOSED ? WAIT_CLOSED_MS : track->options.poll_ms;
-    uint64_t until_ns = began_ns + wait_ms * SG_NS_PER_MS;
-    struct timespec until = {.tv_sec = (time_t)(until_ns / SG_NS_PER_SEC),
-                             .tv_nsec = (long)(until_ns % SG_NS_PER_SEC)};
     pthread_mutex_lock(&track->lock);
-    while (!atomic_load(&track->stop) && !atomic_load(&track->rebuild) &&
-           sg_clock_mono_ns() < until_ns)
+    while (!atomic_load(&track->stop) && !atomic_load(&track->rebuild)) {
+        uint64_t until_ns = began_ns + rest_ms(track, err) * SG_NS_PER_MS;
+        struct timespec until = {.tv_sec = (time_t)(until_ns / SG_NS_PER_SEC),
+                                 .tv_nsec = (long)(until_ns % SG_NS_PER_SEC)};
+        if (sg_clock_mono_ns() >= until_ns)
+            break;
         (void)pthread_cond_timedwait(&track->wake, &track->lock, &until);
+    }
     pthread_mutex_unlock(&track->lock);
 }
 
@@ -184,6 +234,15 @@ static void *track_main(void *arg)
         rest(track, err, began_ns);
     }
     return NULL;
+}
+
+void sgc_soltrack_wake(struct sgc_soltrack *track, uint64_t slot, bool discover)
+{
+    pthread_mutex_lock(&track->lock);
+    track->woken_slot = SG_MAX(slot, 1ull);
+    track->discover |= discover;
+    pthread_cond_signal(&track->wake);
+    pthread_mutex_unlock(&track->lock);
 }
 
 static void wake(struct sgc_soltrack *track, atomic_bool *why)

@@ -26,6 +26,10 @@ SG_MUST_USE enum sg_err sgc_soltrack_open(const struct sgc_soltrack_options *opt
                                           struct sgc_soltrack **out);
 /* Ends what is under way first. Accepts NULL. */
 void sgc_soltrack_close(struct sgc_soltrack *track);
+/* Somebody says that something happened in `slot`, to whom a mint belongs or to what it is: look as
+ * soon as a quorum is there, though not more often than every SGC_SOLTRACK_WAKE_MS. Any thread. */
+#define SGC_SOLTRACK_WAKE_MS 400 /* a slot */
+void sgc_soltrack_wake(struct sgc_soltrack *track, uint64_t slot, bool discover);
 /* Forgets all that is known of the chain and looks anew. Any thread; it happens on the track's. */
 void sgc_soltrack_rebuild(struct sgc_soltrack *track);
 void sgc_soltrack_status(struct sgc_soltrack *track, struct sgc_follow_status *out);

@@ -37,6 +37,7 @@ struct server {
 struct sgc_subs {
     struct sgc_subs_options options;
     struct sgc_sub subs[SGC_SUBS_MAX];
+    char *params; /* of `subs` */
     struct server *servers;
     pthread_t thread;
     bool has_thread;
@@ -360,8 +361,28 @@ static void *subs_run(void *arg)
     return NULL;
 }
 
+static enum sg_err params_copy(struct sgc_subs *subs)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < subs->options.subs_count; i++)
+        bytes += subs->options.subs[i].params.len;
+    char *at = subs->params = sg_boot_alloc(bytes);
+    if (at == NULL)
+        return SG_ENOMEM;
+    for (uint32_t i = 0; i < subs->options.subs_count; i++) {
+        const struct sgc_sub *sub = &subs->options.subs[i];
+        memcpy(at, sub->params.ptr, sub->params.len);
+        subs->subs[i] = (struct sgc_sub){sub->method, {at, sub->params.len}};
+        at += sub->params.len;
+    }
+    subs->options.subs = subs->subs;
+    return SG_OK;
+}
+
 static enum sg_err subs_set_up(struct sgc_subs *subs)
 {
+    if (params_copy(subs) != SG_OK)
+        return SG_ENOMEM;
     subs->servers = sg_boot_alloc_array(subs->options.servers_count, sizeof(subs->servers[0]));
     subs->message = sg_boot_alloc(MESSAGE_BYTES_MAX);
     subs->received = sg_boot_alloc(RECEIVE_BYTES);
@@ -390,8 +411,6 @@ enum sg_err sgc_subs_open(const struct sgc_subs_options *options, struct sgc_sub
         return SG_ENOMEM;
     subs->options = *options;
     subs->wake_fd = -1;
-    for (uint32_t i = 0; i < options->subs_count; i++)
-        subs->subs[i] = options->subs[i];
     enum sg_err err = subs_set_up(subs);
     if (err == SG_OK)
         *out = SG_TAKE(subs);
@@ -412,6 +431,7 @@ void sgc_subs_close(struct sgc_subs *subs)
     if (subs->servers != NULL)
         sg_wipe(subs->servers, subs->options.servers_count * sizeof(subs->servers[0]));
     sg_boot_free(subs->servers);
+    sg_boot_free(subs->params);
     sg_boot_free(subs->message);
     sg_boot_free(subs->received);
     sg_boot_free(subs);

@@ -6,7 +6,7 @@
 
 #include "controlplane/chain/rpc.h"
 
-#define SGC_SUBS_MAX         8
+#define SGC_SUBS_MAX         64
 #define SGC_SUBS_SERVERS_MAX 16
 
 struct sgc_sub {
@@ -16,7 +16,7 @@ struct sgc_sub {
 struct sgc_subs_options {
     const struct sgc_rpc_options *servers; /* ws: or wss: URLs */
     uint32_t servers_count;
-    const struct sgc_sub *subs; /* copied, but for the texts: those live as long as the subs */
+    const struct sgc_sub *subs; /* copied, with their params; `method` lives as long as they do */
     uint32_t subs_count;
     uint32_t quiet_ms; /* a ping after such a silence, the end after twice it; 0: 15 s */
     /* On the thread: what subs[sub] said. `result` is borrowed for the call. */

@@ -126,6 +126,7 @@ class Ownership(sg.Scenario):
         metrics = node.command("/metrics").text
         self.assertIn(f'streamgate_chain_head{{chain="eip155:31337"}} {head}\n', metrics)
         self.assertIn('streamgate_chain_following{chain="eip155:31337"} 1\n', metrics)
+        self.assertIn('streamgate_chain_odd_total{chain="eip155:31337"} 0\n', metrics)
         self.assertIn("eip155:31337  following", node.sgctl("chain").stdout)
         node.stop()
         self.films.send("move", self.bob.address, 7)

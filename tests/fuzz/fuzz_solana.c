@@ -32,6 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (sg_jsonread_check((struct sg_str){(const char *)data, size}, 8, &value)) {
         read_answer(value, true);
         read_answer(value, false);
+        struct sgc_sol_notice notice;
+        (void)sgc_sol_read_notice(value, &notice);
     }
     for (enum sgc_sol_program p = SGC_SOL_OTHER; p < SGC_SOL_PROGRAMS; p++)
         read_all(&(struct sgc_sol_account){

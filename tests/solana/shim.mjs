@@ -10,6 +10,9 @@
 //   test_transfer [{mint, from, to, amount}]   test_burn [{mint, from, amount}]
 //   test_move [{mint, owner}]: to another account of the same owner
 //   test_metadata [{mint, collection, verified, creators: [{address, verified}], standard}]
+//   test_unplug []: its WebSockets end
+// By WebSocket, by npm's `ws`: programSubscribe with one memcmp filter, logsSubscribe with one mention,
+// which is told with test_finalize of every metadata that names it.
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -23,6 +26,7 @@ const token2022 = need('@solana-program/token-2022');
 const system = need('@solana-program/system');
 const metaplex = need('@metaplex-foundation/mpl-token-metadata');
 const umi = need('@metaplex-foundation/umi');
+const { WebSocketServer } = need('ws');
 
 const GENESIS = '5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d'; // mainnet's: any will do
 const METADATA = kit.address('metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s');
@@ -156,7 +160,11 @@ const steer = {
         slot++;
     },
     test_advance([slots]) { slot += slots; },
-    test_finalize() { final = { accounts: accounts(), slot }; },
+    test_finalize() {
+        final = { accounts: accounts(), slot };
+        tell_mentions();
+    },
+    test_unplug() { for (const socket of sockets.clients) socket.terminate(); },
     test_fork() { restore(final.accounts); slot++; },
 };
 
@@ -199,10 +207,71 @@ async function answer({ id, method, params }) {
         const by = answers[method] ?? steer[method];
         if (!by)
             return { jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } };
-        return { jsonrpc: '2.0', id, result: await by(params ?? []) ?? null };
+        const result = await by(params ?? []) ?? null;
+        if (steer[method])
+            tell_holders();
+        return { jsonrpc: '2.0', id, result };
     } catch (error) {
         return { jsonrpc: '2.0', id, error: { code: error.code ?? -32000, message: String(error.message) } };
     }
+}
+
+// ---- subscriptions ----
+
+const subs = new Map(); // number -> {socket, method, about, seen}
+let next_sub = 1;
+
+function notify(number, sub, value, at) {
+    const method = sub.method === 'programSubscribe' ? 'programNotification' : 'logsNotification';
+    sub.socket.send(JSON.stringify({ jsonrpc: '2.0', method,
+        params: { subscription: number, result: { context: { slot: at }, value } } }));
+}
+
+function holders(program, { offset, bytes }) {
+    const want = Buffer.from(kit.getAddressEncoder().encode(bytes));
+    return new Map([...accounts().values()]
+        .filter(a => a.programAddress === program && want.equals(Buffer.from(a.data).subarray(offset, offset + 32)))
+        .map(a => [a.address, Buffer.from(a.data).toString('base64')]));
+}
+
+// After whatever changed accounts: those that are other than they were.
+function tell_holders() {
+    for (const [number, sub] of subs) {
+        if (sub.method !== 'programSubscribe')
+            continue;
+        const now = holders(...sub.about);
+        for (const [pubkey, data] of now)
+            if (sub.seen.get(pubkey) !== data)
+                notify(number, sub, { pubkey, account: { data: [data, 'base64'] } }, slot);
+        sub.seen = now;
+    }
+}
+
+function tell_mentions() {
+    for (const [number, sub] of subs) {
+        if (sub.method !== 'logsSubscribe')
+            continue;
+        const want = Buffer.from(kit.getAddressEncoder().encode(sub.about));
+        const now = [...final.accounts.values()].filter(a => a.programAddress === METADATA &&
+            Buffer.from(a.data).includes(want)).map(a => a.address);
+        if (now.some(address => !sub.seen.has(address)))
+            notify(number, sub, { signature: 'shim', err: null, logs: [] }, final.slot);
+        sub.seen = new Set(now);
+    }
+}
+
+function subscribe(socket, { id, method, params }) {
+    const number = next_sub++;
+    const said = value => socket.send(JSON.stringify({ jsonrpc: '2.0', id, ...value }));
+    if (method === 'programSubscribe') {
+        const about = [params[0], params[1].filters[0].memcmp];
+        subs.set(number, { socket, method, about, seen: holders(...about) });
+    } else if (method === 'logsSubscribe') {
+        subs.set(number, { socket, method, about: params[0].mentions[0], seen: new Set() });
+    } else {
+        return said({ error: { code: -32601, message: 'Method not found' } });
+    }
+    return said({ result: number });
 }
 
 const server = http.createServer(async (request, response) => {
@@ -213,6 +282,15 @@ const server = http.createServer(async (request, response) => {
     const said = Array.isArray(asked) ? await Promise.all(asked.map(answer)) : await answer(asked);
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify(said));
+});
+const sockets = new WebSocketServer({ server });
+sockets.on('connection', socket => {
+    socket.on('message', text => subscribe(socket, JSON.parse(text)));
+    socket.on('close', () => {
+        for (const [number, sub] of subs)
+            if (sub.socket === socket)
+                subs.delete(number);
+    });
 });
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 process.stdin.resume().on('end', () => process.exit(0));

@@ -43,6 +43,7 @@ static void print_chain(const json_t *chain)
     const json_t *contracts = json_object_get(chain, "contracts");
     const json_t *reorgs = json_object_get(chain, "reorgs");
     const json_t *counts = json_object_get(chain, "counts");
+    const json_t *hearing = json_object_get(chain, "subscription");
     printf("%s  %s", text(chain, "chain"), text(chain, "state"));
     if (json_is_string(json_object_get(chain, "why")))
         printf(": %s", text(chain, "why"));
@@ -59,6 +60,11 @@ static void print_chain(const json_t *chain)
         printf(", the last one is read to block %lld", number(contracts, "read_to"));
     printf("\n  errors   %lld of %lld looks, %lld without a quorum\n",
            number(counts, "turns_failed"), number(counts, "turns"), number(chain, "no_quorum"));
+    if (hearing != NULL)
+        printf("  hears    %s, %lld notices, %lld failures\n",
+               json_is_true(json_object_get(hearing, "up")) ? "of news at once"
+                                                            : "nothing: it polls",
+               number(hearing, "notices"), number(hearing, "failures"));
     json_array_foreach(json_object_get(chain, "servers"), i, server)
     {
         print_server(server);

@@ -250,6 +250,41 @@ static void questions_are_json_with_the_commitment_and_the_least_slot(void **fix
     (void)fixture;
 }
 
+static bool notice_is_read(const char *text, struct sgc_sol_notice *out)
+{
+    struct sg_jsonread value;
+    assert_true(sg_jsonread_check(sg_str_from(text), 8, &value));
+    return sgc_sol_read_notice(value, out);
+}
+
+static void subscriptions_and_what_they_tell(void **fixture)
+{
+    static const uint8_t key[32];
+    char memory[512];
+    struct sgc_sol_notice notice;
+    struct sg_out out = sg_out_init(memory, sizeof(memory));
+    sgc_sol_put_holdings_sub(&out, SGC_SOL_TOKEN, key);
+    assert_true(sg_str_eq(
+        sg_out_view(&out),
+        SG_STR("[\"TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA\",{\"commitment\":\"confirmed\","
+               "\"encoding\":\"base64\",\"filters\":[{\"memcmp\":{\"offset\":0,\"bytes\":"
+               "\"11111111111111111111111111111111\"}}]}]")));
+    out = sg_out_init(memory, sizeof(memory));
+    sgc_sol_put_mentions_sub(&out, key);
+    assert_true(sg_str_eq(sg_out_view(&out),
+                          SG_STR("[{\"mentions\":[\"11111111111111111111111111111111\"]},{"
+                                 "\"commitment\":\"finalized\"}]")));
+    assert_true(notice_is_read("{\"context\":{\"slot\":7},\"value\":{\"pubkey\":\"1\"}}", &notice));
+    assert_true(notice.slot == 7 && !notice.is_mention);
+    assert_true(
+        notice_is_read("{\"context\":{\"slot\":8},\"value\":{\"signature\":\"1\"}}", &notice));
+    assert_true(notice.slot == 8 && notice.is_mention);
+    assert_false(notice_is_read("{\"context\":{\"slot\":-1},\"value\":{}}", &notice));
+    assert_false(notice_is_read("{\"context\":{\"slot\":8}}", &notice));
+    assert_false(notice_is_read("[8]", &notice));
+    (void)fixture;
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_token_account_tells_mint_owner_and_amount),
     cmocka_unit_test(what_is_no_token_account_is_not_taken_for_one),
@@ -259,5 +294,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(metadata_cut_short_anywhere_name_no_collection),
     cmocka_unit_test(answers_that_are_not_whole_are_garbage),
     cmocka_unit_test(questions_are_json_with_the_commitment_and_the_least_slot),
+    cmocka_unit_test(subscriptions_and_what_they_tell),
 };
 SGT_MAIN("solana", tests)
