@@ -24,6 +24,8 @@ struct sgc_follow_options {
     uint32_t poll_ms;
     uint32_t range_blocks_max; /* of one question about history */
     uint32_t late_s;           /* struct sge_chain */
+    uint32_t retry_ms; /* a contract that was refused is read anew after this, then after twice as
+                          long, up to 64 times; 0: a minute */
     const char *lock_file;     /* copied; held while we follow: another process that does is waited
                                   for. NULL: there is none */
     struct sgc_ledger *ledger; /* borrowed */

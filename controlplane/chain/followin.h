@@ -14,8 +14,10 @@ struct sgc_followed {
     bool known;   /* what follows is what the ledger says */
     bool begun;   /* it knows the contract */
     bool told;    /* the stream has facts of it */
-    bool refused; /* a log of it could not be read: it is followed no longer */
-    uint64_t to;  /* up to which block it was read; SGC_LEDGER_JOINED */
+    bool refused; /* a log of it could not be read: it is not followed, until it is tried again */
+    uint32_t refusals; /* in a row */
+    uint64_t retry_ns; /* when, monotonic */
+    uint64_t to;       /* up to which block it was read; SGC_LEDGER_JOINED */
 };
 
 struct sgc_follow {

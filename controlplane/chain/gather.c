@@ -1,8 +1,12 @@
 /* What the servers agree on in logs, as the ledger's events. */
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "controlplane/chain/followin.h"
+
+#define RETRY_MS  60000u
+#define DOUBLINGS 6u
 
 struct reading {
     struct sgc_follow *follow;
@@ -31,7 +35,8 @@ static enum sg_err block_of(struct sgc_gather *out, uint64_t number)
     return SG_OK;
 }
 
-/* A contract that can't be read is nobody's at once, and stays out until the next start. */
+/* A contract that can't be read is nobody's at once, and stays out for a while: a reorg may have
+ * taken the log back by then, or the servers that made it up be gone. */
 static enum sg_err refuse(struct reading *reading, struct sgc_followed *followed,
                           const struct sgc_eth_log *log)
 {
@@ -39,10 +44,14 @@ static enum sg_err refuse(struct reading *reading, struct sgc_followed *followed
     struct sg_out out = sg_out_init(name, sizeof(name) - 1);
     sg_caip_asset_put(&out, &followed->contract.asset);
     name[out.len] = '\0';
-    sg_error("chain: %s: log %u of block %llu can't be read as ownership: the contract is "
-             "followed no longer, and nobody owns anything of it",
-             name, log->log, (unsigned long long)log->block);
+    uint64_t first_ms = reading->follow->options.retry_ms;
+    uint64_t ms = (first_ms != 0 ? first_ms : RETRY_MS) << SG_MIN(followed->refusals, DOUBLINGS);
+    sg_error("chain: %s: log %u of block %llu can't be read as ownership: nobody owns anything of "
+             "the contract; it is read anew in %llu s",
+             name, log->log, (unsigned long long)log->block, (unsigned long long)ms / 1000);
     followed->refused = true;
+    followed->refusals++;
+    followed->retry_ns = sg_clock_mono_ns() + ms * SG_NS_PER_MS;
     enum sg_err err = sgc_ledger_forget(reading->follow->options.ledger, &followed->contract.asset);
     return err == SG_OK ? SG_ESTALE : err;
 }

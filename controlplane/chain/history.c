@@ -103,12 +103,22 @@ static enum sg_err know(struct sgc_follow *follow, struct sgc_followed *followed
     return SG_OK;
 }
 
+/* The ledger has forgotten it, so it is read from its first block. */
+static void retry(struct sgc_followed *followed)
+{
+    if (!followed->refused || sg_clock_mono_ns() < followed->retry_ns)
+        return;
+    followed->refused = followed->known = false;
+}
+
 enum sg_err sgc_history_know(struct sgc_follow *follow)
 {
     enum sg_err err = SG_OK;
-    for (uint32_t i = 0; i < follow->contracts_count && err == SG_OK; i++)
+    for (uint32_t i = 0; i < follow->contracts_count && err == SG_OK; i++) {
+        retry(&follow->contracts[i]);
         if (!follow->contracts[i].known)
             err = know(follow, &follow->contracts[i]);
+    }
     return err;
 }
 
@@ -214,6 +224,7 @@ static enum sg_err join(struct sgc_follow *follow, struct group *group)
             return err;
         followed->to = SGC_LEDGER_JOINED;
         followed->told = true;
+        followed->refusals = 0;
     }
     return SG_OK;
 }

@@ -5,6 +5,10 @@
 #include "tests/chain/follow_rig.h"
 #include "tests/chain/liar.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 static struct sgt_anvil chain;
 
 static uint64_t seed_state = 1;
@@ -353,6 +357,113 @@ static void a_contract_that_cannot_be_read_is_refused_alone(void **fixture)
     follow_fini(&f);
 }
 
+static void await_joined(struct follow_rig *f, uint32_t joined)
+{
+    struct sgc_follow_status status;
+    for (uint32_t i = 0;; i++) {
+        sgc_follow_status(f->follow, &status);
+        if (status.joined == joined)
+            return;
+        assert_true(i < 10000);
+        follow_nap();
+    }
+}
+
+static void a_refused_contract_is_followed_again_when_a_reorg_took_its_log_back(void **fixture)
+{
+    struct follow_rig f;
+    uint8_t odd[20];
+    follow_init(&f, &chain);
+    f.options.retry_ms = 20;
+    sgt_anvil_deploy(&chain, odd, "Odd", "");
+    follow_contract(&f, SG_CAIP_ERC721, odd);
+    follow_open(&f);
+    follow_sync(&f);
+    sgt_anvil_send(&chain, NULL, odd, "odd(address,uint256)", "au", chain.accounts[1], (uint64_t)1);
+    await_joined(&f, 2);
+    for (uint32_t i = 0; i < 100; i++) /* tried, and refused again */
+        follow_nap();
+    await_joined(&f, 2);
+    sgt_anvil_reorg(&chain, 1);
+    sgt_anvil_mine(&chain, 1);
+    await_joined(&f, 3);
+    operate(&f);
+    follow_sync(&f);
+    follow_compare(&f);
+    follow_fini(&f);
+}
+
+/* ---- two processes ---- */
+
+/* Follows the films of `f` with a ledger in `dir`. */
+static struct sgc_follow *follow_in(struct follow_rig *f, const char *dir)
+{
+    static char lock[SGT_DIR_BYTES + 16];
+    struct sgc_follow *follow = NULL;
+    struct sgc_ledger *ledger = NULL;
+    snprintf(lock, sizeof(lock), "%s/lock", dir);
+    assert_int_equal(sgc_ledger_open(dir, &ledger), SG_OK);
+    f->options.lock_file = lock;
+    f->options.chain = rig_chain;
+    f->options.contracts = f->contracts;
+    f->options.contracts_count = 1;
+    f->options.ledger = ledger;
+    f->options.heard = follow_heard;
+    f->options.ctx = f;
+    assert_int_equal(sgc_follow_open(&f->options, &follow), SG_OK);
+    return follow;
+}
+
+static pid_t first_process(struct follow_rig *f, const char *dir)
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        f->follow = follow_in(f, dir);
+        await_joined(f, 1);
+        if (write(ready[1], "", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+static void a_second_process_touches_nothing_until_the_first_is_killed(void **fixture)
+{
+    struct follow_rig f;
+    struct sgc_follow_status status;
+    struct sgc_ledger_at before, after;
+    char dir[SGT_DIR_BYTES];
+    sgt_dir_make(dir);
+    follow_init(&f, &chain);
+    pid_t first = first_process(&f, dir);
+    f.follow = follow_in(&f, dir);
+    assert_int_equal(sgc_ledger_at(f.options.ledger, &rig_chain, &before), SG_OK);
+    await_state(&f, SGC_FOLLOW_WAITING);
+    sgc_follow_status(f.follow, &status);
+    assert_string_equal(status.why, "another process follows it");
+    assert_int_equal(kill(first, SIGSTOP), 0); /* it holds the lock all the same */
+    sgt_anvil_mine(&chain, 3);
+    for (uint32_t i = 0; i < 100; i++)
+        follow_nap();
+    assert_int_equal(sgc_ledger_at(f.options.ledger, &rig_chain, &after), SG_OK);
+    assert_true(state_is(&f, SGC_FOLLOW_WAITING));
+    assert_int_equal(follow_last(&f).heard_ns, 0);
+    assert_true(after.head <= before.head + 1); /* what was under way when it was stopped */
+    assert_int_equal(kill(first, SIGKILL), 0);
+    assert_int_equal(waitpid(first, NULL, 0), first);
+    await_state(&f, SGC_FOLLOW_FOLLOWING);
+    sgc_follow_close(SG_TAKE(f.follow));
+    sgc_ledger_close(f.options.ledger);
+    sgt_dir_remove(dir);
+    follow_fini(&f);
+}
+
 static uint64_t faults_of(struct follow_rig *f, uint32_t server)
 {
     struct sgc_follow_status status;
@@ -429,6 +540,8 @@ int main(void)
         cmocka_unit_test(a_reorg_below_safe_closes_until_it_is_read_anew),
         cmocka_unit_test(servers_of_another_chain_are_not_believed),
         cmocka_unit_test(a_contract_that_cannot_be_read_is_refused_alone),
+        cmocka_unit_test(a_refused_contract_is_followed_again_when_a_reorg_took_its_log_back),
+        cmocka_unit_test(a_second_process_touches_nothing_until_the_first_is_killed),
         cmocka_unit_test(a_shim_that_lies_beside_two_servers_changes_nothing),
         cmocka_unit_test(two_of_which_one_lies_tell_nothing),
     };
