@@ -321,8 +321,7 @@ static void add_private(struct sgd_answer *answer, struct sg_str lines)
     struct sgd_cc cc = {0};
     struct sg_out *text = &answer->text;
     size_t mark = text->len;
-    bool targeted;
-    sgd_cc_of_response(lines, &cc, &targeted);
+    sgd_cc_of_all(lines, &cc);
     sg_out_lit(text, "private");
     if (cc.flags & SGD_CC_MAX_AGE) {
         sg_out_lit(text, ", max-age=");
@@ -347,6 +346,8 @@ static bool is_served(const struct served *how, struct sg_str name)
         return false;
     if (how->multipart && sg_str_eq(name, SG_STR("content-type")))
         return false;
+    if (sg_str_eq(name, SG_STR("streamgate-cache-control"))) /* said to this node */
+        return false;
     if (how->private &&
         (sg_str_eq(name, SG_STR("cache-control")) || sg_str_eq(name, SG_STR("cdn-cache-control")) ||
          sg_str_eq(name, SG_STR("expires"))))
@@ -358,21 +359,17 @@ static void add_stored(struct sgd_answer *answer, const struct served *how)
 {
     for (uint16_t i = 0; i < answer->stored_count; i++) {
         const struct sgd_field *field = &answer->stored[i];
-        if (is_served(how, field->name) && !sg_str_eq(field->name, SG_STR("via")))
+        if (is_served(how, field->name))
             add(answer, field->name, field->value);
     }
 }
 
-static void add_via(struct sgd_answer *answer)
+static void add_named(struct sgd_answer *answer, const struct served *how, struct sg_str lines)
 {
-    struct sg_str before = stored(answer, SG_STR("via"));
-    size_t mark = answer->text.len;
-    if (before.ptr != NULL) {
-        sg_out_str(&answer->text, before);
-        sg_out_lit(&answer->text, ", ");
-    }
-    sg_out_lit(&answer->text, "1.1 streamgate");
-    add_text(answer, SG_STR("via"), mark);
+    struct sgd_field field;
+    while (sgd_lines_next(&lines, &field))
+        if (is_served(how, field.name))
+            add(answer, field.name, field.value);
 }
 
 #define BOUNDARY "streamgate-part-3b9d1e7f"
@@ -502,12 +499,13 @@ void sgd_answer_object(struct sgd_answer *answer, const struct sgd_answer_ask *a
     how.multipart = answer->response.status == 206 && plan->count > 1;
     how.cors = cors_of(ask, NULL);
     add_stored(answer, &how);
+    add_named(answer, &how, ask->named);
     if (how.private)
         add_private(answer, object->head);
     if (object->meta.status == 200 && answer->response.status != 304 &&
         stored(answer, SG_STR("accept-ranges")).ptr == NULL)
         add(answer, SG_STR("accept-ranges"), SG_STR("bytes"));
-    add_via(answer);
+    add(answer, SG_STR("via"), SG_STR("1.1 streamgate")); /* behind those that came */
     add_age(answer, ask, object);
     add_common(answer, ask, object);
     answer->response.body_bytes = sgd_plan_bytes(plan);

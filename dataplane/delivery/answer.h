@@ -32,6 +32,7 @@ struct sgd_answer_ask {
     uint64_t request_id;
     uint64_t wall_ns;
     struct sg_str allow; /* methods; ptr NULL: the site's */
+    struct sg_str named; /* lines beside the object's, for this viewer alone */
 };
 
 /* Working memory; what `response` points to lives here until the next use. */

@@ -48,6 +48,7 @@ struct sgd_answer_ask sgd_exchange_ask(const struct sgd_exchange *x)
         .from = x->from,
         .request_id = x->id,
         .wall_ns = x->d->worker->wall_ns,
+        .named = x->named,
     };
 }
 
@@ -446,6 +447,7 @@ static void route(struct sgd_exchange *x)
 static void got_object(struct sgd_exchange *x, struct sgd_want *want)
 {
     x->object = SG_TAKE(want->object);
+    x->named = want->named;
     x->lease = want->lease;
     x->lease_serial = want->lease_serial;
     x->from.how = want->how;
@@ -523,6 +525,7 @@ void sgd_exchange_got(struct sgd_delivery *d, struct sgd_want *want)
         case SGD_GOT_OBJECT:
             got_object(x, want);
             serve(x);
+            x->named = SG_STR_NONE; /* it lies in the want */
             break;
         case SGD_GOT_SOLO:
             go_alone(x);

@@ -44,6 +44,7 @@ struct sgd_exchange {
     uint16_t status; /* as told */
     uint64_t request_bytes;
     struct sge_object *object; /* a reference */
+    struct sg_str named;       /* a want's, while its object is served */
     struct sgd_want *want;     /* asked and not answered */
     uint64_t want_since_ns;
     uint64_t missing_at; /* where the body was last asked for, and how often in a row */

@@ -44,9 +44,12 @@ static void judge(const struct sgd_fill *fill, const struct sgd_request *req, ui
 {
     const struct sgd_fetch *fetch = &fill->fetch;
     struct sgd_fresh_policy policy = policy_of(fill->site, status);
+    struct sgd_request asked = *req;
+    if (!fill->solo)
+        asked.method = SGD_METHOD_GET; /* that is what was sent for a HEAD, too */
     v->asked_ns = fetch->begin_wall_ns;
     v->came_ns = fetch->head_wall_ns;
-    sgd_fresh_of_response(req, status, lines, &policy, v->asked_ns, v->came_ns, &v->fresh);
+    sgd_fresh_of_response(&asked, status, lines, &policy, v->asked_ns, v->came_ns, &v->fresh);
     v->meta.status = status;
     v->meta.flags = v->fresh.flags;
     v->meta.birth_purge_seq = fill->purge_seq;
@@ -112,6 +115,21 @@ static struct sge_object *make_object(struct sgd_fill *fill, const struct sge_ke
                                               : 0;
     struct sge_object_new from = {key, &v->meta, sg_out_view(&head), fill->body};
     return sge_object_make(fill->d->worker->shard, &from);
+}
+
+/* What the response says is for one viewer, to the one who was the reason for it. */
+static void keep_named(struct sgd_fill *fill, struct sgd_want *want, const struct verdict *v)
+{
+    char memory[SGD_FETCH_HEAD_BYTES];
+    struct sg_out named = sg_out_init(memory, sizeof(memory));
+    if (!(v->fresh.flags & SGD_STORE_PRIVATE_FIELDS))
+        return;
+    sgd_stored_named(fetched_lines(fill), &named);
+    char *at = named.len > 0 ? sgd_want_memory(want, named.len) : NULL;
+    if (at == NULL)
+        return;
+    memcpy(at, memory, named.len);
+    want->named = (struct sg_str){at, named.len};
 }
 
 /* ---- for the store ---- */
@@ -237,6 +255,7 @@ static void head_shared(struct sgd_fill *fill, struct verdict *v, const struct s
     publish(fill);
     sgd_fill_close_door(fill);
     sgd_fill_enter(fill, SGD_FILL_BODY);
+    keep_named(fill, sgd_fill_first(fill), v);
     give_all(fill, marker, expired ? SGE_CACHE_EXPIRED : SGE_CACHE_MISS);
     sgd_fill_pump(fill);
 }
@@ -259,6 +278,7 @@ static void head_private(struct sgd_fill *fill, struct verdict *v)
     sgd_fill_enter(fill, SGD_FILL_BODY);
     leader->lease = fill;
     leader->lease_serial = fill->serial;
+    keep_named(fill, leader, v);
     sgd_fill_give(fill, leader, fill->object,
                   fill->solo ? SGE_CACHE_PASS
                              : (fill->base != NULL ? SGE_CACHE_EXPIRED : SGE_CACHE_MISS));
@@ -320,33 +340,72 @@ static bool is_other(const struct sgd_fill *fill)
     return ours.ptr != NULL && theirs.ptr != NULL && !sgd_etag_same(ours, theirs);
 }
 
+/* Both select by the same request fields: the stored response's key is right for the new one. */
+static bool same_vary(struct sg_str a, struct sg_str b)
+{
+    char memory[2][1024];
+    bool star_a = false, star_b = false;
+    struct sg_out names_a = sg_out_init(memory[0], sizeof(memory[0]));
+    struct sg_out names_b = sg_out_init(memory[1], sizeof(memory[1]));
+    sgd_vary_names(a, &names_a, &star_a);
+    sgd_vary_names(b, &names_b, &star_b);
+    return !star_a && !star_b && !names_a.full && !names_b.full &&
+           sg_str_eq(sg_out_view(&names_a), sg_out_view(&names_b));
+}
+
+/* What the stored head says with the 304's fields. Its Age counts, and is not kept. */
+static void judge_freshened(struct sgd_fill *fill, const struct sgd_request *req,
+                            struct sg_out *head, struct verdict *v)
+{
+    const struct sge_object *base = fill->base;
+    struct sg_str age = sgd_lines_field(fetched_lines(fill), SG_STR("age"), NULL);
+    sgd_stored_freshen(fill->site, base->head, fetched_lines(fill), fill->fetch.head_wall_ns, head);
+    size_t kept = head->len;
+    if (age.ptr != NULL) {
+        sg_out_lit(head, "age: ");
+        sg_out_str(head, age);
+        sg_out_lit(head, "\r\n");
+    }
+    judge(fill, req, base->meta.status, sg_out_view(head), v);
+    head->len = kept;
+    v->lines = sg_out_view(head);
+    v->meta.body_bytes = base->body != NULL ? sge_body_bytes(base->body) : base->meta.body_bytes;
+}
+
+/* What was stored is not for sharing any more, or not under this key: the one who led to that has
+ * it, the rest begin anew. */
+static void freshened_private(struct sgd_fill *fill, struct sgd_want *leader)
+{
+    struct sgd_delivery *d = fill->d;
+    struct sg_list others;
+    sge_object_withdraw(d->worker->shard, fill->base);
+    sgd_fill_take_all(fill, &others);
+    sgd_fill_give(fill, leader, fill->object, SGE_CACHE_REVALIDATED);
+    sgd_wants_begin_anew(d, &others);
+}
+
 static void head_freshen(struct sgd_fill *fill)
 {
     char memory[SGE_HEAD_BYTES_MAX];
     struct sg_out head = sg_out_init(memory, sizeof(memory));
     struct sge_object *base = fill->base;
     struct verdict v = {0};
-    struct sgd_want *leader = sgd_fill_first(fill);
-    sgd_stored_freshen(fill->site, base->head, fetched_lines(fill), fill->fetch.head_wall_ns,
-                       &head);
-    v.lines = sg_out_view(&head);
-    judge(fill, &leader->req, base->meta.status, v.lines, &v);
-    v.meta.body_bytes = base->meta.body_bytes;
-    if (base->body != NULL)
-        v.meta.body_bytes = sge_body_bytes(base->body);
+    judge_freshened(fill, &sgd_fill_first(fill)->req, &head, &v);
     struct sge_object_new from = {&base->key, &v.meta, v.lines, base->body};
     fill->object = head.full ? NULL : sge_object_make(fill->d->worker->shard, &from);
     if (fill->object == NULL) {
         give_up(fill);
         return;
     }
-    if (v.fresh.storable)
-        publish(fill);
-    else
-        sge_object_withdraw(fill->d->worker->shard, base);
     sgd_fill_close_door(fill);
     sgd_fill_enter(fill, SGD_FILL_BODY);
-    give_all(fill, NULL, SGE_CACHE_REVALIDATED);
+    keep_named(fill, sgd_fill_first(fill), &v);
+    if (v.fresh.storable && same_vary(base->head, v.lines)) {
+        publish(fill);
+        give_all(fill, NULL, SGE_CACHE_REVALIDATED);
+    } else {
+        freshened_private(fill, sgd_fill_pop(fill));
+    }
 }
 
 /* What came is of no use to anyone: all ask again. */

@@ -29,13 +29,19 @@ static bool is_listed(struct sg_str list, struct sg_str name)
     return false;
 }
 
+/* One of those that private= and no-cache= keep from the next viewer. */
+static bool is_named(const struct sgd_cc *cc, struct sg_str name)
+{
+    return ((cc->flags & SGD_CC_PRIVATE_FIELDS) && is_listed(cc->private_fields, name)) ||
+           ((cc->flags & SGD_CC_NO_CACHE_FIELDS) && is_listed(cc->no_cache_fields, name));
+}
+
 static bool is_kept(const struct sg_conf_site *site, const struct sgd_cc *cc, struct sg_str name)
 {
     static const struct sg_str dropped[] = {
         {"content-length", 14},
         {"age", 3},
         {"transfer-encoding", 17},
-        {"streamgate-cache-control", 24},
         {"proxy-authenticate", 18},
         {"proxy-authentication-info", 25},
         {"proxy-authorization", 19},
@@ -44,11 +50,7 @@ static bool is_kept(const struct sg_conf_site *site, const struct sgd_cc *cc, st
         {"trailer", 7},
         {"upgrade", 7},
     };
-    if (in_list(name, dropped, SG_COUNT(dropped)))
-        return false;
-    if ((cc->flags & SGD_CC_PRIVATE_FIELDS) && is_listed(cc->private_fields, name))
-        return false;
-    if ((cc->flags & SGD_CC_NO_CACHE_FIELDS) && is_listed(cc->no_cache_fields, name))
+    if (in_list(name, dropped, SG_COUNT(dropped)) || is_named(cc, name))
         return false;
     for (uint32_t i = 0; i < site->cache.tag_headers_count; i++)
         if (sg_str_eq_nocase(name, sg_str_from(site->cache.tag_headers[i])))
@@ -82,6 +84,17 @@ void sgd_stored_head(const struct sg_conf_site *site, struct sg_str lines, uint6
         out_date(out, response_ns);
     while (sgd_lines_next(&lines, &field))
         if (is_kept(site, &cc, field.name))
+            out_field(out, &field);
+}
+
+void sgd_stored_named(struct sg_str lines, struct sg_out *out)
+{
+    struct sgd_field field;
+    struct sgd_cc cc;
+    bool targeted;
+    sgd_cc_of_response(lines, &cc, &targeted);
+    while (sgd_lines_next(&lines, &field))
+        if (is_named(&cc, field.name))
             out_field(out, &field);
 }
 

@@ -55,6 +55,7 @@ struct sgd_want {
     /* answered */
     enum sgd_got got;
     struct sge_object *object;
+    struct sg_str named; /* lines of the answer that are this viewer's alone */
     enum sge_cache_result how;
     bool stored, vary_miss;
     uint16_t origin_status, origin_error;

@@ -250,21 +250,25 @@ void sgd_cc_of_request(const struct sgd_request *req, struct sgd_cc *out)
         out->flags = pragma.flags & SGD_CC_NO_CACHE;
 }
 
+void sgd_cc_of_all(struct sg_str lines, struct sgd_cc *out)
+{
+    SG_ASSERT(out != NULL);
+    struct sgd_field field;
+    *out = (struct sgd_cc){0};
+    while (sgd_lines_next(&lines, &field)) {
+        if (sg_str_eq_nocase(field.name, SG_STR("cache-control")))
+            read_value(field.value, out);
+    }
+}
+
 void sgd_cc_of_response(struct sg_str lines, struct sgd_cc *out, bool *targeted)
 {
     SG_ASSERT(out != NULL);
     SG_ASSERT(targeted != NULL);
-    struct sg_str rest = lines;
-    struct sgd_field field;
     *targeted = read_targeted(lines, SG_STR("streamgate-cache-control"), out) ||
                 read_targeted(lines, SG_STR("cdn-cache-control"), out);
-    if (*targeted)
-        return;
-    *out = (struct sgd_cc){0};
-    while (sgd_lines_next(&rest, &field)) {
-        if (sg_str_eq_nocase(field.name, SG_STR("cache-control")))
-            read_value(field.value, out);
-    }
+    if (!*targeted)
+        sgd_cc_of_all(lines, out);
 }
 
 bool sgd_cc_lists(struct sg_str fields, struct sg_str name)

@@ -40,6 +40,8 @@ void sgd_cc_of_request(const struct sgd_request *req, struct sgd_cc *out);
  * malformed one is ignored), else Cache-Control; *targeted tells which: with a targeted one Expires
  * says nothing either. A response's Pragma never does. */
 void sgd_cc_of_response(struct sg_str lines, struct sgd_cc *out, bool *targeted);
+/* Cache-Control alone: what a response says to those who are no cache of this node's. */
+void sgd_cc_of_all(struct sg_str lines, struct sgd_cc *out);
 /* Whether no_cache_fields or private_fields names that field (any case). */
 bool sgd_cc_lists(struct sg_str fields, struct sg_str name);
 

@@ -182,6 +182,24 @@ static void a_304_makes_it_fresh_again_over_the_same_body(void **fixture)
     assert_int_equal(rig_fetches, 2);
 }
 
+static void a_304_that_is_private_is_given_to_one_and_the_others_ask_again(void **fixture)
+{
+    (void)fixture;
+    fetch_it("/p.ts", MAX_AGE, 5000);
+    rig_sleep_s(61);
+    struct rig_viewer *first = rig_get(0, "/p.ts", NULL), *second = rig_get(1, "/p.ts", NULL);
+    struct sgd_fetch *fetch = rig_fetch();
+    rig_head(fetch, 304, "cache-control: private\r\nx-for: first\r\n", 0);
+    rig_done(fetch, SGD_ORIGIN_none);
+    assert_string_equal(rig_field(first, "x-for"), "first");
+    assert_int_equal(second->status, 0);
+    fetch = rig_fetch();
+    assert_null(rig_fetch_field(fetch, "if-none-match"));
+    rig_answer(fetch, 200, "cache-control: private\r\nx-for: second\r\n", 100);
+    assert_string_equal(rig_field(second, "x-for"), "second");
+    assert_int_equal(rig_fetches, 3);
+}
+
 static void a_failed_validation_serves_stale_only_where_allowed(void **fixture)
 {
     (void)fixture;
@@ -590,6 +608,7 @@ static const struct CMUnitTest tests[] = {
     T(half_an_answer_is_cut_and_never_found_again),
     T(an_origin_error_is_told_exactly),
     T(a_304_makes_it_fresh_again_over_the_same_body),
+    T(a_304_that_is_private_is_given_to_one_and_the_others_ask_again),
     T(a_failed_validation_serves_stale_only_where_allowed),
     T(stale_while_revalidate_answers_at_once_and_asks_once),
     T(vary_keeps_variants_apart_and_waiters_too),
