@@ -55,6 +55,8 @@ struct sg_conf_tls {
     enum sg_conf_record_crypto record_crypto;
 };
 
+#define SG_CONF_LISTENERS_MAX 64
+
 struct sg_conf_listener {
     const char *address; /* "0.0.0.0:443", "[::]:443" */
     enum sg_conf_engine engine;

@@ -44,18 +44,43 @@ static uint32_t count_at(const struct sg_conf_key *key, const char *group)
 static void diff_map(struct diff *diff, const struct sg_conf_map *map, const char *path,
                      const char *a, const char *b);
 
-/* Items that stand at the same place. */
+/* What an item is known by: its first key, where that is required text, such as a name or an
+ * address. NULL: only by its place. */
+static const char *item_identity(const struct sg_conf_map *map, const char *item)
+{
+    const struct sg_conf_key *first = &map->keys[0];
+    bool text = first->kind == SG_CONF_STRING || first->kind == SG_CONF_PATH;
+    return text && first->required ? string_at(item + first->offset) : NULL;
+}
+
+/* The item in b's list that is the one at place `i` of a's, or NULL. */
+static const char *item_again(const struct sg_conf_key *key, const char *item, uint32_t i,
+                              const char *items_b, uint32_t count_b)
+{
+    const char *name = item_identity(key->map, item);
+    if (name == NULL)
+        return i < count_b ? items_b + (size_t)i * key->map->bytes : NULL;
+    for (uint32_t j = 0; j < count_b; j++) {
+        const char *other = items_b + (size_t)j * key->map->bytes;
+        if (same_text(name, item_identity(key->map, other)))
+            return other;
+    }
+    return NULL;
+}
+
 static void diff_items(struct diff *diff, const struct sg_conf_key *key, const char *path,
                        const char *a, const char *b)
 {
     const char *items_a = pointer_at(a + key->offset), *items_b = pointer_at(b + key->offset);
     uint32_t count_a = count_at(key, a), count_b = count_at(key, b);
-    for (uint32_t i = 0; i < count_a && i < count_b; i++) {
+    for (uint32_t i = 0; i < count_a; i++) {
         char item[SG_CONF_PATH_BYTES] = "";
         struct sg_out out = sg_out_init(item, sizeof(item) - 1);
         sg_out_fmt(&out, "%s[%u]", path, i);
-        size_t at = (size_t)i * key->map->bytes;
-        diff_map(diff, key->map, item, items_a + at, items_b + at);
+        const char *old = items_a + (size_t)i * key->map->bytes;
+        const char *again = item_again(key, old, i, items_b, count_b);
+        if (again != NULL)
+            diff_map(diff, key->map, item, old, again);
     }
 }
 

@@ -85,11 +85,12 @@
         LIST_AT(type, member), .kind = SG_CONF_STRINGS, .form = SG_CONF_FORM_##shape, .min = 1,    \
                                .max = LIST_MAX, .required = true, .doc = (text)                    \
     }
-#define NEED_MAPS(type, member, group, text)                                                       \
+#define NEED_MAPS_UPTO(type, member, group, most, text)                                            \
     {                                                                                              \
-        LIST_AT(type, member), .kind = SG_CONF_MAPS, .map = &(group), .min = 1, .max = LIST_MAX,   \
+        LIST_AT(type, member), .kind = SG_CONF_MAPS, .map = &(group), .min = 1, .max = (most),     \
                                .required = true, .doc = (text)                                     \
     }
+#define NEED_MAPS(type, member, group, text) NEED_MAPS_UPTO(type, member, group, LIST_MAX, text)
 
 #define GROUP(type, text)                                                                          \
     static const struct sg_conf_map type##_map = {#type, (uint32_t)sizeof(struct type),            \
@@ -186,8 +187,8 @@ static const struct sg_conf_key sg_conf_listener_keys[] = {
     STRINGS(
         sg_conf_listener, forwarded, NETWORK, NULL,
         "Proxies whose `Forwarded` field (RFC 7239) tells the viewer, for gate, log and limits."),
-    UINT(sg_conf_listener, backlog, 1, 65535, "4096", "Connections the kernel may hold unaccepted.",
-         FIXED),
+    UINT(sg_conf_listener, backlog, 1, 65535, "4096",
+         "Connections the kernel may hold unaccepted."),
 };
 GROUP(sg_conf_listener, "An address on which viewers are served.");
 
@@ -538,7 +539,8 @@ GROUP(sg_conf_chain, "A chain whose ownership facts this node follows (docs/chai
 
 static const struct sg_conf_key root_keys[] = {
     MAP(sg_config, node, sg_conf_node_map, "Who this node is and where it keeps things."),
-    NEED_MAPS(sg_config, listeners, sg_conf_listener_map, "Where viewers are served."),
+    NEED_MAPS_UPTO(sg_config, listeners, sg_conf_listener_map, SG_CONF_LISTENERS_MAX,
+                   "Where viewers are served."),
     MAP(sg_config, admin, sg_conf_admin_map, "How the node is watched and told what to do."),
     MAP(sg_config, bus, sg_conf_bus_map, "How the nodes of a region talk."),
     MAP(sg_config, limits, sg_conf_limits_map, "Bounds."),

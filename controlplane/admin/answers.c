@@ -105,30 +105,57 @@ static void put_paths(const struct sgd_node_view *view, struct sg_json *json)
     sg_json_array_end(json);
 }
 
-static void put_listeners(const struct sgd_node_view *view, struct sg_json *json)
+static void put_certificates(struct sgd_tls_ctx *tls, struct sg_json *json)
 {
-    const struct sgd_snapshot *snapshot = view->snapshot;
-    sg_json_array(json, "listeners");
-    for (uint32_t i = 0; i < snapshot->config->listeners_count; i++) {
-        struct sgd_tls_ctx *tls = snapshot->tls[i];
+    sg_json_array(json, "certificates");
+    for (uint32_t c = 0; tls != NULL && c < sgd_tls_ctx_certs(tls); c++) {
+        struct sgd_tls_cert_info cert;
+        sgd_tls_ctx_cert(tls, c, &cert);
         sg_json_object(json, NULL);
-        sg_json_text(json, "address", snapshot->config->listeners[i].address);
-        sg_json_bool(json, "tls", tls != NULL);
-        sg_json_array(json, "certificates");
-        for (uint32_t c = 0; tls != NULL && c < sgd_tls_ctx_certs(tls); c++) {
-            struct sgd_tls_cert_info cert;
-            sgd_tls_ctx_cert(tls, c, &cert);
-            sg_json_object(json, NULL);
-            sg_json_text(json, "file", cert.path);
-            sg_json_text(json, "subject", cert.subject);
-            sg_json_text(json, "kind", cert.kind);
-            sg_json_time(json, "not_after", (uint64_t)cert.not_after_s * SG_NS_PER_SEC);
-            sg_json_bool(json, "stapled", cert.stapled);
-            sg_json_object_end(json);
-        }
-        sg_json_array_end(json);
+        sg_json_text(json, "file", cert.path);
+        sg_json_text(json, "subject", cert.subject);
+        sg_json_text(json, "kind", cert.kind);
+        sg_json_time(json, "not_after", (uint64_t)cert.not_after_s * SG_NS_PER_SEC);
+        sg_json_bool(json, "stapled", cert.stapled);
         sg_json_object_end(json);
     }
+    sg_json_array_end(json);
+}
+
+static uint32_t listener_conns(const struct sgd_node_view *view,
+                               const struct sgd_snapshot *snapshot, uint32_t listener)
+{
+    uint32_t sum = 0;
+    for (uint32_t w = 0; w < view->workers; w++)
+        sum +=
+            atomic_load_explicit(&snapshot->uses[w].listener_conns[listener], memory_order_relaxed);
+    return sum;
+}
+
+/* `gone`: only those that a reload took away, and that still have connections. */
+static void put_listeners_of(const struct sgd_node_view *view, const struct sgd_snapshot *snapshot,
+                             bool gone, struct sg_json *json)
+{
+    for (uint32_t i = 0; i < snapshot->config->listeners_count; i++) {
+        uint32_t conns = listener_conns(view, snapshot, i);
+        if (gone && conns == 0)
+            continue;
+        sg_json_object(json, NULL);
+        sg_json_text(json, "address", snapshot->config->listeners[i].address);
+        sg_json_bool(json, "tls", snapshot->tls[i] != NULL);
+        sg_json_bool(json, "removed", gone);
+        sg_json_u64(json, "connections", conns);
+        put_certificates(snapshot->tls[i], json);
+        sg_json_object_end(json);
+    }
+}
+
+static void put_listeners(const struct sgd_node_view *view, struct sg_json *json)
+{
+    sg_json_array(json, "listeners");
+    put_listeners_of(view, view->snapshot, false, json);
+    for (uint32_t i = 0; i < view->retired_count; i++)
+        put_listeners_of(view, view->retired[i], true, json);
     sg_json_array_end(json);
 }
 

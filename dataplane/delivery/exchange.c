@@ -724,6 +724,7 @@ struct sgd_exchange *sgd_exchange_open(struct sgd_worker *worker, const struct s
     x->reply = reply;
     x->snapshot = worker->snapshot;
     sgd_snapshot_hold(x->snapshot, x->d->worker->id);
+    x->listener = sgd_listener_index(request->peer->listener);
     x->start_ns = now_ns;
     x->start_wall_ns = worker->wall_ns;
     x->id = d->request_serial++;

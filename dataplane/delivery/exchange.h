@@ -30,6 +30,7 @@ struct sgd_exchange {
     struct sgd_reply *reply;
     struct sgd_snapshot *snapshot;   /* a reference */
     const struct sg_conf_site *site; /* NULL until routed */
+    uint16_t listener;               /* in that snapshot, or SGD_LISTENER_GONE */
     uint32_t site_index;
     uint32_t *tenant_busy; /* where this exchange is counted; NULL: it is not */
     struct sgd_limits_ticket address_ticket, token_ticket;

@@ -45,7 +45,6 @@ static void put_peer(const struct sgd_snapshot *snapshot, const struct sgd_peer 
 {
     if (peer == NULL)
         return;
-    record->listener = peer->listener;
     record->tls = peer->tls;
     record->engine_path = peer->path;
     put_address(peer, snapshot->config->log.addresses, record->remote);
@@ -116,6 +115,7 @@ void sgd_record_write(const struct sgd_exchange *x, enum sgd_close why, uint64_t
     record->method = (uint8_t)x->req->method;
     record->http = x->req->version[0] == '1' ? 11 : (uint8_t)(x->req->version[0] - '0');
     put_peer(x->snapshot, x->req->peer, record);
+    record->listener = x->listener;
     record->sent_bytes = sent_bytes;
     record->request_bytes = x->request_bytes;
     record->config_serial = x->snapshot->serial;
@@ -142,6 +142,8 @@ uint64_t sgd_exchange_refused(struct sgd_worker *worker, const struct sgd_refuse
     record->request_bytes = refused->request_bytes;
     record->config_serial = worker->snapshot->serial;
     put_peer(worker->snapshot, refused->peer, record);
+    if (refused->peer != NULL)
+        record->listener = sgd_listener_index(refused->peer->listener);
     sge_reqlog_commit(worker->reqlog, worker->id);
     return id;
 }

@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct sgd_snapshot;
 struct sgd_worker;
 struct sgd_conn; /* one connection; the engine's, opaque */
 struct sgd_tls_keys;
@@ -57,14 +58,27 @@ struct sgd_proto {
     void (*drain)(void *self, uint64_t now_ns);
 };
 
+/* A listening socket, one a worker and address; and, of a connection, where it came in. */
+struct sgd_listener {
+    int fd;         /* bound, listening; SO_REUSEPORT */
+    uint16_t index; /* in the configuration of the worker's snapshot: a reload may change it */
+    struct sgd_snapshot *gone; /* held: the last that has it, where a reload took it away */
+};
+
+#define SGD_LISTENER_GONE UINT16_MAX
+static inline uint16_t sgd_listener_index(const struct sgd_listener *listener)
+{
+    return listener->gone == NULL ? listener->index : (uint16_t)SGD_LISTENER_GONE;
+}
+
 /* Who is at the other end, after PROXY protocol. Valid as long as the conn. */
 struct sgd_peer {
     struct sockaddr_in6 remote; /* IPv4 as ::ffff:a.b.c.d */
     struct sockaddr_in6 local;
-    uint16_t listener; /* index in the configuration */
-    bool forwarded_ok; /* a configured peer: its Forwarded header counts */
-    uint8_t tls;       /* 0 plain, 12, 13: set by sgd_conn_tls_install() */
-    uint8_t path;      /* the way bytes take, as sge_record.engine_path has it */
+    const struct sgd_listener *listener; /* sgd_worker_listener() tells its configuration */
+    bool forwarded_ok;                   /* a configured peer: its Forwarded header counts */
+    uint8_t tls;                         /* 0 plain, 12, 13: set by sgd_conn_tls_install() */
+    uint8_t path;                        /* the way bytes take, as sge_record.engine_path has it */
 };
 
 /* A snapshot of the transport. */
@@ -102,12 +116,6 @@ struct sgd_region {
     int fd; /* the memfd it maps, or -1 */
 };
 
-/* What a listener is to the engine. */
-struct sgd_listener {
-    int fd;         /* bound, listening; SO_REUSEPORT, one a worker */
-    uint16_t index; /* in the configuration */
-};
-
 struct sgd_engine;
 /* A table of driver functions: the worker's loop runs over it and knows no engine. */
 struct sgd_engine_ops {
@@ -118,6 +126,12 @@ struct sgd_engine_ops {
     /* Waits for events until `wake_at_ns` (or not at all when it is past), and handles what came:
      * a bounded number. Returns how many. Calls sgd_worker_offline()/online() around the wait. */
     uint32_t (*turn)(struct sgd_engine *engine, uint64_t wake_at_ns);
+    /* From now on these are the listeners; what was there and has the same descriptor goes on. To
+     * be called while the worker still has its old snapshot, which the others keep: what waits in
+     * their queues is taken, and their connections are served to their end. No allocation. */
+    void (*listen)(struct sgd_engine *engine, const struct sgd_listener *listeners, size_t count);
+    /* Whether descriptors of listeners that were taken away are still in use. */
+    bool (*letting_go)(const struct sgd_engine *engine);
     /* Takes what is in the listeners' queues, and stops accepting; connections go on. The
      * descriptors are not used after it. To be called again while they are open: of two processes
      * that share them the kernel wakes one for each connection, and if that is the one which stops

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define FIRST_PASSED_FD 3
-#define PASSED_MAX      1024
+#define PASSED_MAX      SGD_LISTEN_PASSED_MAX
 
 /* Grouped by worker: those of worker i are sockets[first[i]] up to first[i + 1]. */
 struct sgd_listen {
@@ -22,6 +22,8 @@ struct sgd_listen {
     size_t count;
     uint32_t workers;
     size_t *first;
+    struct sockaddr_in6 *addresses; /* by listener */
+    uint32_t addresses_count;
 };
 
 /* What is handed over at start, until it is given to a worker. */
@@ -73,6 +75,19 @@ enum sg_err sgd_listen_parse(const char *text, struct sockaddr_in6 *out)
     }
     *out = address;
     return SG_OK;
+}
+
+/* A socket for all of a machine's addresses takes in those for one of them. */
+static bool address_overlaps(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
+{
+    struct sockaddr_in6 all4;
+    memset(&all4, 0, sizeof(all4));
+    all4.sin6_addr.s6_addr[10] = all4.sin6_addr.s6_addr[11] = 0xff;
+    bool v4 = IN6_IS_ADDR_V4MAPPED(&a->sin6_addr);
+    const struct in6_addr *all = v4 ? &all4.sin6_addr : &in6addr_any;
+    return a->sin6_port == b->sin6_port && v4 == IN6_IS_ADDR_V4MAPPED(&b->sin6_addr) &&
+           (memcmp(&a->sin6_addr, all, sizeof(*all)) == 0) !=
+               (memcmp(&b->sin6_addr, all, sizeof(*all)) == 0);
 }
 
 static bool address_equal(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
@@ -186,7 +201,7 @@ static void socket_unpace(int fd)
 }
 
 /* `shared`: others may listen on the same port, as our workers do. */
-static enum sg_err socket_make(const struct sockaddr_in6 *address, uint32_t backlog, bool shared,
+static enum sg_err socket_make(const struct sockaddr_in6 *address, int backlog, bool shared,
                                int *out)
 {
     bool v4 = IN6_IS_ADDR_V4MAPPED(&address->sin6_addr);
@@ -202,7 +217,7 @@ static enum sg_err socket_make(const struct sockaddr_in6 *address, uint32_t back
         socket_unpace(fd);
     if (err == SG_OK)
         err = socket_bind(fd, address);
-    if (err == SG_OK && listen(fd, (int)SG_MAX(backlog, 16u)) != 0)
+    if (err == SG_OK && listen(fd, backlog) != 0)
         err = sg_err_from_errno(errno);
     if (err == SG_OK)
         *out = fd;
@@ -229,34 +244,66 @@ static bool socket_shares_its_port(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, &len) == 0 && on != 0;
 }
 
-/* A socket for one worker: handed over, or new, or, where the one that was handed over does not
- * share its port, that one once more. */
-static enum sg_err socket_for(struct passed *passed, const struct sockaddr_in6 *address,
-                              uint32_t backlog, int earlier, int *out)
-{
-    int fd = passed_take(passed, address);
-    if (fd < 0 && earlier >= 0 && !socket_shares_its_port(earlier)) {
-        fd = fcntl(earlier, F_DUPFD_CLOEXEC, 0);
-        if (fd < 0)
-            return sg_err_from_errno(errno);
-    }
-    if (fd < 0) {
-        enum sg_err err = earlier < 0 ? socket_probe(address) : SG_OK;
-        return err == SG_OK ? socket_make(address, backlog, true, out) : err;
-    }
-    *out = fd;
-    return SG_OK;
-}
-
 /* ---- the set ---- */
 
 /* Worker by worker each listener; then what else was handed over, to the last worker. */
 struct plan {
     const struct sg_config *config;
-    struct sockaddr_in6 *addresses; /* by listener */
     struct passed *passed;
+    const struct sgd_listen *now; /* NULL: there is none yet */
     struct sgd_listen *set;
 };
+
+static int backlog_of(const struct sg_config *config, uint32_t listener)
+{
+    return (int)SG_MAX(config->listeners[listener].backlog, 16u);
+}
+
+/* One of ours has the port already, for other addresses of this machine: a probe would find it. */
+static bool plan_overlaps(const struct plan *plan, uint32_t listener)
+{
+    const struct sockaddr_in6 *address = &plan->set->addresses[listener];
+    for (uint32_t i = 0; i < listener; i++)
+        if (address_overlaps(&plan->set->addresses[i], address))
+            return true;
+    for (uint32_t i = 0; plan->now != NULL && i < plan->now->addresses_count; i++)
+        if (address_overlaps(&plan->now->addresses[i], address))
+            return true;
+    for (size_t i = 0; i < plan->passed->count; i++)
+        if (address_overlaps(&plan->passed->sockets[i].address, address))
+            return true;
+    return false;
+}
+
+static enum sg_err socket_again(int earlier, int *out)
+{
+    int fd = fcntl(earlier, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return sg_err_from_errno(errno);
+    *out = fd;
+    return SG_OK;
+}
+
+/* A socket for one worker: handed over, or new, or that of the first worker once more: where it was
+ * handed over, and does not share its port, or only with its owner (systemd's is root). */
+static enum sg_err plan_socket(const struct plan *plan, uint32_t listener, int earlier, int *out)
+{
+    const struct sockaddr_in6 *address = &plan->set->addresses[listener];
+    int backlog = backlog_of(plan->config, listener);
+    int fd = passed_take(plan->passed, address);
+    if (fd >= 0) {
+        *out = fd;
+        return SG_OK;
+    }
+    if (earlier < 0) {
+        enum sg_err err = plan_overlaps(plan, listener) ? SG_OK : socket_probe(address);
+        return err == SG_OK ? socket_make(address, backlog, true, out) : err;
+    }
+    if (!socket_shares_its_port(earlier))
+        return socket_again(earlier, out);
+    enum sg_err err = socket_make(address, backlog, true, out);
+    return err == SG_EADDRINUSE ? socket_again(earlier, out) : err;
+}
 
 static enum sg_err plan_add(struct plan *plan, uint32_t listener, int fd)
 {
@@ -265,7 +312,8 @@ static enum sg_err plan_add(struct plan *plan, uint32_t listener, int fd)
         close(fd);
         return err;
     }
-    plan->set->sockets[plan->set->count++] = (struct sgd_listener){fd, (uint16_t)listener};
+    plan->set->sockets[plan->set->count++] =
+        (struct sgd_listener){.fd = fd, .index = (uint16_t)listener};
     return SG_OK;
 }
 
@@ -282,32 +330,56 @@ static void report_refusal(uint32_t listener, const char *address, enum sg_err e
         sg_out_fmt(report, "%s\n", sg_err_text(err));
 }
 
-static enum sg_err plan_worker(struct plan *plan, uint32_t worker, struct sg_out *report)
+static enum sg_err plan_new(struct plan *plan, uint32_t worker, uint32_t listener,
+                            struct sg_out *report)
 {
     struct sgd_listen *set = plan->set;
-    set->first[worker] = set->count;
+    int fd = -1, earlier = -1;
+    for (size_t i = 0; worker > 0 && i < set->first[1]; i++)
+        if (set->sockets[i].index == listener)
+            earlier = set->sockets[i].fd;
+    enum sg_err err = plan_socket(plan, listener, earlier, &fd);
+    if (err == SG_OK)
+        err = plan_add(plan, listener, fd);
+    if (err != SG_OK)
+        report_refusal(listener, plan->config->listeners[listener].address, err, report);
+    return err;
+}
+
+/* Those that the worker has of this address. False: none. */
+static bool plan_keep(struct plan *plan, uint32_t worker, uint32_t listener)
+{
+    const struct sgd_listen *now = plan->now;
+    struct sgd_listen *set = plan->set;
+    size_t before = set->count;
+    for (size_t i = now != NULL ? now->first[worker] : 0; now != NULL && i < now->first[worker + 1];
+         i++)
+        if (address_equal(&now->addresses[now->sockets[i].index], &set->addresses[listener]))
+            set->sockets[set->count++] =
+                (struct sgd_listener){.fd = now->sockets[i].fd, .index = (uint16_t)listener};
+    return set->count > before;
+}
+
+static enum sg_err plan_worker(struct plan *plan, uint32_t worker, struct sg_out *report)
+{
     for (uint32_t i = 0; i < plan->config->listeners_count; i++) {
-        int fd = -1, earlier = worker > 0 ? set->sockets[i].fd : -1;
-        enum sg_err err = socket_for(plan->passed, &plan->addresses[i],
-                                     plan->config->listeners[i].backlog, earlier, &fd);
-        if (err == SG_OK)
-            err = plan_add(plan, i, fd);
-        if (err != SG_OK) {
-            report_refusal(i, plan->config->listeners[i].address, err, report);
+        enum sg_err err = plan_keep(plan, worker, i) ? SG_OK : plan_new(plan, worker, i, report);
+        if (err != SG_OK)
             return err;
-        }
     }
+    plan->set->first[worker + 1] = plan->set->count;
     return SG_OK;
 }
 
 static enum sg_err plan_rest(struct plan *plan)
 {
     for (uint32_t i = 0; i < plan->config->listeners_count; i++)
-        for (int fd; (fd = passed_take(plan->passed, &plan->addresses[i])) >= 0;) {
+        for (int fd; (fd = passed_take(plan->passed, &plan->set->addresses[i])) >= 0;) {
             enum sg_err err = plan_add(plan, i, fd);
             if (err != SG_OK)
                 return err;
         }
+    plan->set->first[plan->set->workers] = plan->set->count;
     return SG_OK;
 }
 
@@ -315,7 +387,7 @@ static enum sg_err plan_addresses(struct plan *plan, struct sg_out *report)
 {
     for (uint32_t i = 0; i < plan->config->listeners_count; i++) {
         const char *text = plan->config->listeners[i].address;
-        if (sgd_listen_parse(text, &plan->addresses[i]) == SG_OK)
+        if (sgd_listen_parse(text, &plan->set->addresses[i]) == SG_OK)
             continue;
         sg_out_fmt(report,
                    "listeners[%u].address: %s: not an address like 0.0.0.0:443 or "
@@ -326,20 +398,45 @@ static enum sg_err plan_addresses(struct plan *plan, struct sg_out *report)
     return SG_OK;
 }
 
-static enum sg_err listen_alloc(const struct sg_config *config, uint32_t workers, struct plan *plan)
+static enum sg_err listen_alloc(struct plan *plan, uint32_t workers)
 {
-    size_t listeners = config->listeners_count;
-    plan->config = config;
-    plan->addresses = sg_boot_alloc_array(listeners + 1, sizeof(*plan->addresses));
+    size_t listeners = plan->config->listeners_count;
+    size_t sockets = listeners * workers + PASSED_MAX;
+    struct sgd_listen *set = sg_boot_alloc(sizeof(*set));
+    plan->set = set;
     plan->passed = sg_boot_alloc(sizeof(*plan->passed));
-    plan->set = sg_boot_alloc(sizeof(*plan->set));
-    if (plan->addresses == NULL || plan->passed == NULL || plan->set == NULL)
+    if (set == NULL || plan->passed == NULL)
         return SG_ENOMEM;
-    plan->set->workers = workers;
-    plan->set->first = sg_boot_alloc_array(workers + 1, sizeof(*plan->set->first));
-    plan->set->sockets =
-        sg_boot_alloc_array(listeners * workers + PASSED_MAX, sizeof(*plan->set->sockets));
-    return plan->set->first == NULL || plan->set->sockets == NULL ? SG_ENOMEM : SG_OK;
+    set->workers = workers;
+    set->addresses_count = plan->config->listeners_count;
+    set->addresses = sg_boot_alloc_array(listeners, sizeof(*set->addresses));
+    set->first = sg_boot_alloc_array(workers + 1, sizeof(*set->first));
+    set->sockets = sg_boot_alloc_array(sockets, sizeof(*set->sockets));
+    bool ok = set->addresses != NULL && set->first != NULL && set->sockets != NULL;
+    return ok ? SG_OK : SG_ENOMEM;
+}
+
+static enum sg_err listen_open(struct plan *plan, uint32_t workers, struct sg_out *report,
+                               struct sgd_listen **out)
+{
+    enum sg_err err = listen_alloc(plan, workers);
+    if (err == SG_OK)
+        err = plan_addresses(plan, report);
+    if (err != SG_OK)
+        goto out;
+    if (plan->now == NULL)
+        passed_collect(plan->passed);
+    for (uint32_t i = 0; i < workers && err == SG_OK; i++)
+        err = plan_worker(plan, i, report);
+    if (err == SG_OK)
+        err = plan_rest(plan);
+    passed_close_rest(plan->passed);
+    if (err == SG_OK)
+        *out = SG_TAKE(plan->set);
+out:
+    sgd_listen_close_but(plan->set, plan->now);
+    sg_boot_free(plan->passed);
+    return err;
 }
 
 enum sg_err sgd_listen_open(const struct sg_config *config, uint32_t workers, struct sg_out *report,
@@ -347,38 +444,57 @@ enum sg_err sgd_listen_open(const struct sg_config *config, uint32_t workers, st
 {
     SG_ASSERT(config != NULL && out != NULL);
     SG_ASSERT(workers > 0);
-    struct plan plan = {0};
-    enum sg_err err = listen_alloc(config, workers, &plan);
-    if (err == SG_OK)
-        err = plan_addresses(&plan, report);
-    if (err != SG_OK)
-        goto out;
-    passed_collect(plan.passed);
-    for (uint32_t i = 0; i < workers && err == SG_OK; i++)
-        err = plan_worker(&plan, i, report);
-    if (err == SG_OK)
-        err = plan_rest(&plan);
-    passed_close_rest(plan.passed);
-    if (err != SG_OK)
-        goto out;
-    plan.set->first[workers] = plan.set->count;
-    *out = SG_TAKE(plan.set);
-out:
-    sgd_listen_close(plan.set);
-    sg_boot_free(plan.passed);
-    sg_boot_free(plan.addresses);
-    return err;
+    struct plan plan = {.config = config};
+    return listen_open(&plan, workers, report, out);
 }
 
-void sgd_listen_close(struct sgd_listen *set)
+enum sg_err sgd_listen_next(const struct sgd_listen *now, const struct sg_config *config,
+                            struct sg_out *report, struct sgd_listen **out)
+{
+    SG_ASSERT(now != NULL && config != NULL);
+    SG_ASSERT(out != NULL);
+    struct plan plan = {.config = config, .now = now};
+    enum sg_err err = listen_open(&plan, now->workers, report, out);
+    if (err != SG_OK)
+        return err;
+    for (size_t i = 0; i < (*out)->count; i++) /* of those that stay it may be another */
+        if (listen((*out)->sockets[i].fd, backlog_of(config, (*out)->sockets[i].index)) != 0)
+            sg_warn("listen: backlog: %s", strerror(errno));
+    return SG_OK;
+}
+
+static bool set_has(const struct sgd_listen *set, int fd)
+{
+    for (size_t i = 0; set != NULL && i < set->count; i++)
+        if (set->sockets[i].fd == fd)
+            return true;
+    return false;
+}
+
+void sgd_listen_close_but(struct sgd_listen *set, const struct sgd_listen *kept)
 {
     if (set == NULL)
         return;
     for (size_t i = 0; i < set->count; i++)
-        close(set->sockets[i].fd);
+        if (!set_has(kept, set->sockets[i].fd))
+            close(set->sockets[i].fd);
     sg_boot_free(set->sockets);
     sg_boot_free(set->first);
+    sg_boot_free(set->addresses);
     sg_boot_free(set);
+}
+
+void sgd_listen_close(struct sgd_listen *set)
+{
+    sgd_listen_close_but(set, NULL);
+}
+
+enum sg_err sgd_listen_give(const struct sgd_listen *set, uid_t uid, gid_t gid)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (fchown(set->sockets[i].fd, uid, gid) != 0)
+            return sg_err_from_errno(errno);
+    return SG_OK;
 }
 
 const struct sgd_listener *sgd_listen_worker(const struct sgd_listen *set, uint32_t worker,

@@ -4,8 +4,6 @@
 #include "dataplane/http/date.h"
 #include "dataplane/http/stream1.h"
 
-#define DRAIN_FIRST_NS SG_NS_PER_SEC /* for the first head of a connection, once draining */
-
 /* ---- states and deadlines ---- */
 
 static const uint8_t http1_edges[] = {
@@ -225,6 +223,12 @@ static void http1_closed(void *self, enum sgd_close why)
     sg_pool_give(&all->conns, h);
 }
 
+bool sgd_http1_is_ending(const struct sgd_http1 *h)
+{
+    return h->draining || h->all->worker->draining ||
+           sgd_conn_peer(h->conn)->listener->gone != NULL;
+}
+
 /* What is under way is finished: its answer says that the connection closes. A connection without
  * a request yet has one on its way, most likely: the viewer did nothing wrong and would not know
  * that he may try again. */
@@ -237,7 +241,7 @@ static void http1_drain(void *self, uint64_t now_ns)
     if (h->requests != 0)
         sgd_http1_refuse(h, SGD_CLOSE_drained, 0, now_ns);
     else
-        sgd_http1_deadline(h, SG_MIN(h->deadline_ns, now_ns + DRAIN_FIRST_NS));
+        sgd_http1_deadline(h, SG_MIN(h->deadline_ns, now_ns + SGD_HTTP1_LAST_NS));
 }
 
 static const struct sgd_proto http1_proto = {
@@ -310,7 +314,6 @@ bool sgd_http1_start(struct sgd_worker *worker, struct sgd_conn *conn)
     SG_ASSERT(conn != NULL);
     struct sgd_http1s *all = worker->http1s;
     const struct sg_config *config = worker->snapshot->config;
-    uint16_t listener = sgd_conn_peer(conn)->listener;
     struct sgd_http1 *h = sg_pool_take(&all->conns);
     if (h == NULL) {
         sge_stat_add(worker->stats, SGE_STAT_pool_empty, 1);
@@ -319,7 +322,7 @@ bool sgd_http1_start(struct sgd_worker *worker, struct sgd_conn *conn)
     *h = (struct sgd_http1){
         .magic = sgd_http1_MAGIC,
         .state = SGD_HTTP1_IDLE,
-        .https = listener < config->listeners_count && config->listeners[listener].tls != NULL,
+        .https = sgd_conn_peer(conn)->tls != 0,
         .all = all,
         .conn = conn,
         .armed_ns = SG_NEVER,
@@ -329,7 +332,7 @@ bool sgd_http1_start(struct sgd_worker *worker, struct sgd_conn *conn)
     /* The first head is due as fast as any: nothing was served yet that would earn patience. */
     uint64_t patience_ns = config->limits.header_timeout_ms * SG_NS_PER_MS;
     if (worker->draining)
-        patience_ns = SG_MIN(patience_ns, DRAIN_FIRST_NS);
+        patience_ns = SG_MIN(patience_ns, SGD_HTTP1_LAST_NS);
     sgd_http1_deadline(h, worker->now_ns + patience_ns);
     return true;
 }

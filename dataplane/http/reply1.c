@@ -75,7 +75,7 @@ static bool may_persist(const struct sgd_stream1 *s, const struct sgd_response *
 {
     const struct sgd_http1 *h = s->conn;
     return s->persists && !response->close && (s->body_done || !s->request.has_body) &&
-           !h->input_ended && !h->draining && !h->all->worker->draining &&
+           !h->input_ended && !sgd_http1_is_ending(h) &&
            h->requests < sgd_http1_limits(h)->requests_per_connection;
 }
 
@@ -279,8 +279,11 @@ static enum sgd_pull_more answer_end(struct sgd_http1 *h, uint64_t now_ns)
         sgd_conn_close(h->conn, why);
         return SGD_PULL_END;
     }
+    uint64_t patience_ns = sgd_http1_limits(h)->keepalive_timeout_ms * SG_NS_PER_MS;
+    if (sgd_http1_is_ending(h)) /* since the head, which had promised to go on */
+        patience_ns = SG_MIN(patience_ns, SGD_HTTP1_LAST_NS);
     sgd_http1_enter(h, SGD_HTTP1_IDLE);
-    sgd_http1_deadline(h, now_ns + sgd_http1_limits(h)->keepalive_timeout_ms * SG_NS_PER_MS);
+    sgd_http1_deadline(h, now_ns + patience_ns);
     if (h->input_held)
         sgd_conn_read_resume(h->conn);
     return SGD_PULL_IDLE;

@@ -67,11 +67,10 @@ static const struct sgd_peer *viewer_of(struct sgd_http1 *h)
 {
     struct sgd_stream1 *s = h->stream;
     const struct sgd_peer *peer = sgd_conn_peer(h->conn);
-    const struct sg_config *config = h->all->worker->snapshot->config;
     struct sockaddr_in6 from;
-    if (!peer->forwarded_ok || peer->listener >= config->listeners_count)
+    if (!peer->forwarded_ok)
         return peer;
-    const struct sg_conf_listener *listener = &config->listeners[peer->listener];
+    const struct sg_conf_listener *listener = sgd_worker_listener(h->all->worker, peer->listener);
     if (!sgd_forwarded_for(&s->request, listener->forwarded, listener->forwarded_count, &from))
         return peer;
     s->peer = *peer;

@@ -91,7 +91,12 @@ struct sgd_http1 {
     uint64_t armed_ns;          /* when the engine will wake us: often earlier, to arm it seldom */
 };
 
+/* For one more request of a connection that is to end: one may be on its way. */
+#define SGD_HTTP1_LAST_NS SG_NS_PER_SEC
+
 /* ---- http1.c ---- */
+/* Told to end after what is under way: the worker drains, or the listener is gone. */
+bool sgd_http1_is_ending(const struct sgd_http1 *h);
 void sgd_http1_enter(struct sgd_http1 *h, enum sgd_http1_state to);
 void sgd_http1_deadline(struct sgd_http1 *h, uint64_t at_ns);
 const struct sg_conf_limits *sgd_http1_limits(const struct sgd_http1 *h);

@@ -12,11 +12,12 @@
 
 #define NAMES_KEPT 8
 
-static struct sgd_tls_ctx *tls_before(const struct sgd_snapshot *before, uint32_t listener)
+static struct sgd_tls_ctx *tls_before(const struct sgd_snapshot *before, const char *address)
 {
-    if (before == NULL || before->tls == NULL || listener >= before->config->listeners_count)
-        return NULL;
-    return before->tls[listener];
+    for (uint32_t i = 0; before != NULL && i < before->config->listeners_count; i++)
+        if (strcmp(before->config->listeners[i].address, address) == 0)
+            return before->tls[i];
+    return NULL;
 }
 
 static enum sg_err load_tls(struct sgd_snapshot *parts, const struct sgd_snapshot *before,
@@ -30,8 +31,9 @@ static enum sg_err load_tls(struct sgd_snapshot *parts, const struct sgd_snapsho
     for (uint32_t i = 0; i < config->listeners_count; i++) {
         if (config->listeners[i].tls == NULL)
             continue;
-        enum sg_err err = sgd_tls_ctx_open(config->listeners[i].tls, tls_before(before, i), report,
-                                           &parts->tls[i]);
+        const struct sg_conf_listener *listener = &config->listeners[i];
+        enum sg_err err = sgd_tls_ctx_open(listener->tls, tls_before(before, listener->address),
+                                           report, &parts->tls[i]);
         worst = err != SG_OK ? err : worst;
     }
     return worst;

@@ -29,6 +29,7 @@
 #define MAIL_MESSAGES    1024u
 #define SEND_TRIES       5000 /* of a millisecond: a worker that took no mail so long is stuck */
 #define TRY_PAUSE_NS     1000000l
+#define LET_GO_TRIES     1000 /* of a millisecond, for workers to leave listeners; later, by tick */
 #define DRAIN_SLACK_NS   (3 * SG_NS_PER_SEC) /* for what was cut to end in order */
 #define GIVE_UP_NS       (5 * SG_NS_PER_SEC)
 #define DISK_TRIES       10000 /* of a millisecond, for another process to give the disk up */
@@ -52,6 +53,7 @@ struct sgd_node {
     uint64_t drain_end_ns; /* monotonic: nothing is waited for after it */
     uint64_t started_ns, loaded_ns;
     struct sgd_listen *listen;
+    struct sgd_listen *listen_before; /* until no worker uses what only this one has; or NULL */
     struct sgd_limits *limits;
     struct sgd_viewers *viewers;
     struct sg_mail *mail;
@@ -158,13 +160,15 @@ static enum sg_err node_dirs(struct sgd_node *node, const struct sg_config *conf
     return node_lock(node, config->node.run_dir, report);
 }
 
-static enum sg_err listen_open(struct sgd_node *node, const struct sg_config *config,
-                               struct sg_out *report)
+/* The first sockets, or those of a reload. */
+static enum sg_err listen_open(const struct sgd_node *node, const struct sg_config *config,
+                               struct sg_out *report, struct sgd_listen **out)
 {
     struct sg_config open = *config; /* borrowed, but for how many listeners there are */
     if (node->deaf)
         open.listeners_count = 0;
-    return sgd_listen_open(&open, node->workers, report, &node->listen);
+    return node->listen == NULL ? sgd_listen_open(&open, node->workers, report, out)
+                                : sgd_listen_next(node->listen, &open, report, out);
 }
 
 /* What needs the rights the process was started with. */
@@ -174,10 +178,10 @@ static enum sg_err node_open_privileged(struct sgd_node *node, const struct sg_c
     sgd_rights_raise_limits(config, node->workers);
     enum sg_err err = node_dirs(node, config, report);
     if (err == SG_OK)
-        err = listen_open(node, config, report);
+        err = listen_open(node, config, report, &node->listen);
     if (err != SG_OK)
         return err;
-    err = sgd_rights_drop(config);
+    err = sgd_rights_drop(config, node->listen);
     if (err != SG_OK)
         sg_out_fmt(report, "node.user: cannot become \"%s\": %s\n", config->node.user,
                    sg_err_text(err));
@@ -329,10 +333,9 @@ static enum sg_err node_check_kernel(struct sg_out *report)
     return err;
 }
 
-static enum sg_err node_check_ktls(struct sgd_node *node, const struct sg_config *config,
+static enum sg_err node_check_ktls(const struct sgd_node *node, const struct sg_config *config,
                                    struct sg_out *report)
 {
-    node->ktls = sgd_ktls_probe();
     for (uint32_t i = 0; i < config->listeners_count; i++) {
         const struct sg_conf_tls *tls = config->listeners[i].tls;
         if (node->ktls == SG_OK || tls == NULL || tls->ktls != SG_CONF_KTLS_ON)
@@ -350,6 +353,7 @@ static enum sg_err node_open_all(struct sgd_node *node, struct sg_config *config
                                  struct sg_out *report)
 {
     node->workers = node->deaf ? 1 : workers_wanted(config);
+    node->ktls = sgd_ktls_probe();
     enum sg_err err = node_check_kernel(report);
     if (err == SG_OK)
         err = node_check_ktls(node, config, report);
@@ -511,8 +515,8 @@ static void node_close_listeners(struct sgd_node *node)
     for (uint32_t i = 0; i < node->workers; i++)
         if (!atomic_load_explicit(&node->threads[i].worker.deaf, memory_order_acquire))
             return;
-    sgd_listen_close(node->listen);
-    node->listen = NULL;
+    sgd_listen_close_but(SG_TAKE(node->listen_before), node->listen);
+    sgd_listen_close(SG_TAKE(node->listen));
 }
 
 bool sgd_node_drained(struct sgd_node *node)
@@ -541,36 +545,38 @@ static void node_sweep(struct sgd_node *node)
     node->retired_count = kept;
 }
 
-static void node_switch(struct sgd_node *node, struct sgd_snapshot *snapshot)
+/* Closes the sockets that a reload took away, once no worker uses them. */
+static void node_let_go(struct sgd_node *node)
 {
-    const struct sg_msg msg = {.type = SGD_MSG_SNAPSHOT, .ptr = {snapshot}};
+    if (node->listen_before == NULL)
+        return;
+    for (uint32_t i = 0; i < node->workers; i++)
+        if (atomic_load_explicit(&node->threads[i].worker.listens_by, memory_order_acquire) !=
+            node->snapshot->serial)
+            return;
+    sgd_listen_close_but(node->listen_before, node->listen);
+    node->listen_before = NULL;
+}
+
+static void node_switch(struct sgd_node *node, struct sgd_snapshot *snapshot,
+                        struct sgd_listen *listen)
+{
+    const struct timespec pause = {0, TRY_PAUSE_NS};
+    const struct sg_msg msg = {.type = SGD_MSG_SNAPSHOT, .ptr = {snapshot, listen}};
     for (uint32_t i = 0; i < node->workers; i++)
         sgd_snapshot_ref(snapshot); /* each worker's own */
     node_tell(node, &msg);
     node->retired[node->retired_count++] = node->snapshot;
     node->snapshot = snapshot;
+    node->listen_before = SG_TAKE(node->listen);
+    node->listen = listen;
     node->loaded_ns = sg_clock_wall_ns();
     apply_log_level(snapshot->config);
-}
-
-/* Differences in what is fixed at start: those that would mislead refuse the file. */
-static enum sg_err node_compare(const struct sgd_node *node, const struct sg_config *config,
-                                struct sg_out *report)
-{
-    const struct sg_config *now = node->snapshot->config;
-    bool same = now->listeners_count == config->listeners_count;
-    for (uint32_t i = 0; same && i < config->listeners_count; i++)
-        same = strcmp(now->listeners[i].address, config->listeners[i].address) == 0 &&
-               (now->listeners[i].tls == NULL) == (config->listeners[i].tls == NULL);
-    if (!same) {
-        sg_out_fmt(report,
-                   "%s: listeners: their addresses, order and use of TLS cannot change "
-                   "while the node runs: start a new one, which takes over\n",
-                   node->file);
-        return SG_ECONFIG;
+    node_let_go(node);
+    for (int tries = 0; node->listen_before != NULL && tries < LET_GO_TRIES; tries++) {
+        nanosleep(&pause, NULL);
+        node_let_go(node);
     }
-    sg_conf_diff_fixed(now, config, report);
-    return SG_OK;
 }
 
 /* At start what can't be read closes its sites, and the rest is served; a file that is new need not
@@ -586,8 +592,9 @@ enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *report)
     SG_ASSERT(node != NULL && report != NULL);
     struct sg_config *config = NULL;
     struct sgd_snapshot *snapshot = NULL;
+    struct sgd_listen *listen = NULL;
     node_sweep(node);
-    if (node->draining || node->retired_count == RETIRED_MAX) {
+    if (node->draining || node->retired_count == RETIRED_MAX || node->listen_before != NULL) {
         sg_out_fmt(report, node->draining ? "the node is draining\n"
                                           : "too many configurations are still in use by "
                                             "requests under way: try again later\n");
@@ -596,28 +603,34 @@ enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *report)
     enum sg_err err = sgd_trust_load(node->trust, node->file, report, &config);
     if (err != SG_OK)
         return err;
-    err = node_compare(node, config, report);
+    err = node_check_ktls(node, config, report);
     if (err != SG_OK) {
         sg_config_free(config);
         return err;
     }
+    sg_conf_diff_fixed(node->snapshot->config, config, report);
     size_t before = report->len;
     err = sgd_load_snapshot(config, node->fetchers, node->snapshot, report, &snapshot);
-    if (err == SG_OK && gate_is_worse(snapshot, report, before)) {
+    if (err != SG_OK)
+        return err;
+    err = gate_is_worse(snapshot, report, before) ? SG_ECONFIG : SG_OK;
+    if (err == SG_OK) /* the last that can fail, for it is seen from outside */
+        err = listen_open(node, config, report, &listen);
+    if (err != SG_OK) {
         sgd_snapshot_unref(snapshot);
-        return SG_ECONFIG;
+        return err;
     }
-    if (err == SG_OK && sgd_load_write_names(snapshot) != SG_OK)
+    if (sgd_load_write_names(snapshot) != SG_OK)
         sg_warn("the names for readers of the log could not be written");
-    if (err == SG_OK)
-        node_switch(node, snapshot);
-    return err;
+    node_switch(node, snapshot, listen);
+    return SG_OK;
 }
 
 void sgd_node_tick(struct sgd_node *node)
 {
     uint64_t wall_ns = sg_clock_wall_ns();
     node_sweep(node);
+    node_let_go(node);
     if (!node->locked)
         node->locked = lock_take(NULL, NULL, &node->lock_fd) == SG_OK;
     if (node->gives_up_disk)
@@ -696,6 +709,7 @@ void sgd_node_close(struct sgd_node *node)
     sg_mail_close(node->mail);
     sgd_limits_close(node->limits);
     sgd_viewers_close(node->viewers);
+    sgd_listen_close_but(node->listen_before, node->listen);
     sgd_listen_close(node->listen);
     if (node->disk_lock_fd >= 0)
         close(node->disk_lock_fd);
@@ -745,6 +759,8 @@ void sgd_node_view(const struct sgd_node *node, struct sgd_node_view *out)
     *out = (struct sgd_node_view){
         .file = node->file,
         .snapshot = node->snapshot,
+        .retired = node->retired,
+        .retired_count = node->retired_count,
         .state = node->state,
         .stats = node->stats,
         .reqlog = node->reqlog,

@@ -64,6 +64,8 @@ struct sgd_node_path {
 struct sgd_node_view {
     const char *file;
     const struct sgd_snapshot *snapshot;
+    struct sgd_snapshot *const *retired; /* earlier ones, which something under way still uses */
+    uint32_t retired_count;
     struct sge_state *state;
     struct sge_statsfile *stats;
     struct sge_reqlog *reqlog;

@@ -95,7 +95,10 @@ static void put_request(const struct sge_record *r, const struct sgd_record_name
     sg_json_str(json, "referer", (struct sg_str){r->text + at, r->referer_len});
     put_name(json, "site", names->site, r->site);
     put_name(json, "tenant", names->tenant, r->tenant);
-    put_name(json, "listener", names->listener, r->listener);
+    if (r->listener == SGD_LISTENER_GONE)
+        sg_json_text(json, "listener", NULL);
+    else
+        put_name(json, "listener", names->listener, r->listener);
     sg_json_text(json, "http", r->http == 11 ? "1.1" : r->http == 2 ? "2" : "3");
     sg_json_text(json, "tls", r->tls == 13 ? "1.3" : r->tls == 12 ? "1.2" : NULL);
 }

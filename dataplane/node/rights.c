@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define DESCRIPTORS_BESIDE 1024u /* origins, files, rings */
-#define LOW_PORT           1024
 
 static void raise_limit(int which, const char *name, rlim_t wanted)
 {
@@ -71,14 +70,6 @@ enum sg_err sgd_rights_make_dir(const struct sg_config *config, const char *dir)
     return access(dir, W_OK | X_OK) == 0 ? SG_OK : sg_err_from_errno(errno);
 }
 
-static bool has_low_port(const struct sg_config *config)
-{
-    for (uint32_t i = 0; i < config->listeners_count; i++)
-        if (strtoul(strrchr(config->listeners[i].address, ':') + 1, NULL, 10) < LOW_PORT)
-            return true;
-    return false;
-}
-
 static enum sg_err become(const struct passwd *user)
 {
     bool ok = prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 &&
@@ -88,7 +79,7 @@ static enum sg_err become(const struct passwd *user)
     return ok ? SG_OK : sg_err_from_errno(errno);
 }
 
-enum sg_err sgd_rights_drop(const struct sg_config *config)
+enum sg_err sgd_rights_drop(const struct sg_config *config, const struct sgd_listen *listen)
 {
     const struct passwd *user = user_of(config);
     if (user == NULL) {
@@ -98,12 +89,13 @@ enum sg_err sgd_rights_drop(const struct sg_config *config)
             sg_info("not root: node.user is not changed to");
         return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? SG_OK : sg_err_from_errno(errno);
     }
-    bool low = has_low_port(config);
-    enum sg_err err = sgd_cap_bound(low);
+    enum sg_err err = sgd_listen_give(listen, user->pw_uid, user->pw_gid);
+    if (err == SG_OK)
+        err = sgd_cap_bound();
     if (err == SG_OK)
         err = become(user);
     if (err == SG_OK)
-        err = sgd_cap_keep(low);
+        err = sgd_cap_keep();
     if (err == SG_OK && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         err = sg_err_from_errno(errno);
     SG_ASSERT(err != SG_OK || setuid(0) != 0); /* there is no way back */

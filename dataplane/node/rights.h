@@ -5,14 +5,17 @@
 #define SGD_NODE_RIGHTS_H
 
 #include "base/config.h"
+#include "dataplane/engine/listen.h"
 
 /* Descriptors for every connection, locked memory for the rings and the arena. What can't be raised
  * is said in the log. */
 void sgd_rights_raise_limits(const struct sg_config *config, uint32_t workers);
 /* Makes `dir` (and what is above it) when absent, owned by the node's user. */
 SG_MUST_USE enum sg_err sgd_rights_make_dir(const struct sg_config *config, const char *dir);
-/* Becomes node.user where one is set and we are root; keeps CAP_NET_BIND_SERVICE only where a
- * listener has a port below 1024. Nothing gives new privileges after it. */
-SG_MUST_USE enum sg_err sgd_rights_drop(const struct sg_config *config);
+/* Becomes node.user where one is set and we are root, and gives him the listening sockets; keeps
+ * nothing but CAP_NET_BIND_SERVICE, for listeners that a reload adds, and for the program that an
+ * upgrade starts. Nothing gives new privileges after it. */
+SG_MUST_USE enum sg_err sgd_rights_drop(const struct sg_config *config,
+                                        const struct sgd_listen *listen);
 
 #endif

@@ -10,8 +10,10 @@ static void snapshot_end(struct sgd_snapshot *snapshot)
     for (uint32_t i = 0; snapshot->tls != NULL && i < snapshot->config->listeners_count; i++)
         sgd_tls_ctx_unref(snapshot->tls[i]);
     sg_boot_free(snapshot->tls);
-    if (snapshot->uses != NULL)
+    if (snapshot->uses != NULL) {
         sg_boot_free(snapshot->uses[0].tenant_busy);
+        sg_boot_free(snapshot->uses[0].listener_conns);
+    }
     sg_boot_free(snapshot->uses);
     sg_boot_free(snapshot->site_tenants);
     sgd_gate_close(snapshot->gate);
@@ -21,18 +23,23 @@ static void snapshot_end(struct sgd_snapshot *snapshot)
     sg_config_free(snapshot->config);
 }
 
-/* A row of counters a worker, on cache lines of its own. */
+/* Rows of counters a worker, on cache lines of their own. */
 static bool snapshot_open_uses(struct sgd_snapshot *snapshot)
 {
-    size_t row = (snapshot->config->tenants_count + 15u) & ~15u;
-    uint32_t *busy = sg_boot_alloc_array(SGE_WORKERS_MAX, row * sizeof(*busy));
+    size_t tenants = (snapshot->config->tenants_count + 15u) & ~15u;
+    size_t listeners = (snapshot->config->listeners_count + 15u) & ~15u;
+    uint32_t *busy = sg_boot_alloc_array(SGE_WORKERS_MAX, tenants * sizeof(*busy));
+    _Atomic uint32_t *conns = sg_boot_alloc_array(SGE_WORKERS_MAX, listeners * sizeof(*conns));
     snapshot->uses = sg_boot_alloc_array(SGE_WORKERS_MAX, sizeof(*snapshot->uses));
-    if (snapshot->uses == NULL || busy == NULL) {
+    if (snapshot->uses == NULL || busy == NULL || conns == NULL) {
         sg_boot_free(busy);
+        sg_boot_free(conns);
         return false;
     }
-    for (uint32_t i = 0; i < SGE_WORKERS_MAX; i++)
-        snapshot->uses[i].tenant_busy = busy + i * row;
+    for (uint32_t i = 0; i < SGE_WORKERS_MAX; i++) {
+        snapshot->uses[i].tenant_busy = busy + i * tenants;
+        snapshot->uses[i].listener_conns = conns + i * listeners;
+    }
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/sys/rcu.h"
 #include "dataplane/delivery/delivery.h"
+#include "dataplane/engine/listen.h"
 #include "dataplane/tls/handshake.h"
 
 #define MESSAGES_A_TURN 256u
@@ -28,14 +29,15 @@ void sgd_worker_online(struct sgd_worker *worker)
 
 bool sgd_worker_accept(struct sgd_worker *worker, struct sgd_conn *conn)
 {
-    uint16_t listener = sgd_conn_peer(conn)->listener;
-    const struct sgd_snapshot *snapshot = worker->snapshot;
-    SG_ASSERT(listener < snapshot->config->listeners_count);
-    struct sgd_tls_ctx *tls = snapshot->tls != NULL ? snapshot->tls[listener] : NULL;
+    const struct sgd_listener *listener = sgd_conn_peer(conn)->listener;
+    const struct sgd_snapshot *snapshot = sgd_worker_listener_snapshot(worker, listener);
+    SG_ASSERT(listener->index < snapshot->config->listeners_count);
+    struct sgd_tls_ctx *tls = snapshot->tls != NULL ? snapshot->tls[listener->index] : NULL;
     if (tls == NULL)
         return worker->protocols->http1(worker, conn);
+    const struct sg_conf_limits *limits = &worker->snapshot->config->limits;
     return sgd_handshake_start(worker->handshakes, conn, tls, worker->protocols, worker->now_ns,
-                               snapshot->config->limits.handshake_timeout_ms * SG_NS_PER_MS);
+                               limits->handshake_timeout_ms * SG_NS_PER_MS);
 }
 
 /* ---- draining ---- */
@@ -124,11 +126,15 @@ static bool worker_may_leave(const struct sgd_worker *worker)
 
 /* ---- the loop ---- */
 
-static void worker_switch(struct sgd_worker *worker, struct sgd_snapshot *snapshot)
+static void worker_switch(struct sgd_worker *worker, struct sgd_snapshot *snapshot,
+                          const struct sgd_listen *listen)
 {
-    SG_ASSERT(snapshot != NULL);
+    SG_ASSERT(snapshot != NULL && listen != NULL);
+    size_t count;
+    const struct sgd_listener *listeners = sgd_listen_worker(listen, worker->id, &count);
     struct sgd_snapshot *old = worker->snapshot;
     sgd_snapshot_hold(snapshot, worker->id);
+    worker->engine_ops->listen(worker->engine, listeners, count);
     worker->snapshot = snapshot;
     sgd_snapshot_release(old, worker->id);
     sgd_snapshot_unref(old);
@@ -138,7 +144,7 @@ static void worker_message(struct sgd_worker *worker, const struct sg_msg *msg)
 {
     switch (msg->type) {
     case SGD_MSG_SNAPSHOT:
-        worker_switch(worker, msg->ptr[0]);
+        worker_switch(worker, msg->ptr[0], msg->ptr[1]);
         break;
     case SGD_MSG_DRAIN:
         worker_drain(worker, msg->arg64);
@@ -149,6 +155,14 @@ static void worker_message(struct sgd_worker *worker, const struct sg_msg *msg)
     default:
         sgd_delivery_message(worker->delivery, msg);
     }
+}
+
+/* Control closes what a reload took away once it is seen here. */
+static void worker_tell_listens(struct sgd_worker *worker)
+{
+    uint32_t told = atomic_load_explicit(&worker->listens_by, memory_order_relaxed);
+    if (told != worker->snapshot->serial && !worker->engine_ops->letting_go(worker->engine))
+        atomic_store_explicit(&worker->listens_by, worker->snapshot->serial, memory_order_release);
 }
 
 /* A bounded number; what is left keeps the engine from sleeping. */
@@ -175,6 +189,7 @@ void sgd_worker_run(struct sgd_worker *worker)
     while (!worker_may_leave(worker)) {
         worker->engine_ops->turn(worker->engine, wake_at_ns);
         worker_mail(worker);
+        worker_tell_listens(worker);
         sge_shard_turn(worker->shard, worker->now_ns);
         wake_at_ns = sgd_delivery_turn(worker->delivery, worker->now_ns);
         wake_at_ns = worker_drain_turn(worker, wake_at_ns);

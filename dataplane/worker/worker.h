@@ -19,6 +19,7 @@ struct sgd_delivery; /* one worker's exchanges and fills: dataplane/delivery */
 struct sgd_fetchers;
 struct sgd_gate;
 struct sgd_gate_core;
+struct sgd_listen;         /* dataplane/engine/listen.h */
 struct sgd_grants;         /* threads that check wallets' grants: dataplane/gate/grants.h */
 struct sgd_handshake_next; /* dataplane/tls/handshake.h */
 struct sgd_http1s;         /* HTTP/1.1 connections: dataplane/http/http1.h */
@@ -33,7 +34,8 @@ struct sgd_tlscrypto;  /* what seals and opens records: dataplane/tls/record.h *
 /* One worker's part of a snapshot: nobody else writes here. */
 struct sgd_snapshot_use {
     SG_ALIGNED uint32_t holds;
-    uint32_t *tenant_busy; /* by tenant: exchanges under way */
+    uint32_t *tenant_busy;            /* by tenant: exchanges under way */
+    _Atomic uint32_t *listener_conns; /* by listener: connections of it; control reads it */
 };
 
 /* Everything that follows from one configuration file: immutable, counted, shared by all workers.
@@ -94,14 +96,17 @@ struct sgd_worker {
     uint64_t stop_deadline_ns; /* of SGD_MSG_STOP */
     bool draining;             /* take no new requests; what is idle closes (sgd_proto.drain) */
     bool stopping;
-    bool cut;           /* what was left has been aborted */
+    bool cut;                    /* what was left has been aborted */
+    _Atomic uint32_t listens_by; /* serial of the snapshot whose listeners' sockets are used, and
+                                    no others; control reads it */
     _Atomic bool deaf;  /* draining: the listeners' sockets are no longer used; control reads it */
     _Atomic bool quiet; /* draining, and nothing of its own is under way; control reads it */
 };
 
 /* What control threads tell a worker, beside what dataplane/delivery takes. */
 enum sgd_worker_msg {
-    SGD_MSG_SNAPSHOT = 0x400, /* ptr[0] snapshot: a reference that is the worker's from now on */
+    SGD_MSG_SNAPSHOT = 0x400, /* ptr[0] snapshot: a reference that is the worker's from now on;
+                                 ptr[1] struct sgd_listen: its sockets, until the next */
     SGD_MSG_DRAIN,            /* arg64: monotonic ns after which what is left is cut */
     SGD_MSG_STOP,             /* cut what is left and leave the loop */
 };
@@ -120,6 +125,20 @@ static inline void sgd_worker_tick(struct sgd_worker *worker)
 {
     worker->now_ns = sg_clock_mono_ns();
     worker->wall_ns = sg_clock_wall_ns();
+}
+/* What the configuration says of a listener: the current one or, where a reload took the listener
+ * away, the last that has it. */
+static inline const struct sgd_snapshot *
+sgd_worker_listener_snapshot(const struct sgd_worker *worker, const struct sgd_listener *listener)
+{
+    return listener->gone != NULL ? listener->gone : worker->snapshot;
+}
+static inline const struct sg_conf_listener *
+sgd_worker_listener(const struct sgd_worker *worker, const struct sgd_listener *listener)
+{
+    const struct sg_config *config = sgd_worker_listener_snapshot(worker, listener)->config;
+    SG_DASSERT(listener->index < config->listeners_count);
+    return &config->listeners[listener->index];
 }
 /* For engines: a new connection. Decides TLS or plain, sets the proto. False: refuse it. */
 SG_MUST_USE bool sgd_worker_accept(struct sgd_worker *worker, struct sgd_conn *conn);

@@ -30,7 +30,8 @@ struct sge_record {
     uint16_t status;
     uint16_t close;        /* enum sgd_close */
     uint16_t site, tenant; /* index in the configuration */
-    uint16_t worker, listener;
+    uint16_t worker;
+    uint16_t listener;                        /* UINT16_MAX: one that a reload had taken away */
     uint8_t method, cache, gate_verdict, tls; /* enums of their rooms; tls: 0, 12, 13 */
     uint8_t engine_path;                      /* 0 plain, 1 own records, 2 kTLS; + 16 for dpdk */
     uint8_t carrier;                          /* where the token was: enum sgd_carrier */

@@ -31,14 +31,6 @@ class Reload(sg.Scenario):
         self.assertEqual(node.status()["config_serial"], 1)
         self.assertEqual(node.get("/a").status, 200)
 
-    def test_listeners_cannot_be_moved_by_a_reload(self):
-        node = self.node(self.origin({}))
-        node.file.write_text(node.file.read_text().replace(
-            f"127.0.0.1:{node.port}", f"127.0.0.1:{sg.free_port()}"))
-        told = node.command("/v1/reload", "POST").json()
-        self.assertFalse(told["ok"])
-        self.assertIn("listeners", told["report"][0])
-
     def test_keys_that_wait_for_the_next_start_are_named(self):
         node = self.node(self.origin({}))
         node.file.write_text(node.file.read_text().replace("64MiB", "128MiB"))

@@ -86,6 +86,24 @@ class Upgrade(sg.Scenario):
         self.upgraded(node)
         self.assertEqual(node.process.wait(sg.PATIENCE_S), 0)
 
+    def test_listeners_that_a_reload_added_or_removed_are_what_goes_along(self):
+        node = self.node(self.origin({"/a": "hello"}))
+        first, second = node.port, sg.free_port()
+        old = node.file.read_text()
+        node.file.write_text(old.replace(f":{first}", f":{second}"))
+        self.assertTrue(node.command("/v1/reload", "POST").json()["ok"])
+        node.file.write_text(old.replace(
+            f'{{address: "127.0.0.1:{first}"}}',
+            f'{{address: "0.0.0.0:{second}"}}, {{address: "127.0.0.1:{second}"}}'))
+        self.upgraded(node)
+        self.assertEqual(node.process.wait(sg.PATIENCE_S), 0)
+        node.port = second
+        for _ in range(8):
+            self.assertEqual(node.get("/a").body, b"hello")
+        node.port = first
+        with self.assertRaises(ConnectionRefusedError):
+            node.get("/a")
+
     def test_the_disk_tier_goes_along(self):
         config = sg.CONFIG.replace("ram_bytes: 64MiB",
                                    "ram_bytes: 64MiB, disk_path: {folder}/disk, disk_bytes: 64MiB")

@@ -84,8 +84,9 @@ static void print_status(const json_t *s)
                is_true(item, "fallback") ? text(item, "why") : "");
     json_array_foreach(json_object_get(s, "listeners"), i, item)
     {
-        printf("%-14s %s, %s\n", "listener", text(item, "address"),
-               is_true(item, "tls") ? "TLS" : "plain");
+        printf("%-14s %s, %s, %lld connections%s\n", "listener", text(item, "address"),
+               is_true(item, "tls") ? "TLS" : "plain", number(item, "connections"),
+               is_true(item, "removed") ? ", removed: served to their end" : "");
         json_array_foreach(json_object_get(item, "certificates"), c, cert)
             printf("%-14s   %s (%s%s) until %s\n", "", text(cert, "subject"), text(cert, "kind"),
                    is_true(cert, "stapled") ? ", stapled" : "", text(cert, "not_after"));

@@ -70,6 +70,11 @@ static void conn_refuse(struct sgd_conn *conn, enum sgd_close why)
     sgd_ue_conn_die(conn, why, true);
 }
 
+static struct sgd_ue_listener *conn_listener(const struct sgd_conn *conn)
+{
+    return SG_CONTAINER_OF(conn->peer.listener, struct sgd_ue_listener, listener);
+}
+
 /* Dead: the descriptor goes when no operation uses it, the struct when no memory it lent is in
  * use any more. */
 static void conn_bury(struct sgd_conn *conn)
@@ -85,6 +90,7 @@ static void conn_bury(struct sgd_conn *conn)
         if (engine->worker->limits != NULL)
             sgd_limits_leave(engine->worker->limits, &conn->ticket);
         sg_list_remove(&conn->all);
+        sgd_ue_accept_left(conn_listener(conn));
         engine->conns_count--;
         sge_stat_set(engine->worker->stats, SGE_STAT_connections_open, engine->conns_count);
     }
@@ -181,12 +187,13 @@ static bool conn_addresses(struct sgd_conn *conn)
     return true;
 }
 
-static void conn_init(struct sgd_conn *conn, struct sgd_engine *engine, int fd, uint16_t listener)
+static void conn_init(struct sgd_conn *conn, struct sgd_ue_listener *listener, int fd)
 {
-    *conn = (struct sgd_conn){.magic = sgd_conn_MAGIC, .fd = fd, .engine = engine};
+    *conn = (struct sgd_conn){.magic = sgd_conn_MAGIC, .fd = fd, .engine = listener->engine};
     conn->bound = SGD_UE_BOUND_FIRST;
     conn->bound_next = SGD_UE_BOUND_FIRST;
-    conn->peer.listener = listener;
+    conn->peer.listener = &listener->listener;
+    listener->conns++;
     sg_list_init(&conn->all);
     sg_list_init(&conn->ready);
     sg_list_init(&conn->starved_recv);
@@ -198,14 +205,11 @@ static void conn_init(struct sgd_conn *conn, struct sgd_engine *engine, int fd, 
 bool sgd_ue_conn_start(struct sgd_conn *conn)
 {
     struct sgd_worker *worker = conn->engine->worker;
-    const struct sg_config *config = worker->snapshot->config;
-    const struct sg_conf_limits *limits = &config->limits;
+    const struct sg_conf_listener *conf = sgd_worker_listener(worker, conn->peer.listener);
+    const struct sg_conf_limits *limits = &worker->snapshot->config->limits;
     enum sgd_close why = SGD_CLOSE_none;
-    if (conn->peer.listener < config->listeners_count) { /* of the address that PROXY told */
-        const struct sg_conf_listener *conf = &config->listeners[conn->peer.listener];
-        conn->peer.forwarded_ok =
-            sgd_network_any(conf->forwarded, conf->forwarded_count, &conn->peer.remote.sin6_addr);
-    }
+    conn->peer.forwarded_ok = /* of the address that PROXY told */
+        sgd_network_any(conf->forwarded, conf->forwarded_count, &conn->peer.remote.sin6_addr);
     if (worker->limits != NULL && !conn->peer.forwarded_ok) /* else each request's address counts */
         why = sgd_limits_enter_address(worker->limits, &conn->peer.remote.sin6_addr,
                                        limits->connections_per_address, &conn->ticket);
@@ -238,15 +242,14 @@ static enum sgd_close conn_admit(struct sgd_conn *conn)
     const struct sg_config *config = worker->snapshot->config;
     if (!conn_addresses(conn))
         return SGD_CLOSE_peer_reset;
-    if (conn->peer.listener >= config->listeners_count) /* a reload took it away */
-        return SGD_CLOSE_drained;
     if (worker->limits == NULL)
         return SGD_CLOSE_none;
     return sgd_limits_enter(worker->limits, config->limits.connections, &conn->ticket);
 }
 
-void sgd_ue_conn_opened(struct sgd_engine *engine, int fd, uint16_t listener)
+void sgd_ue_conn_opened(struct sgd_ue_listener *listener, int fd)
 {
+    struct sgd_engine *engine = listener->engine;
     struct sge_stats *stats = engine->worker->stats;
     struct sgd_conn *conn = sg_pool_take(&engine->conns);
     if (conn == NULL) {
@@ -254,7 +257,7 @@ void sgd_ue_conn_opened(struct sgd_engine *engine, int fd, uint16_t listener)
         close(fd);
         return;
     }
-    conn_init(conn, engine, fd, listener);
+    conn_init(conn, listener, fd);
     sg_list_push_back(&engine->conns_live, &conn->all);
     engine->conns_count++;
     sge_stat_add(stats, SGE_STAT_connections_accepted, 1);
@@ -264,8 +267,7 @@ void sgd_ue_conn_opened(struct sgd_engine *engine, int fd, uint16_t listener)
         conn_refuse(conn, why);
         return;
     }
-    const struct sg_conf_listener *conf = &engine->worker->snapshot->config->listeners[listener];
-    if (conn_speaks_proxy(conn, conf))
+    if (conn_speaks_proxy(conn, sgd_worker_listener(engine->worker, conn->peer.listener)))
         sgd_ue_proxy_begin(conn);
     else
         (void)sgd_ue_conn_start(conn);
@@ -317,11 +319,8 @@ static void conn_guard(struct sgd_conn *conn)
 
 void sgd_ue_conn_timer(struct sgd_engine *engine, struct sgd_timer *timer)
 {
-    if (timer == &engine->accept_again) {
-        for (size_t i = 0; i < engine->listeners_count; i++)
-            sgd_ue_accept_arm(&engine->listeners[i]);
+    if (timer == &engine->accept_again) /* the next turn's sgd_ue_accept_turn() */
         return;
-    }
     /* Each connection has two; which one it is follows from where it lies. */
     size_t offset = (size_t)((uint8_t *)timer - engine->conns.memory) % engine->conns.item_bytes;
     bool guard = offset == offsetof(struct sgd_conn, guard);

@@ -93,32 +93,6 @@ static enum sg_err engine_regions(struct sgd_engine *engine, const struct sgd_re
     return SG_OK;
 }
 
-/* io_uring answers EAGAIN at once on a non-blocking descriptor rather than wait for it. */
-static enum sg_err listener_make_waitable(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
-        return sg_err_from_errno(errno);
-    return SG_OK;
-}
-
-static enum sg_err engine_listeners(struct sgd_engine *engine, const struct sgd_listener *listeners,
-                                    size_t count)
-{
-    SG_ASSERT(count <= SGD_UE_LISTENERS_MAX);
-    engine->listeners = sg_boot_alloc_array(SG_MAX(count, (size_t)1), sizeof(*engine->listeners));
-    if (engine->listeners == NULL)
-        return SG_ENOMEM;
-    for (size_t i = 0; i < count; i++) {
-        enum sg_err err = listener_make_waitable(listeners[i].fd);
-        if (err != SG_OK)
-            return err;
-        engine->listeners[i] = (struct sgd_ue_listener){.listener = listeners[i], .engine = engine};
-        engine->listeners_count++;
-    }
-    return SG_OK;
-}
-
 static void engine_init(struct sgd_engine *engine, struct sgd_worker *worker)
 {
     engine->magic = sgd_engine_MAGIC;
@@ -146,7 +120,7 @@ static void engine_free(struct sgd_engine *engine)
     sg_pool_fini(&engine->small);
     sg_pool_fini(&engine->records);
     sg_boot_free(engine->regions);
-    sg_boot_free(engine->listeners);
+    sgd_ue_accept_close(engine);
     sg_boot_free(engine);
 }
 
@@ -166,7 +140,7 @@ static enum sg_err engine_open(struct sgd_worker *worker, const struct sgd_regio
     if (err == SG_OK)
         err = engine_regions(engine, regions, regions_count);
     if (err == SG_OK)
-        err = engine_listeners(engine, listeners, listeners_count);
+        err = sgd_ue_accept_open(engine, listeners, listeners_count);
     if (err == SG_OK)
         err = sgd_ue_recv_open(engine);
     if (err != SG_OK)
@@ -192,15 +166,11 @@ static void engine_run_ready(struct sgd_engine *engine)
 
 static void engine_arm(struct sgd_engine *engine)
 {
-    for (size_t i = 0; i < engine->listeners_count; i++)
-        if (engine->accept_again.due_ns == SG_NEVER)
-            sgd_ue_accept_arm(&engine->listeners[i]);
-    if (!engine->waking) {
-        engine->waking = true;
-        sgd_ring_poll_multishot(engine->ring,
-                                sg_mail_wake_fd(engine->worker->mail, engine->worker->id), POLLIN,
-                                sgd_ue_tag_of(engine, SGD_UE_TAG_WAKE));
-    }
+    if (engine->waking)
+        return;
+    engine->waking = true;
+    sgd_ring_poll_multishot(engine->ring, sg_mail_wake_fd(engine->worker->mail, engine->worker->id),
+                            POLLIN, sgd_ue_tag_of(engine, SGD_UE_TAG_WAKE));
 }
 
 static void engine_woken(struct sgd_engine *engine, const struct sgd_cqe *cqe)
@@ -280,26 +250,13 @@ static void engine_wait(struct sgd_engine *engine, uint64_t wake_at_ns)
     sg_mail_sleep_end(worker->mail, worker->id);
 }
 
-/* Accepted sockets inherit it from the listener; a reload may have changed it. */
-static void engine_follow_config(struct sgd_engine *engine)
-{
-    uint32_t ms = engine->worker->snapshot->config->limits.send_timeout_ms;
-    if (ms == engine->send_timeout_ms)
-        return;
-    engine->send_timeout_ms = ms;
-    for (size_t i = 0; i < engine->listeners_count && engine->accepting; i++)
-        if (setsockopt(engine->listeners[i].listener.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
-                       sizeof(ms)) != 0)
-            sg_warn("engine: send_timeout_ms: %s", strerror(errno));
-}
-
 static uint32_t engine_turn(struct sgd_engine *engine, uint64_t wake_at_ns)
 {
-    engine_follow_config(engine);
+    uint64_t accept_at_ns = sgd_ue_accept_turn(engine);
     engine_arm(engine);
     engine_run_ready(engine);
     engine->waits++;
-    engine_wait(engine, wake_at_ns);
+    engine_wait(engine, SG_MIN(wake_at_ns, accept_at_ns));
     sgd_worker_tick(engine->worker);
     engine->now_ns = engine->worker->now_ns;
     uint32_t events = engine_completions(engine);
@@ -312,16 +269,9 @@ static uint32_t engine_turn(struct sgd_engine *engine, uint64_t wake_at_ns)
 
 /* ---- the rest of the table ---- */
 
-static void engine_stop_accepting(struct sgd_engine *engine)
+static bool engine_letting_go(const struct sgd_engine *engine)
 {
-    for (size_t i = 0; i < engine->listeners_count; i++) {
-        struct sgd_ue_listener *listener = &engine->listeners[i];
-        engine->accepting = true;
-        sgd_ue_accept_arm(listener); /* accepts until the queue is empty, and is cancelled then */
-        sgd_ring_cancel_tag(engine->ring, sgd_ue_tag_of(listener, SGD_UE_TAG_ACCEPT));
-    }
-    engine->accepting = false;
-    sgd_ring_wait(engine->ring, 0);
+    return engine->listeners_leaving > 0;
 }
 
 static void engine_each_conn(struct sgd_engine *engine,
@@ -348,7 +298,7 @@ static void engine_close(struct sgd_engine *engine)
     if (engine == NULL)
         return;
     if (engine->accepting)
-        engine_stop_accepting(engine);
+        sgd_ue_accept_stop(engine);
     engine->closing = true;
     sg_list_for_each_safe(node, &engine->conns_live)
     {
@@ -368,7 +318,9 @@ const struct sgd_engine_ops sgd_engine_uring = {
     .name = "uring",
     .open = engine_open,
     .turn = engine_turn,
-    .stop_accepting = engine_stop_accepting,
+    .listen = sgd_ue_accept_listen,
+    .letting_go = engine_letting_go,
+    .stop_accepting = sgd_ue_accept_stop,
     .each_conn = engine_each_conn,
     .conn_count = engine_conn_count,
     .close = engine_close,

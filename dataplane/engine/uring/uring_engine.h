@@ -8,6 +8,7 @@
 #include "base/slice.h"
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/limits.h"
+#include "dataplane/engine/listen.h"
 #include "dataplane/engine/wheel.h"
 #include "dataplane/sys/uring.h"
 #include "dataplane/tls/record.h"
@@ -48,7 +49,11 @@
 #define SGD_UE_RATE_CHECK_NS     (30 * SG_NS_PER_SEC)
 #define SGD_UE_BLOCKED_NS        SG_NS_PER_SEC /* others starve: who is stuck that long goes */
 
-#define SGD_UE_LISTENERS_MAX 64u
+/* Those of a snapshot, and of as many as a node keeps for what is under way (node.c); besides what
+ * was handed over at start. */
+#define SGD_UE_LISTENERS_MAX (SG_CONF_LISTENERS_MAX * 17 + SGD_LISTEN_PASSED_MAX)
+#define SGD_UE_LEAVE_NS      (50 * SG_NS_PER_MS) /* what the kernel accepted is on its way still */
+#define SGD_UE_LEAVE_TURN_NS (10 * SG_NS_PER_MS)
 #define SGD_UE_BUFFERS_MAX   1024u /* registered ones: a region takes one a GiB */
 #define SGD_UE_BUFFER_BYTES  ((size_t)1 << 30)
 
@@ -160,8 +165,11 @@ struct sgd_ue_recv_buffer {
 #define SGD_UE_RECV_END UINT16_MAX
 
 struct sgd_ue_listener {
-    struct sgd_listener listener;
-    struct sgd_engine *engine;
+    struct sgd_listener listener; /* fd: -1 once it was let go of */
+    struct sgd_engine *engine;    /* NULL: a free place */
+    uint64_t leave_at_ns;         /* taken away by a reload: accepts no more from then on */
+    uint32_t send_timeout_ms;     /* what accepted connections inherit */
+    uint32_t conns, conns_told;   /* of it; and of those, what its snapshot says */
     bool armed;
 } SG_ALIGNED;
 
@@ -176,10 +184,9 @@ struct sgd_engine {
     struct sgd_worker *worker;
     struct sgd_ring *ring;
     bool accepting, waking, closing;
-    bool accept_failing;      /* and said so */
-    uint32_t send_timeout_ms; /* what the listeners were told */
-    bool zc_reports;          /* zero-copy sends tell whether they were */
-    bool ktls_none;           /* it was tried: this kernel has no TLS */
+    bool accept_failing; /* and said so */
+    bool zc_reports;     /* zero-copy sends tell whether they were */
+    bool ktls_none;      /* it was tried: this kernel has no TLS */
     uint64_t now_ns;
     uint64_t waits; /* how often the ring was entered */
     /* memory */
@@ -200,8 +207,9 @@ struct sgd_engine {
     struct sg_list sending;      /* batches in the kernel's hands, the longest first */
     struct sgd_wheel wheel;
     struct sgd_timer accept_again;
-    struct sgd_ue_listener *listeners;
-    size_t listeners_count;
+    struct sgd_ue_listener *listeners; /* SGD_UE_LISTENERS_MAX places: they never move */
+    size_t listeners_count;            /* places up to the last one in use */
+    uint32_t listeners_leaving;
     struct sgd_cqe cqes[256];
 };
 #define sgd_engine_MAGIC 0x75656e67u
@@ -213,13 +221,22 @@ static inline uint64_t sgd_ue_tag_of(const void *object, enum sgd_ue_tag tag)
 }
 
 /* accept.c */
-void sgd_ue_accept_arm(struct sgd_ue_listener *listener);
+SG_MUST_USE enum sg_err sgd_ue_accept_open(struct sgd_engine *engine,
+                                           const struct sgd_listener *listeners, size_t count);
+void sgd_ue_accept_close(struct sgd_engine *engine); /* every connection is gone */
+void sgd_ue_accept_listen(struct sgd_engine *engine, const struct sgd_listener *listeners,
+                          size_t count);
+void sgd_ue_accept_stop(struct sgd_engine *engine);
+/* Before the wait: has every listener accept, those that leave for the last time. Returns when to
+ * come again, or SG_NEVER. */
+uint64_t sgd_ue_accept_turn(struct sgd_engine *engine);
 void sgd_ue_accept_done(struct sgd_ue_listener *listener, const struct sgd_cqe *cqe);
+void sgd_ue_accept_left(struct sgd_ue_listener *listener); /* one connection of it is gone */
 
 /* conn.c */
 void sgd_ue_conn_ready(struct sgd_conn *conn); /* has it run before the next wait */
 void sgd_ue_conn_run(struct sgd_conn *conn);
-void sgd_ue_conn_opened(struct sgd_engine *engine, int fd, uint16_t listener);
+void sgd_ue_conn_opened(struct sgd_ue_listener *listener, int fd);
 /* Cancels all, tells the protocol. The memory goes later, in sgd_ue_conn_run(), once nothing of it
  * is in the kernel's hands. */
 void sgd_ue_conn_die(struct sgd_conn *conn, enum sgd_close why, bool reset);

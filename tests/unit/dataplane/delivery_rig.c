@@ -43,6 +43,7 @@ static struct sg_mail *mail;
 static struct sge_content *content;
 static struct sgd_routes *routes;
 static struct sgd_snapshot *snapshot;
+static const struct sgd_listener listener;
 static struct sge_reqlog *reqlog;
 struct sg_config rig_config;
 static char log_path[64];
@@ -337,7 +338,8 @@ static struct rig_viewer *ask(uint16_t worker, const char *method, const char *p
         v++;
     assert_true(v < viewers + VIEWERS);
     free(v->body);
-    *v = (struct rig_viewer){.worker = worker, .body = malloc(8 << 20)};
+    *v = (struct rig_viewer){
+        .worker = worker, .body = malloc(8 << 20), .peer = {.listener = &listener}};
     const char *query = strchr(path, '?');
     v->reply.ops = &viewer_ops;
     v->req = (struct sgd_request){

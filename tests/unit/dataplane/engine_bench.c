@@ -44,16 +44,17 @@ bool sgd_worker_accept(struct sgd_worker *worker, struct sgd_conn *conn)
 
 /* ---- the bench ---- */
 
-static void bench_listen(struct bench *bench)
+int bench_listen(uint16_t *port)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t len = sizeof(addr);
-    bench->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    assert_true(bench->listen_fd >= 0);
-    assert_int_equal(bind(bench->listen_fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-    assert_int_equal(listen(bench->listen_fd, 512), 0);
-    assert_int_equal(getsockname(bench->listen_fd, (struct sockaddr *)&addr, &len), 0);
-    bench->port = ntohs(addr.sin_port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    assert_int_equal(listen(fd, 512), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+    *port = ntohs(addr.sin_port);
+    return fd;
 }
 
 static void bench_configure(struct bench *bench)
@@ -69,6 +70,9 @@ static void bench_configure(struct bench *bench)
     limits->pinned_bytes_per_worker = 64 << 20;
     bench->snapshot.config = &bench->config;
     bench->snapshot.serial = 1;
+    bench->snapshot.refs = 1;
+    bench->snapshot.uses = bench->uses;
+    bench->uses[0].listener_conns = bench->listener_conns;
     bench->worker.snapshot = &bench->snapshot;
     bench->worker.workers_count = 1;
     bench->worker.stats = &bench->stats;
@@ -82,7 +86,7 @@ int bench_setup(void **fixture)
     memset(bench, 0, sizeof(*bench));
     bench_current = bench;
     bench_configure(bench);
-    bench_listen(bench);
+    bench->listen_fd = bench_listen(&bench->port);
     assert_int_equal(sgd_limits_open(&bench->worker.limits), SG_OK);
     assert_int_equal(sgd_tlscrypto_open(SG_CONF_CRYPTO_OPENSSL, 64, &bench->worker.tls_crypto),
                      SG_OK);
@@ -91,7 +95,7 @@ int bench_setup(void **fixture)
         mmap(NULL, BENCH_REGION_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(bench->region != MAP_FAILED);
     struct sgd_region region = {bench->region, BENCH_REGION_BYTES, -1};
-    struct sgd_listener listener = {bench->listen_fd, 0};
+    struct sgd_listener listener = {.fd = bench->listen_fd};
     assert_int_equal(
         bench_engine->open(&bench->worker, &region, 1, &listener, 1, &bench->worker.engine), SG_OK);
     *fixture = bench;
@@ -107,6 +111,7 @@ int bench_teardown(void **fixture)
     sg_mail_close(bench->worker.mail);
     munmap(bench->region, BENCH_REGION_BYTES);
     close(bench->listen_fd);
+    assert_int_equal(bench->snapshot.refs, 1);
     free(bench);
     return 0;
 }

@@ -15,6 +15,8 @@
 struct bench {
     struct sgd_worker worker;
     struct sgd_snapshot snapshot;
+    struct sgd_snapshot_use uses[1];
+    _Atomic uint32_t listener_conns[2];
     struct sg_config config;
     struct sg_conf_listener listener;
     struct sgd_peer peer; /* as sgd_worker_accept() saw it last */
@@ -40,6 +42,8 @@ struct bench *bench_of(void **fixture);
 bool bench_until(struct bench *bench, bool (*done)(void *arg), void *arg);
 /* Turns it for that long, whatever happens. */
 void bench_for_ms(struct bench *bench, uint32_t ms);
+/* A socket that listens on the loopback, as control makes one. */
+int bench_listen(uint16_t *port);
 /* A connected, non-blocking client. */
 int bench_connect(struct bench *bench);
 

@@ -36,6 +36,8 @@ void only_a_balancer_may_name_another(void **fixture);
 void a_balancer_without_a_header_is_refused(void **fixture);
 void forwarded_counts_from_configured_peers_only(void **fixture);
 void an_address_takes_its_number_of_connections(void **fixture);
+void a_listener_taken_away_serves_who_came_by_its_own_configuration(void **fixture);
+void a_listener_that_stays_keeps_its_place_when_the_order_changes(void **fixture);
 
 #define CONTRACT(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 #define ENGINE_CONTRACT                                                                            \
@@ -61,6 +63,8 @@ void an_address_takes_its_number_of_connections(void **fixture);
         CONTRACT(only_a_balancer_may_name_another),                                                \
         CONTRACT(a_balancer_without_a_header_is_refused),                                          \
         CONTRACT(forwarded_counts_from_configured_peers_only),                                     \
-        CONTRACT(an_address_takes_its_number_of_connections)
+        CONTRACT(an_address_takes_its_number_of_connections),                                      \
+        CONTRACT(a_listener_taken_away_serves_who_came_by_its_own_configuration),                  \
+        CONTRACT(a_listener_that_stays_keeps_its_place_when_the_order_changes)
 
 #endif

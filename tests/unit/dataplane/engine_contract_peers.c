@@ -134,3 +134,91 @@ void an_address_takes_its_number_of_connections(void **fixture)
     assert_int_equal(closes(bench, SGD_CLOSE_connections_full), 1);
     client_close(&client);
 }
+
+static bool bench_has_let_go(void *arg)
+{
+    struct bench *bench = arg;
+    return !bench_engine->letting_go(bench->worker.engine);
+}
+
+/* A reload, seen from the engine: the listener goes, another is the second of the new file. */
+static void reload_to(struct bench *bench, int fd, struct sgd_snapshot *next)
+{
+    const struct sgd_listener listener = {.fd = fd, .index = 1};
+    bench_engine->listen(bench->worker.engine, &listener, 1);
+    bench->worker.snapshot = next;
+}
+
+static void expect_echo(struct bench *bench, int fd)
+{
+    struct client client = {.fd = fd, .in = (uint8_t[8]){0}, .in_cap = 8, .in_want = 5};
+    client.out = (const uint8_t *)"hello";
+    client.out_len = 5;
+    assert_true(bench_until(bench, client_has_all, &client));
+    assert_memory_equal(client.in, "hello", 5);
+    close(fd);
+    echo_free(bench);
+}
+
+void a_listener_taken_away_serves_who_came_by_its_own_configuration(void **fixture)
+{
+    struct bench *bench = bench_of(fixture);
+    struct sg_conf_listener listeners[2] = {[1] = {.forwarded = loopback, .forwarded_count = 1}};
+    struct sg_config config = {
+        .limits = bench->config.limits, .listeners = listeners, .listeners_count = 2};
+    _Atomic uint32_t conns[2] = {0};
+    struct sgd_snapshot_use uses[1] = {{.listener_conns = conns}};
+    struct sgd_snapshot next = {.refs = 1, .serial = 2, .config = &config, .uses = uses};
+    use_echo(bench);
+    int waits = bench_connect(bench); /* in the old queue, and not accepted before it goes */
+    int fd = bench_listen(&bench->port);
+    reload_to(bench, fd, &next);
+    assert_true(bench_engine->letting_go(bench->worker.engine));
+    assert_true(bench_until(bench, echo_is_open, NULL));
+    assert_ptr_equal(bench->peer.listener->gone, &bench->snapshot);
+    assert_false(bench->peer.forwarded_ok);
+    assert_true(bench_until(bench, bench_has_let_go, bench));
+    close(bench->listen_fd);
+    assert_int_equal(bench->snapshot.refs, 2); /* as long as its connection lives */
+    bench_for_ms(bench, 5);
+    assert_int_equal(bench->listener_conns[0], 1);
+    expect_echo(bench, waits);
+    assert_int_equal(bench->snapshot.refs, 1);
+    assert_int_equal(bench->listener_conns[0], 0);
+
+    int comes = bench_connect(bench);
+    assert_true(bench_until(bench, echo_is_open, NULL));
+    assert_null(bench->peer.listener->gone);
+    assert_true(bench->peer.forwarded_ok);
+    expect_echo(bench, comes);
+    bench->listen_fd = fd;
+    bench->worker.snapshot = &bench->snapshot;
+}
+
+void a_listener_that_stays_keeps_its_place_when_the_order_changes(void **fixture)
+{
+    struct bench *bench = bench_of(fixture);
+    struct sg_conf_listener listeners[2] = {{0}};
+    uint16_t port;
+    int other = bench_listen(&port);
+    const struct sgd_listener both[] = {{.fd = other, .index = 0},
+                                        {.fd = bench->listen_fd, .index = 1}};
+    bench->config.listeners = listeners;
+    bench->config.listeners_count = 2;
+    use_echo(bench);
+    int fd = bench_connect(bench);
+    assert_true(bench_until(bench, echo_is_open, NULL));
+    const struct sgd_listener *place = bench->peer.listener;
+    assert_int_equal(place->index, 0);
+    bench_engine->listen(bench->worker.engine, both, 2);
+    assert_false(bench_engine->letting_go(bench->worker.engine));
+    assert_int_equal(place->index, 1);
+    bench_for_ms(bench, 5);
+    assert_int_equal(bench->listener_conns[0], 0);
+    assert_int_equal(bench->listener_conns[1], 1);
+    expect_echo(bench, fd);
+    bench_engine->listen(bench->worker.engine, &both[1], 1);
+    assert_true(bench_until(bench, bench_has_let_go, bench));
+    assert_int_equal(bench->snapshot.refs, 1); /* nobody came by the one that went */
+    close(other);
+}

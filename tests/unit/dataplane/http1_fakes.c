@@ -13,9 +13,9 @@ char sgt_x_log[256];
 static struct sgd_conn the_conn;
 static struct sgd_worker worker;
 static struct sgd_snapshot snapshot;
+static struct sgd_listener socket_of;
 static struct sg_config config;
 static struct sg_conf_listener listener;
-static struct sg_conf_tls tls;
 static struct sge_stats stats;
 
 /* ---- the exchange ---- */
@@ -242,17 +242,22 @@ static const struct sg_conf_limits limits = {
     .requests_per_connection = 100,
 };
 
+void sgt_listener_goes(void)
+{
+    socket_of.gone = &snapshot;
+}
+
 struct sgd_conn *sgt_conn_open(bool https)
 {
     struct sgd_conn *conn = &the_conn;
     config = (struct sg_config){.limits = limits, .listeners = &listener, .listeners_count = 1};
-    listener.tls = https ? &tls : NULL;
     snapshot.config = &config;
     worker = (struct sgd_worker){.snapshot = &snapshot,
                                  .stats = &stats,
                                  .now_ns = 1000 * SG_NS_PER_SEC,
                                  .wall_ns = 784111777 * SG_NS_PER_SEC};
     memset(&stats, 0, sizeof(stats));
+    socket_of.gone = NULL;
     assert_int_equal(sgd_http1s_open(&worker, &limits, &worker.http1s), SG_OK);
     memset(conn, 0, sizeof(*conn));
     conn->worker = &worker;
@@ -260,6 +265,8 @@ struct sgd_conn *sgt_conn_open(bool https)
     conn->step = SIZE_MAX;
     conn->budget = 4096;
     conn->max = 8;
+    conn->peer.listener = &socket_of;
+    conn->peer.tls = https ? 13 : 0;
     conn->peer.local.sin6_port = 0x5000; /* 80 */
     memcpy(&conn->peer.local.sin6_addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\x00\x02\x01", 16);
     sgt_x.open = false;

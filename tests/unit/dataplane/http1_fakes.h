@@ -50,6 +50,8 @@ extern char sgt_x_log[256];            /* their paths */
 
 /* A connection of a worker with limits fit for tests; one at a time. */
 struct sgd_conn *sgt_conn_open(bool https);
+/* A reload takes away the listener that it came by. */
+void sgt_listener_goes(void);
 struct sg_conf_limits *sgt_limits(void);
 struct sgd_worker *sgt_worker(void);
 void sgt_conn_feed(struct sgd_conn *conn, const char *text);

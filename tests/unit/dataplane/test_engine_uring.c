@@ -10,7 +10,7 @@
 static void open_undoes_itself_at_every_failing_allocation(void **fixture)
 {
     struct bench *bench = bench_of(fixture);
-    struct sgd_listener listener = {bench->listen_fd, 0};
+    struct sgd_listener listener = {.fd = bench->listen_fd};
     struct sgd_region region = {bench->region, BENCH_REGION_BYTES, -1};
     enum sg_err err = SG_ENOMEM;
     for (uint32_t nth = 0; err != SG_OK; nth++) {

@@ -390,6 +390,46 @@ static void a_draining_worker_waits_a_second_for_a_connections_first_request(voi
     (void)fixture;
 }
 
+static void
+told_to_end_after_its_head_a_connection_waits_a_second_for_one_more_request(void **fixture)
+{
+    for (int more = 0; more < 2; more++) {
+        struct sgd_conn *conn = sgt_conn_open(false);
+        sgt_conn_feed(conn, GET("/later"));
+        sgt_x_answer();
+        sgt_listener_goes();
+        sgt_conn_run(conn);
+        assert_null(strstr(conn->out, "connection: close\r\n"));
+        sgt_conn_pass_ms(conn, 990);
+        assert_false(conn->closing);
+        if (more != 0)
+            sgt_conn_feed(conn, GET("/hello"));
+        else
+            sgt_conn_pass_ms(conn, 10);
+        sgt_conn_run(conn);
+        assert_true(conn->closing);
+        assert_int_equal(strstr(conn->out, "connection: close\r\n") != NULL, more);
+        sgt_conn_close(conn);
+    }
+    (void)fixture;
+}
+
+static void a_connection_whose_listener_is_gone_ends_with_its_next_answer(void **fixture)
+{
+    struct sgd_conn *conn = sgt_conn_open(false);
+    sgt_conn_feed(conn, GET("/hello"));
+    sgt_conn_run(conn);
+    assert_null(strstr(conn->out, "connection: close\r\n"));
+    sgt_listener_goes();
+    assert_false(conn->closing);
+    sgt_conn_feed(conn, GET("/hello"));
+    sgt_conn_run(conn);
+    assert_non_null(strstr(conn->out, "connection: close\r\n"));
+    assert_true(conn->closing && conn->ended);
+    sgt_conn_close(conn);
+    (void)fixture;
+}
+
 static void a_request_of_1_0_without_host_is_for_the_address_it_came_to(void **fixture)
 {
     struct sgd_conn *conn = sgt_conn_open(false);
@@ -473,6 +513,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_body_may_not_drip_for_ever),
     cmocka_unit_test(a_draining_worker_lets_answers_end_and_takes_no_more),
     cmocka_unit_test(a_draining_worker_waits_a_second_for_a_connections_first_request),
+    cmocka_unit_test(told_to_end_after_its_head_a_connection_waits_a_second_for_one_more_request),
+    cmocka_unit_test(a_connection_whose_listener_is_gone_ends_with_its_next_answer),
     cmocka_unit_test(a_request_of_1_0_without_host_is_for_the_address_it_came_to),
     cmocka_unit_test(a_connection_that_breaks_ends_its_exchange),
     cmocka_unit_test(with_no_memory_left_there_is_still_an_answer),

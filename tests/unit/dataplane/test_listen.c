@@ -187,6 +187,110 @@ static void handed_over_sockets_keep_the_connections_that_wait_in_them(void **fi
     (void)fixture;
 }
 
+/* As systemd does, whose sockets are root's, for a node that never was root. */
+static void sockets_of_another_user_are_shared_by_all_workers(void **fixture)
+{
+    struct sgd_listen *set = NULL;
+    int status = -1;
+    if (geteuid() != 0)
+        skip();
+    open_set(1, &set);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sgd_listen *next = NULL;
+        struct sg_out report = sg_out_init(text, sizeof(text));
+        if (sgd_listen_pass(set) != SG_OK || setuid(65534) != 0)
+            _exit(1);
+        _exit(sgd_listen_open(&config, 3, &report, &next) == SG_OK ? 0 : 2);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    sgd_listen_close(set);
+    (void)fixture;
+}
+
+static int first_of(const struct sgd_listen *set, uint32_t worker, uint16_t index)
+{
+    size_t count;
+    const struct sgd_listener *mine = sgd_listen_worker(set, worker, &count);
+    for (size_t i = 0; i < count; i++)
+        if (mine[i].index == index)
+            return mine[i].fd;
+    return -1;
+}
+
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+static void the_next_set_shares_what_stays_and_makes_what_is_new(void **fixture)
+{
+    struct sgd_listen *now = NULL, *next = NULL;
+    struct sg_out report = sg_out_init(text, sizeof(text));
+    open_set(2, &now);
+    int kept[2] = {first_of(now, 0, 1), first_of(now, 1, 1)}, gone = first_of(now, 0, 0);
+    listeners[0] = listeners[1]; /* [::1] moves to the front, 127.0.0.1 goes, another comes */
+    snprintf(addresses[0], sizeof(addresses[0]), "127.0.0.1:%u", free_port());
+    listeners[1].address = addresses[0];
+    assert_int_equal(sgd_listen_next(now, &config, &report, &next), SG_OK);
+    for (uint32_t worker = 0; worker < 2; worker++) {
+        assert_int_equal(first_of(next, worker, 0), kept[worker]);
+        assert_int_equal(port_of(first_of(next, worker, 1)), atoi(strrchr(addresses[0], ':') + 1));
+    }
+    sgd_listen_close_but(now, next);
+    assert_false(is_open(gone));
+    assert_true(is_open(kept[0]) && is_open(kept[1]));
+    sgd_listen_close(next);
+    assert_false(is_open(kept[0]));
+    (void)fixture;
+}
+
+static void a_next_set_that_cannot_be_had_leaves_this_one(void **fixture)
+{
+    struct sgd_listen *now = NULL, *next = NULL;
+    struct sg_out report = sg_out_init(text, sizeof(text));
+    struct sockaddr_in6 address;
+    char fresh[32];
+    open_set(2, &now);
+    int before = dup(0), taken = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    close(before);
+    snprintf(fresh, sizeof(fresh), "[::1]:%u", free_port());
+    assert_int_equal(sgd_listen_parse(fresh, &address), SG_OK);
+    assert_int_equal(bind(taken, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(taken, 1), 0);
+    struct sg_conf_listener three[3] = {
+        listeners[0], {.address = "127.0.0.9:0", .backlog = 16}, {.address = fresh, .backlog = 16}};
+    struct sg_config wider = {.listeners = three, .listeners_count = 3};
+    assert_int_equal(sgd_listen_next(now, &wider, &report, &next), SG_EADDRINUSE);
+    assert_null(next);
+    text[report.len] = '\0';
+    assert_non_null(strstr(text, "listeners[2].address: "));
+    close(taken);
+    int after = dup(0); /* the lowest that is free: none of the attempt is left */
+    assert_int_equal(after, before);
+    close(after);
+    assert_true(is_open(first_of(now, 0, 0)) && is_open(first_of(now, 1, 1)));
+    sgd_listen_close(now);
+    (void)fixture;
+}
+
+static void one_address_and_all_addresses_of_a_port_follow_each_other(void **fixture)
+{
+    struct sgd_listen *now = NULL, *next = NULL;
+    struct sg_out report = sg_out_init(text, sizeof(text));
+    open_set(2, &now);
+    uint16_t port = port_of(first_of(now, 0, 0));
+    snprintf(addresses[1], sizeof(addresses[1]), "0.0.0.0:%u", port); /* beside 127.0.0.1 */
+    assert_int_equal(sgd_listen_next(now, &config, &report, &next), SG_OK);
+    sgd_listen_close_but(now, next);
+    sgd_listen_close(next);
+    next = NULL;
+    open_set(2, &now); /* a start takes what a reload takes */
+    sgd_listen_close(now);
+    (void)fixture;
+}
+
 static void addresses_are_read_strictly(void **fixture)
 {
     static const char *const wrong[] = {"",         "1.2.3.4", "1.2.3.4:", "1.2.3.4:65536",
@@ -223,6 +327,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(what_stays_on_this_machine_is_not_paced, setup),
     cmocka_unit_test_setup(an_address_taken_by_others_is_named, setup),
     cmocka_unit_test_setup(handed_over_sockets_keep_the_connections_that_wait_in_them, setup),
+    cmocka_unit_test_setup(sockets_of_another_user_are_shared_by_all_workers, setup),
+    cmocka_unit_test_setup(the_next_set_shares_what_stays_and_makes_what_is_new, setup),
+    cmocka_unit_test_setup(a_next_set_that_cannot_be_had_leaves_this_one, setup),
+    cmocka_unit_test_setup(one_address_and_all_addresses_of_a_port_follow_each_other, setup),
     cmocka_unit_test(addresses_are_read_strictly),
     cmocka_unit_test_setup(open_undoes_itself_at_every_failing_allocation, setup),
 };
