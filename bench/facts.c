@@ -76,6 +76,14 @@ static struct sge_change balance_of(uint32_t i)
     return change;
 }
 
+static void followed_make(const char *name, struct sge_change *out)
+{
+    struct sg_caip_asset asset;
+    SG_ASSERT(sg_caip_asset_read(sg_str_from(name), &asset));
+    sge_followed_make(sge_group_contract(&asset), sge_chain_id(&asset.chain), SGE_FOLLOWED_WHOLE,
+                      out);
+}
+
 static double seconds(void)
 {
     return (double)sg_clock_mono_ns() / 1e9;
@@ -107,8 +115,10 @@ static void fill(const char *dir)
     double took = seconds() - from;
     for (uint32_t i = 0; i < 16; i++)
         changes[i] = balance_of(spread(i * 16, assets));
+    followed_make(A721 "/1", &changes[16]);
+    followed_make(A1155 "/7", &changes[17]);
     const struct sge_batch batch = {
-        .stream = "bench of facts.", .seq = ++seq, .changes = changes, .changes_count = 16};
+        .stream = "bench of facts.", .seq = ++seq, .changes = changes, .changes_count = 18};
     SG_ASSERT(sge_state_apply(state, &batch) == SG_OK);
     snprintf(path, sizeof(path), "%s/state/data.mdb", dir);
     SG_ASSERT(stat(path, &st) == 0);

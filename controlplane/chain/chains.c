@@ -171,6 +171,18 @@ static uint32_t ws_servers_of(const struct sg_conf_chain *conf, struct sgc_rpc_o
     return count;
 }
 
+/* Of chains that the configuration names no more, the stream is told. */
+static enum sg_err others_leave(const struct sgc_chains_options *options)
+{
+    struct sg_caip_chain kept[SGE_CHAINS_MAX];
+    const struct sg_config *config = options->config;
+    for (uint32_t i = 0; i < config->chains_count; i++) {
+        bool right = sg_caip_chain_read(sg_str_from(config->chains[i].id), &kept[i]);
+        SG_ASSERT(right); /* the configuration was checked */
+    }
+    return sgc_ledger_leave_chains(options->ledger, kept, config->chains_count);
+}
+
 /* Of which no rule asks anything, nothing is followed. */
 static enum sg_err solana_open(struct sgc_chains *chains, const struct sgc_chains_options *options,
                                const struct sg_conf_chain *conf, const struct wanted *wanted)
@@ -271,6 +283,8 @@ enum sg_err sgc_chains_open(const struct sgc_chains_options *options, struct sg_
     struct wanted *wanted = sg_boot_alloc(sizeof(*wanted));
     if (chains == NULL || wanted == NULL)
         err = SG_ENOMEM;
+    if (err == SG_OK)
+        err = others_leave(options);
     if (err == SG_OK)
         chains->ledger = options->ledger;
     for (uint32_t i = 0; i < config->chains_count && err == SG_OK; i++) {

@@ -265,23 +265,9 @@ static bool all_told(const struct sgc_follow *follow)
     return true;
 }
 
-/* Everything was read from its first block on, and the stream has it: what is not found is not
- * there. */
-static bool all_read(const struct sgc_follow *follow)
-{
-    struct pollfd outbox = {.fd = sgc_ledger_fd(follow->options.ledger), .events = POLLIN};
-    for (uint32_t i = 0; i < follow->contracts_count; i++) {
-        const struct sgc_followed *followed = &follow->contracts[i];
-        if (followed->refused || !followed->known || followed->to != SGC_LEDGER_JOINED)
-            return false;
-    }
-    return poll(&outbox, 1, 0) == 0;
-}
-
 static void tell(struct sgc_follow *follow)
 {
     struct sge_chain chain = {.id = sge_chain_id(&follow->options.chain),
-                              .caught_up = all_read(follow),
                               .head = follow->at.head,
                               .safe = follow->at.safe,
                               .head_s = follow->at.head_s,

@@ -59,6 +59,18 @@ static enum sg_err find_first(struct sgc_follow *follow, const struct sgc_evm_co
     return SG_OK;
 }
 
+/* Says to the stream how much of it there is: of the registry, of all that it delegates. */
+static enum sg_err tell(struct sgc_follow *follow, const struct sgc_followed *followed)
+{
+    const struct sgc_evm_contract *contract = &followed->contract;
+    const struct sgc_following following = {
+        .source = contract->source,
+        .group =
+            contract->registry ? sge_group_delegations(&follow->options.chain) : contract->source,
+        .how = followed->to == SGC_LEDGER_JOINED ? SGE_FOLLOWED_WHOLE : SGE_FOLLOWED_READING};
+    return sgc_ledger_follow(follow->options.ledger, &follow->options.chain, &following);
+}
+
 static enum sg_err begin_one(struct sgc_follow *follow, struct sgc_followed *followed)
 {
     const struct sgc_evm_contract *contract = &followed->contract;
@@ -73,11 +85,11 @@ static enum sg_err begin_one(struct sgc_follow *follow, struct sgc_followed *fol
                             .contracts_count = 1,
                             .to = first > 0 ? first - 1 : 0};
     err = sgc_ledger_add_safe(follow->options.ledger, &none);
-    if (err == SG_OK) {
-        followed->to = none.to;
-        followed->begun = true;
-    }
-    return err;
+    if (err != SG_OK)
+        return err;
+    followed->to = none.to;
+    followed->begun = true;
+    return tell(follow, followed);
 }
 
 static enum sg_err begin(struct sgc_follow *follow)
@@ -100,7 +112,7 @@ static enum sg_err know(struct sgc_follow *follow, struct sgc_followed *followed
     followed->to = progress.to;
     followed->told = progress.told;
     followed->known = true;
-    return SG_OK;
+    return followed->begun ? tell(follow, followed) : SG_OK;
 }
 
 /* The ledger has forgotten it, so it is read from its first block. */
@@ -220,11 +232,14 @@ static enum sg_err join(struct sgc_follow *follow, struct group *group)
     for (uint32_t i = 0; i < group->count; i++) {
         struct sgc_followed *followed = group->those[i];
         enum sg_err err = sgc_ledger_join(follow->options.ledger, &followed->contract.asset);
+        if (err == SG_OK) {
+            followed->to = SGC_LEDGER_JOINED;
+            followed->told = true;
+            followed->refusals = 0;
+            err = tell(follow, followed);
+        }
         if (err != SG_OK)
             return err;
-        followed->to = SGC_LEDGER_JOINED;
-        followed->told = true;
-        followed->refusals = 0;
     }
     return SG_OK;
 }

@@ -295,13 +295,35 @@ enum sg_err sgc_ledger_join(struct sgc_ledger *ledger, const struct sg_caip_asse
     return work_end(ledger, &work, err);
 }
 
+static bool is_followed_so(struct sgc_ledger *ledger, const struct sgc_following *following)
+{
+    struct sge_change now;
+    struct sge_fact_id id;
+    sge_fact_followed(following->group, &id);
+    return sgc_ledger_fact(ledger, &id, &now) == SG_OK && now.head[31] == following->how;
+}
+
+enum sg_err sgc_ledger_follow(struct sgc_ledger *ledger, const struct sg_caip_chain *chain,
+                              const struct sgc_following *following)
+{
+    struct sgc_work work;
+    SG_ASSERT(following != NULL && following->source != 0 && following->group != 0);
+    if (is_followed_so(ledger, following))
+        return SG_OK;
+    enum sg_err err = sgc_work_begin(&work, &ledger->db, sge_chain_id(chain));
+    if (err == SG_OK)
+        err = sgc_work_follow(&work, following);
+    return work_end(ledger, &work, err);
+}
+
 /* By its group: a contract that the configuration no longer names has no other name here. */
-enum sg_err sgc_ledger_leave(struct sgc_ledger *ledger, const struct sg_caip_chain *chain,
-                             uint64_t source)
+static enum sg_err leave(struct sgc_ledger *ledger, uint32_t chain, uint64_t source)
 {
     struct sgc_work work;
     struct sgc_sourcerow row;
-    enum sg_err err = sgc_work_begin(&work, &ledger->db, sge_chain_id(chain));
+    enum sg_err err = sgc_work_begin(&work, &ledger->db, chain);
+    if (err == SG_OK)
+        err = sgc_work_unfollow(&work, source);
     if (err == SG_OK)
         err = sgc_source_get(work.txn, work.db, source, &row);
     if (err == SG_OK && row.to == SGC_LEDGER_JOINED) {
@@ -309,6 +331,57 @@ enum sg_err sgc_ledger_leave(struct sgc_ledger *ledger, const struct sg_caip_cha
         err = sgc_source_put(work.txn, work.db, source, &row);
     }
     return work_end(ledger, &work, err == SG_ENOENT ? SG_OK : err);
+}
+
+enum sg_err sgc_ledger_leave(struct sgc_ledger *ledger, const struct sg_caip_chain *chain,
+                             uint64_t source)
+{
+    return leave(ledger, sge_chain_id(chain), source);
+}
+
+/* The first contract that joined, of a chain that is not among those kept. */
+struct stray {
+    const struct sg_caip_chain *kept;
+    uint32_t count, chain; /* chain 0: there is none */
+    uint64_t source;
+};
+
+static enum sg_err take_stray(void *ctx, struct sg_str key, struct sg_str value,
+                              enum sgc_step *step)
+{
+    struct stray *stray = ctx;
+    struct sgc_sourcerow row;
+    if (key.len != sizeof(uint64_t) || value.len != sizeof(row))
+        return SG_ECORRUPT;
+    memcpy(&row, value.ptr, sizeof(row));
+    bool kept = row.to != SGC_LEDGER_JOINED;
+    for (uint32_t i = 0; i < stray->count && !kept; i++)
+        kept = sge_chain_id(&stray->kept[i]) == row.chain;
+    if (kept)
+        return SG_OK;
+    stray->chain = row.chain;
+    stray->source = sge_be64_get(key.ptr);
+    *step = SGC_STEP_STOP;
+    return SG_OK;
+}
+
+enum sg_err sgc_ledger_leave_chains(struct sgc_ledger *ledger, const struct sg_caip_chain *kept,
+                                    uint32_t count)
+{
+    struct stray stray = {.kept = kept, .count = count, .chain = 1};
+    enum sg_err err = SG_OK;
+    while (err == SG_OK && stray.chain != 0) {
+        stray.chain = 0;
+        err = read_begin(ledger);
+        if (err != SG_OK)
+            return err;
+        err = sgc_ledgerdb_walk(ledger->reader, ledger->db.sources, SG_STR_NONE, 0, take_stray,
+                                &stray);
+        read_end(ledger);
+        if (err == SG_OK && stray.chain != 0)
+            err = leave(ledger, stray.chain, stray.source);
+    }
+    return err;
 }
 
 enum sg_err sgc_ledger_forget(struct sgc_ledger *ledger, const struct sg_caip_asset *contract)

@@ -91,10 +91,24 @@ SG_MUST_USE enum sg_err sgc_ledger_add_more(struct sgc_ledger *ledger,
 /* It was read up to the chain's head (SG_ESTALE: not so): what was held back goes out. */
 SG_MUST_USE enum sg_err sgc_ledger_join(struct sgc_ledger *ledger,
                                         const struct sg_caip_asset *contract);
-/* Its events no longer come with the chain's blocks; what is known of it stays. `source`: its
- * sge_group_contract(), since who leaves may be named nowhere else any more. */
+/* How much the stream has of a group from now on: of a contract, a collection, a creator, or the
+ * delegations of a chain. `source`: the contract whose history tells it; leaving or forgetting that
+ * takes it back. Said again it costs a look. */
+struct sgc_following {
+    uint64_t source, group;
+    enum sge_followed how;
+};
+SG_MUST_USE enum sg_err sgc_ledger_follow(struct sgc_ledger *ledger,
+                                          const struct sg_caip_chain *chain,
+                                          const struct sgc_following *following);
+/* Its events no longer come with the chain's blocks; what is known of it stays, and the stream is
+ * told that it is followed no longer. `source`: its sge_group_contract(), since who leaves may be
+ * named nowhere else any more. */
 SG_MUST_USE enum sg_err sgc_ledger_leave(struct sgc_ledger *ledger,
                                          const struct sg_caip_chain *chain, uint64_t source);
+/* The same of every contract that joined, of all chains but these. */
+SG_MUST_USE enum sg_err sgc_ledger_leave_chains(struct sgc_ledger *ledger,
+                                                const struct sg_caip_chain *kept, uint32_t count);
 /* All that is known of it was wrong, perhaps: nobody holds anything of it any more, until it is
  * read anew from its first block. */
 SG_MUST_USE enum sg_err sgc_ledger_forget(struct sgc_ledger *ledger,

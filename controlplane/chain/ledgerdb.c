@@ -42,7 +42,7 @@ enum sg_err sgc_ledgerdb_init(struct sg_mdb *mdb, struct sgc_ledgerdb *db)
     } all[] = {
         {"facts", &db->facts},   {"undo", &db->undo},       {"blocks", &db->blocks},
         {"chains", &db->chains}, {"sources", &db->sources}, {"held", &db->held},
-        {"outbox", &db->outbox}, {"marks", &db->marks},
+        {"outbox", &db->outbox}, {"marks", &db->marks},     {"follows", &db->follows},
     };
     enum sg_err err = SG_OK;
     SG_ASSERT(mdb != NULL);

@@ -16,6 +16,7 @@ struct sgc_ledgerdb {
     uint32_t sources; /* contract -> sgc_sourcerow */
     uint32_t held;    /* contract, fact -> whether it bumps: what is held back of
                          contracts that the stream knows */
+    uint32_t follows; /* contract, fact -> nothing: what says how much of it is followed */
     uint32_t outbox;  /* entry -> sgc_outrow and sgc_factrow, several times */
     uint32_t marks;   /* "format"; "name": 16 random bytes; "outbox": the next entry's number */
 };

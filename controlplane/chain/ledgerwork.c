@@ -320,6 +320,48 @@ enum sg_err sgc_work_publish(struct sgc_work *work, uint64_t source, bool is_new
                              publish_one, work);
 }
 
+/* ---- how much is followed ---- */
+
+static enum sg_err follow_put(struct sgc_work *work, const struct sge_fact_id *id, uint64_t source,
+                              enum sge_followed how)
+{
+    struct sgc_factrow row = {.kind = SGE_FACT_FOLLOWED, .chain = work->chain, .source = source};
+    row.head[31] = row.safe[31] = (uint8_t)how;
+    enum sg_err err = sgc_fact_put(work->txn, work->db, id, &row);
+    return err == SG_OK ? sgc_outbox_add(&work->outbox, id, &row, true) : err;
+}
+
+enum sg_err sgc_work_follow(struct sgc_work *work, const struct sgc_following *following)
+{
+    struct sge_fact_id id;
+    uint8_t key[SGC_HELD_KEY_BYTES];
+    sge_fact_followed(following->group, &id);
+    sgc_held_key(following->source, &id, key);
+    enum sg_err err =
+        sg_mdb_put(work->txn, work->db->follows, sge_bytes(key, sizeof(key)), SG_STR(""));
+    return err == SG_OK ? follow_put(work, &id, following->source, following->how) : err;
+}
+
+static enum sg_err unfollow_one(void *ctx, struct sg_str key, struct sg_str value,
+                                enum sgc_step *step)
+{
+    struct sge_fact_id id;
+    (void)value;
+    if (key.len != SGC_HELD_KEY_BYTES)
+        return SG_ECORRUPT;
+    sgc_fact_id(key.ptr + sizeof(uint64_t), &id);
+    *step = SGC_STEP_DROP;
+    return follow_put(ctx, &id, sge_be64_get(key.ptr), SGE_FOLLOWED_NOT);
+}
+
+enum sg_err sgc_work_unfollow(struct sgc_work *work, uint64_t source)
+{
+    uint8_t from[8];
+    sge_be64_put(from, source);
+    return sgc_ledgerdb_walk(work->txn, work->db->follows, sge_bytes(from, sizeof(from)),
+                             sizeof(from), unfollow_one, work);
+}
+
 /* ---- forgetting ---- */
 
 /* The edges are told that it is nobody's, whether they knew it or not. */

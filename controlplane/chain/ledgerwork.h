@@ -42,6 +42,11 @@ SG_MUST_USE enum sg_err sgc_work_undo(struct sgc_work *work, uint64_t number);
 SG_MUST_USE enum sg_err sgc_work_safe(struct sgc_work *work, uint64_t number);
 /* What was held back of a contract goes out; of one that is new to the stream, all there is. */
 SG_MUST_USE enum sg_err sgc_work_publish(struct sgc_work *work, uint64_t source, bool is_new);
+/* Writes and tells how much of a group is followed. */
+SG_MUST_USE enum sg_err sgc_work_follow(struct sgc_work *work,
+                                        const struct sgc_following *following);
+/* Nothing of what a contract's history tells is followed any more. */
+SG_MUST_USE enum sg_err sgc_work_unfollow(struct sgc_work *work, uint64_t source);
 /* Of one contract; 0: of the chain. */
 SG_MUST_USE enum sg_err sgc_work_forget(struct sgc_work *work, uint64_t source);
 

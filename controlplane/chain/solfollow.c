@@ -257,6 +257,20 @@ static enum sg_err base_make(struct sgc_solfollow *follow, uint64_t slot, uint64
     return err;
 }
 
+/* Of one mint all accounts are seen; of mints, those that were found. */
+static enum sg_err want_tell(struct sgc_solfollow *follow, uint32_t want)
+{
+    const struct sgc_solwant *wanted = &follow->wants[want];
+    const struct sg_caip_chain *chain = &follow->options.chain;
+    struct sgc_following following = {
+        .source = follow->sources[want], .group = follow->sources[want], .how = SGE_FOLLOWED_PART};
+    if (wanted->kind == SGC_SOLWANT_COLLECTION)
+        following.group = sge_group_collection(chain, wanted->key);
+    else if (wanted->kind == SGC_SOLWANT_CREATOR)
+        following.group = sge_group_creator(chain, wanted->key);
+    return sgc_ledger_follow(follow->options.ledger, chain, &following);
+}
+
 /* A want's history is what is so now. */
 static enum sg_err want_join(struct sgc_solfollow *follow, uint32_t want, uint64_t time_s)
 {
@@ -309,8 +323,11 @@ static enum sg_err begin(struct sgc_solfollow *follow, uint64_t time_s)
         err = base_make(follow, slot, time_s);
     if (err == SG_OK)
         err = leave_others(follow);
-    for (uint32_t i = 0; err == SG_OK && i < follow->options.wants_count; i++)
+    for (uint32_t i = 0; err == SG_OK && i < follow->options.wants_count; i++) {
         err = want_join(follow, i, time_s);
+        if (err == SG_OK)
+            err = want_tell(follow, i);
+    }
     follow->based = err == SG_OK;
     follow->remembers |= follow->based;
     return err;

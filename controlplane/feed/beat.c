@@ -2,7 +2,8 @@
 
 #include "controlplane/feed/wire.h"
 
-#define VERSION 1
+#define BEAT_VERSION    2 /* 1 came with and without a word on history */
+#define APPLIED_VERSION 1
 
 static void text_write(const char *text, struct sg_out *out)
 {
@@ -33,12 +34,12 @@ static void mark_read(struct sgc_wire *in, struct sge_mark *mark)
     mark->seq = sgc_wire_number(in, 8);
 }
 
-static enum sg_err version_read(struct sgc_wire *in)
+static enum sg_err version_read(struct sgc_wire *in, uint64_t ours)
 {
     uint64_t version = sgc_wire_number(in, 1);
-    if (in->bad || version < VERSION)
+    if (in->bad || version == 0)
         return SG_ECORRUPT;
-    return version == VERSION ? SG_OK : SG_EVERSION;
+    return version == ours ? SG_OK : SG_EVERSION;
 }
 
 /* ---- beats ---- */
@@ -52,7 +53,6 @@ static void chain_write(const struct sge_chain *chain, struct sg_out *out)
     sgc_wire_put(out, chain->head_s, 8);
     sgc_wire_put(out, chain->heard_ns, 8);
     sgc_wire_put(out, chain->late_s, 8);
-    sgc_wire_put(out, chain->caught_up, 1);
     sg_out_bytes(out, chain->head_hash, sizeof(chain->head_hash));
 }
 
@@ -65,14 +65,13 @@ static void chain_read(struct sgc_wire *in, struct sge_chain *chain)
     chain->head_s = sgc_wire_number(in, 8);
     chain->heard_ns = sgc_wire_number(in, 8);
     chain->late_s = sgc_wire_number(in, 8);
-    chain->caught_up = (uint32_t)sgc_wire_number(in, 1);
     sgc_wire_bytes(in, chain->head_hash, sizeof(chain->head_hash));
 }
 
 bool sgc_beat_write(const struct sgc_beat *beat, struct sg_out *out)
 {
     SG_ASSERT(beat->chains_count <= SGE_CHAINS_MAX);
-    sgc_wire_put(out, VERSION, 1);
+    sgc_wire_put(out, BEAT_VERSION, 1);
     mark_write(&beat->mark, out);
     sgc_wire_put(out, beat->at_ns, 8);
     sgc_wire_put(out, beat->chains_count, 1);
@@ -84,7 +83,7 @@ bool sgc_beat_write(const struct sgc_beat *beat, struct sg_out *out)
 enum sg_err sgc_beat_read(struct sg_str bytes, struct sgc_beat *out)
 {
     struct sgc_wire in = {.rest = bytes};
-    enum sg_err err = version_read(&in);
+    enum sg_err err = version_read(&in, BEAT_VERSION);
     if (err != SG_OK)
         return err;
     mark_read(&in, &out->mark);
@@ -99,7 +98,7 @@ enum sg_err sgc_beat_read(struct sg_str bytes, struct sgc_beat *out)
 
 bool sgc_applied_write(const struct sgc_applied *applied, struct sg_out *out)
 {
-    sgc_wire_put(out, VERSION, 1);
+    sgc_wire_put(out, APPLIED_VERSION, 1);
     text_write(applied->edge, out);
     mark_write(&applied->mark, out);
     sgc_wire_put(out, applied->appended_ns, 8);
@@ -110,7 +109,7 @@ bool sgc_applied_write(const struct sgc_applied *applied, struct sg_out *out)
 enum sg_err sgc_applied_read(struct sg_str bytes, struct sgc_applied *out)
 {
     struct sgc_wire in = {.rest = bytes};
-    enum sg_err err = version_read(&in);
+    enum sg_err err = version_read(&in, APPLIED_VERSION);
     if (err != SG_OK)
         return err;
     text_read(&in, out->edge, sizeof(out->edge));

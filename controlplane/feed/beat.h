@@ -17,7 +17,7 @@ struct sgc_beat {
     struct sge_chain chains[SGE_CHAINS_MAX];
 };
 SG_MUST_USE bool sgc_beat_write(const struct sgc_beat *beat, struct sg_out *out);
-/* SG_EVERSION, SG_ECORRUPT: as of an entry. */
+/* SG_EVERSION: written by another version of us. SG_ECORRUPT: none. */
 SG_MUST_USE enum sg_err sgc_beat_read(struct sg_str bytes, struct sgc_beat *out);
 
 struct sgc_applied {

@@ -2,7 +2,7 @@
 
 #include "controlplane/feed/wire.h"
 
-#define VERSION 1
+#define VERSION 2 /* 1 had no SGE_FACT_FOLLOWED */
 
 /* ---- writing ---- */
 
@@ -54,12 +54,12 @@ bool sgc_entry_write(const struct sge_batch *batch, struct sg_out *out)
 
 /* ---- reading ---- */
 
-static void change_read(struct sgc_wire *in, struct sge_change *change)
+static void change_read(struct sgc_wire *in, uint64_t version, struct sge_change *change)
 {
     *change = (struct sge_change){0};
     change->id.key = sgc_wire_number(in, 8);
     change->id.check = sgc_wire_number(in, 8);
-    change->kind = (uint8_t)sgc_wire_below(in, 1, SGE_FACT_ROOT);
+    change->kind = (uint8_t)sgc_wire_below(in, 1, version == 1 ? SGE_FACT_ROOT : SGE_FACT_FOLLOWED);
     in->bad |= change->kind < SGE_FACT_OWNER;
     change->bump = sgc_wire_below(in, 1, 1) == 1;
     change->groups_count = (uint8_t)sgc_wire_below(in, 1, SGE_FACT_GROUPS_MAX);
@@ -93,12 +93,12 @@ enum sg_err sgc_entry_read(struct sg_str bytes, struct sgc_entry_room *room, str
     SG_ASSERT(room != NULL && out != NULL);
     struct sgc_wire in = {.rest = bytes};
     uint64_t version = sgc_wire_number(&in, 1);
-    if (version != VERSION)
+    if (version < 1 || version > VERSION)
         return !in.bad && version > VERSION ? SG_EVERSION : SG_ECORRUPT;
     uint32_t changes = sgc_wire_below(&in, 2, SGC_ENTRY_CHANGES_MAX);
     uint32_t words = sgc_wire_below(&in, 2, SGC_ENTRY_WORDS_MAX);
     for (uint32_t i = 0; i < changes && !in.bad; i++)
-        change_read(&in, &room->changes[i]);
+        change_read(&in, version, &room->changes[i]);
     for (uint32_t i = 0; i < words && !in.bad; i++)
         word_read(&in, &room->words[i]);
     if (in.bad || in.rest.len != 0)

@@ -52,6 +52,30 @@ bool sgd_rule_asks(const struct sgd_rule *rule, const struct sg_caip_asset *asse
     return false;
 }
 
+static bool same_fact(const struct sge_fact_id *a, const struct sge_fact_id *b)
+{
+    return a->key == b->key && a->check == b->check;
+}
+
+uint32_t sgd_rule_sources(const struct sgd_rule *rule, struct sgd_rule_source *out, uint32_t max)
+{
+    SG_ASSERT(rule != NULL && out != NULL);
+    uint32_t count = 0;
+    for (uint16_t i = 0; i < rule->leaves_count; i++) {
+        const struct sgd_leaf *leaf = &rule->leaves[i];
+        const struct sge_fact_id *asked[] = {&leaf->followed, &leaf->delegations_followed};
+        uint32_t asks = leaf->chain_id == 0 ? 0 : leaf->delegated ? 2 : 1;
+        for (uint32_t a = 0; a < asks && count < max; a++) {
+            uint32_t known = 0;
+            while (known < count && !same_fact(&out[known].followed, asked[a]))
+                known++;
+            if (known == count)
+                out[count++] = (struct sgd_rule_source){*asked[a], leaf->chain_id, leaf->text};
+        }
+    }
+    return count;
+}
+
 void sgd_rule_list(const struct sgd_rule *rule, struct sg_out *out)
 {
     static const char *const names[] = {"must", "must not", "save", "restore", "jump", "yes", "no"};
@@ -158,7 +182,7 @@ void sgd_rule_check(const struct sgd_rule *rule, struct sge_state_reader *reader
     look.reason = "";
     memset(look.has_id, 0, sizeof(look.has_id));
     out->until_s = UINT64_MAX;
-    out->provisional = false;
+    out->provisional = out->unfollowed = false;
     out->facts_count = 0;
     out->chains.count = 0;
     out->why[0] = 0;

@@ -29,6 +29,14 @@ uint32_t sgd_rule_assets(const struct sgd_rule *rule, struct sg_caip_asset *out,
 /* Whether it asks for such an asset as one of `group` (sge_group_collection() and so on); group 0:
  * for that asset itself. */
 bool sgd_rule_asks(const struct sgd_rule *rule, const struct sg_caip_asset *asset, uint64_t group);
+/* What it must be known of how much is followed: sge_fact_followed() of each group, with its chain.
+ * Returns how many. */
+struct sgd_rule_source {
+    struct sge_fact_id followed;
+    uint32_t chain;
+    struct sg_str text; /* the first condition that asks it */
+};
+uint32_t sgd_rule_sources(const struct sgd_rule *rule, struct sgd_rule_source *out, uint32_t max);
 /* The byte code, one operation a line: for sgctl rule test. */
 void sgd_rule_list(const struct sgd_rule *rule, struct sg_out *out);
 
@@ -46,6 +54,8 @@ struct sgd_holder {
 struct sgd_rule_answer {
     bool holds;
     bool provisional;         /* it rests on something that is not safe yet */
+    bool unfollowed;          /* it does not hold, but more may be so than is known here: of what a
+                                 condition names nothing is followed, or not yet */
     uint64_t until_s;         /* it can't hold longer: time windows, ERC-4907; UINT64_MAX: open */
     struct sgd_chains chains; /* whose heads it rests on, also where nothing was found */
     uint8_t facts_count;

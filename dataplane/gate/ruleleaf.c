@@ -60,16 +60,39 @@ static void fact_add(struct sgd_rule_look *look, const struct sgd_leaf *leaf,
     out->facts_count = (uint8_t)SG_MIN(out->facts_count + 1, SGD_TOKEN_FACTS_MAX + 1);
 }
 
-/* Where the chain's history was read whole, what is not found is not there. */
+/* ---- how much is known ---- */
+
+static enum sgd_met unfollowed(struct sgd_rule_look *look, enum sge_followed how)
+{
+    look->out->unfollowed = true;
+    return met(look, SGD_MET_UNKNOWN,
+               how == SGE_FOLLOWED_READING ? "its history is being read"
+                                           : "the region's control plane does not follow it");
+}
+
+/* Where everything is followed, what is not found is not there. */
 static enum sgd_met absent(struct sgd_rule_look *look, const struct sgd_leaf *leaf,
                            const char *reason)
 {
-    struct sge_chain chain;
-    bool whole = sge_state_chain(sge_state_of(look->reader), leaf->chain_id, &chain) == SG_OK &&
-                 chain.caught_up == 1;
-    if (whole)
-        sgd_chains_add(&look->out->chains, leaf->chain_id);
-    return met(look, whole ? SGD_MET_NO : SGD_MET_UNKNOWN, reason);
+    enum sge_followed how = sge_state_followed(look->reader, &leaf->followed);
+    if (how < SGE_FOLLOWED_PART && !sge_state_by_hand(look->reader))
+        return unfollowed(look, how);
+    if (how != SGE_FOLLOWED_WHOLE)
+        return met(look, SGD_MET_UNKNOWN, reason);
+    sgd_chains_add(&look->out->chains, leaf->chain_id);
+    return met(look, SGD_MET_NO, reason);
+}
+
+/* A fact of what is followed no longer says how things were. One of no chain was said by hand. */
+static bool is_current(struct sgd_rule_look *look, const struct sge_fact_id *followed,
+                       const struct sge_change *fact)
+{
+    if (fact->chain == 0)
+        return true;
+    enum sge_followed how = sge_state_followed(look->reader, followed);
+    if (how < SGE_FOLLOWED_PART)
+        (void)unfollowed(look, how);
+    return how >= SGE_FOLLOWED_PART;
 }
 
 /* Of something that is so at head and at safe, at one of them, or at neither. */
@@ -100,8 +123,8 @@ static enum sgd_met one_ask(struct sgd_rule_look *look, const struct sgd_leaf *l
                                 : met(look, SGD_MET_UNKNOWN, "the state can't be read");
     enum sgd_met answer =
         settled(look, memcmp(fact.head, account, 32) == 0, memcmp(fact.safe, account, 32) == 0);
-    if (answer == SGD_MET_UNKNOWN)
-        return answer;
+    if (answer == SGD_MET_UNKNOWN || !is_current(look, &leaf->followed, &fact))
+        return SGD_MET_UNKNOWN;
     if (leaf->kind == SGD_LEAF_USER && answer == SGD_MET_YES) {
         if (fact.until_s <= look->holder->now_s)
             return met(look, SGD_MET_NO, "its use is over");
@@ -126,8 +149,9 @@ static enum sgd_met balance_ask(struct sgd_rule_look *look, const struct sgd_lea
                                 : met(look, SGD_MET_UNKNOWN, "the state can't be read");
     enum sgd_met answer = settled(look, memcmp(fact.head, leaf->lo.bytes, 32) >= 0,
                                   memcmp(fact.safe, leaf->lo.bytes, 32) >= 0);
-    if (answer != SGD_MET_UNKNOWN)
-        fact_add(look, leaf, &fact, generation);
+    if (answer == SGD_MET_UNKNOWN || !is_current(look, &leaf->followed, &fact))
+        return SGD_MET_UNKNOWN;
+    fact_add(look, leaf, &fact, generation);
     return answer;
 }
 
@@ -146,8 +170,8 @@ static enum sgd_met any_take(struct sgd_rule_look *look, const struct sgd_leaf *
 {
     bool safe = memcmp(best->change.safe, best->change.head, 32) == 0;
     enum sgd_met answer = settled(look, true, safe);
-    if (answer != SGD_MET_YES)
-        return answer;
+    if (answer != SGD_MET_YES || !is_current(look, &leaf->followed, &best->change))
+        return SGD_MET_UNKNOWN;
     fact_add(look, leaf, &best->change, best->generation);
     if (best->change.kind == SGE_FACT_USER)
         look->out->until_s = SG_MIN(look->out->until_s, best->change.until_s);
@@ -251,7 +275,8 @@ static enum sgd_met delegated_ask(struct sgd_rule_look *look, const struct sgd_l
             bool provisional = out->provisional;
             if (!step(look))
                 return SGD_MET_UNKNOWN;
-            if (delegation_holds(look, &some[i].change, account)) {
+            if (delegation_holds(look, &some[i].change, account) &&
+                is_current(look, &leaf->delegations_followed, &some[i].change)) {
                 fact_add(look, leaf, &some[i].change, some[i].generation);
                 if (vault_ask(look, leaf, account, &some[i]) == SGD_MET_YES)
                     return SGD_MET_YES;
@@ -260,6 +285,9 @@ static enum sgd_met delegated_ask(struct sgd_rule_look *look, const struct sgd_l
             out->chains.count = chains_count;
             out->provisional = provisional;
         }
+    enum sge_followed how = sge_state_followed(look->reader, &leaf->delegations_followed);
+    if (how < SGE_FOLLOWED_PART && !sge_state_by_hand(look->reader))
+        return unfollowed(look, how);
     return met(look, SGD_MET_UNKNOWN,
                "neither the account nor a vault that delegated to it has it");
 }
@@ -358,15 +386,20 @@ static enum sgd_met owned_ask(struct sgd_rule_look *look, const struct sgd_leaf 
 {
     const uint8_t *account = account_on(look, leaf);
     enum sgd_met answer;
+    bool before = look->out->unfollowed;
     if (account == NULL)
         return met(look, SGD_MET_UNKNOWN, "the account is of another chain");
+    look->out->unfollowed = false;
     if (leaf->kind == SGD_LEAF_BALANCE)
         answer = balance_ask(look, leaf, account);
     else if (leaf->kind == SGD_LEAF_ONE || leaf->kind == SGD_LEAF_USER)
         answer = one_ask(look, leaf, account);
     else
         answer = any_ask(look, leaf, account, NULL);
-    return answer == SGD_MET_YES || !leaf->delegated ? answer : delegated_ask(look, leaf, account);
+    bool blind = look->out->unfollowed; /* then nothing is known of what vaults have either */
+    look->out->unfollowed |= before;
+    return answer == SGD_MET_YES || !leaf->delegated || blind ? answer
+                                                              : delegated_ask(look, leaf, account);
 }
 
 enum sgd_met sgd_leaf_ask(struct sgd_rule_look *look, const struct sgd_leaf *leaf)

@@ -302,7 +302,9 @@ static enum sgd_grant_verdict check_rule(struct signin *s)
         .place = ask->has_address ? &place : NULL,
     };
     sgd_rule_check(s->terms.rule, s->clerk->reader, &holder, &s->rule);
-    return s->rule.holds ? SGD_GRANT_allowed : SGD_GRANT_rule;
+    if (s->rule.holds)
+        return SGD_GRANT_allowed;
+    return s->rule.unfollowed ? SGD_GRANT_not_followed : SGD_GRANT_rule;
 }
 
 static enum sgd_grant_verdict check_feed(struct signin *s)

@@ -27,6 +27,13 @@ void sge_state_mark(struct sge_state_reader *reader, struct sge_mark *out)
         *out = no_mark;
 }
 
+bool sge_state_by_hand(struct sge_state_reader *reader)
+{
+    struct sge_mark mark;
+    sge_state_mark(reader, &mark);
+    return memcmp(mark.stream, no_mark.stream, sizeof(mark.stream)) == 0;
+}
+
 /* ---- the stream ---- */
 
 /* What was set by hand had generations of another counter: it goes, and so do tokens of it. */

@@ -111,6 +111,16 @@ void sge_fact_root(uint32_t tenant, struct sg_str list, struct sge_fact_id *out)
     fact_end(&hash, out);
 }
 
+void sge_fact_followed(uint64_t group, struct sge_fact_id *out)
+{
+    struct sg_sha256 hash;
+    uint8_t number[8];
+    sge_be64_put(number, group);
+    begin(&hash, 'f');
+    sg_sha256_add(&hash, number, sizeof(number));
+    fact_end(&hash, out);
+}
+
 uint64_t sge_group_contract(const struct sg_caip_asset *asset)
 {
     struct sg_caip_asset contract = *asset;

@@ -182,6 +182,25 @@ enum sg_err sge_state_fact_get(struct sge_state_reader *reader, const struct sge
     return SG_OK;
 }
 
+void sge_followed_make(uint64_t group, uint32_t chain, enum sge_followed how,
+                       struct sge_change *out)
+{
+    SG_ASSERT(out != NULL);
+    *out = (struct sge_change){.kind = SGE_FACT_FOLLOWED, .bump = true, .chain = chain};
+    sge_fact_followed(group, &out->id);
+    out->head[31] = out->safe[31] = (uint8_t)how;
+}
+
+enum sge_followed sge_state_followed(struct sge_state_reader *reader, const struct sge_fact_id *id)
+{
+    struct sge_change fact;
+    uint64_t generation;
+    if (sge_state_fact_get(reader, id, &fact, &generation) != SG_OK ||
+        fact.kind != SGE_FACT_FOLLOWED || fact.head[31] > SGE_FOLLOWED_WHOLE)
+        return SGE_FOLLOWED_NOT;
+    return (enum sge_followed)fact.head[31];
+}
+
 uint64_t sge_state_facts_count(struct sge_state_reader *reader)
 {
     SG_ASSERT(reader != NULL);

@@ -16,6 +16,16 @@ enum sge_fact_kind {
     SGE_FACT_DELEGATION, /* from a vault to a delegate (delegate.xyz v2): value 1 or 0 as u256 */
     SGE_FACT_USER,       /* of an ERC-4907 token: values are account ids, good until until_s */
     SGE_FACT_ROOT,       /* of an allow list: values are Merkle roots */
+    SGE_FACT_FOLLOWED,   /* of a group: values are enum sge_followed, as u256 */
+};
+
+/* How much of a group (a contract, a collection, ...) comes with the stream. The facts of it that
+ * lie in the state are worth no more than this says. */
+enum sge_followed {
+    SGE_FOLLOWED_NOT,     /* never, or no longer: what is known of it is of then */
+    SGE_FOLLOWED_READING, /* its history is being read: nothing of it is known yet */
+    SGE_FOLLOWED_PART,    /* what is known is so; what is not known may be so all the same */
+    SGE_FOLLOWED_WHOLE,   /* and what is not known is not so */
 };
 
 /* Which fact: `key` is what tokens name and rows are found by; `check`, the next 64 bits of the
@@ -36,6 +46,7 @@ void sge_fact_balance_end(const struct sg_sha256 *begun, const uint8_t account[3
 void sge_fact_delegation(const uint8_t vault[32], const uint8_t delegate[32],
                          const struct sg_caip_asset *scope, struct sge_fact_id *out);
 void sge_fact_root(uint32_t tenant, struct sg_str list, struct sge_fact_id *out);
+void sge_fact_followed(uint64_t group, struct sge_fact_id *out);
 
 /* Assets of one holder are found by what they belong to: a contract, a collection, a creator, the
  * delegations to it. */
@@ -62,6 +73,10 @@ struct sge_change {
     uint8_t groups_count;
     uint64_t groups[SGE_FACT_GROUPS_MAX];
 };
+
+/* The change that says so. */
+void sge_followed_make(uint64_t group, uint32_t chain, enum sge_followed how,
+                       struct sge_change *out);
 
 enum sge_word_kind { SGE_WORD_CTI, SGE_WORD_INDEX, SGE_WORD_EPOCH, SGE_WORD_RULE };
 /* What else the stream says: revocations and lowest versions of a tenant. */
@@ -104,6 +119,10 @@ void sge_state_mark(struct sge_state_reader *reader, struct sge_mark *out);
 SG_MUST_USE enum sg_err sge_state_fact_get(struct sge_state_reader *reader,
                                            const struct sge_fact_id *id, struct sge_change *out,
                                            uint64_t *generation);
+/* `id`: sge_fact_followed(). What can't be read is followed no longer. */
+enum sge_followed sge_state_followed(struct sge_state_reader *reader, const struct sge_fact_id *id);
+/* No stream ever fed it: what it has was said by hand. */
+bool sge_state_by_hand(struct sge_state_reader *reader);
 struct sge_holding {
     struct sge_change change;
     uint64_t generation;
@@ -119,10 +138,9 @@ uint64_t sge_state_facts_count(struct sge_state_reader *reader);
 /* ---- how far each chain is followed: beside the map, since it changes with every block ---- */
 #define SGE_CHAINS_MAX 64
 struct sge_chain {
-    uint32_t id;         /* sge_chain_id() */
-    char name[64];       /* CAIP-2 */
-    uint32_t caught_up;  /* 1: every contract that is followed was read from its first block on, so
-                            what is not found is not there; 0: history is still being read */
+    uint32_t id;   /* sge_chain_id() */
+    char name[64]; /* CAIP-2 */
+    uint32_t zero;
     uint64_t head, safe; /* block numbers, or slots */
     uint64_t head_s;     /* the head block's own time */
     uint64_t heard_ns;   /* when the servers last agreed on a head */

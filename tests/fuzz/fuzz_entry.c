@@ -1,4 +1,5 @@
-/* An entry of the ownership stream: whatever is read is written back as the same bytes. */
+/* An entry of the ownership stream: whatever is read is written back as the same bytes, but for
+ * an older version's number. */
 #include "base/assert.h"
 #include "controlplane/feed/entry.h"
 
@@ -14,6 +15,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (sgc_entry_read(bytes, &room, &batch) != SG_OK)
         return 0;
     SG_ASSERT(sgc_entry_write(&batch, &out));
-    SG_ASSERT(sg_str_eq(sg_out_view(&out), bytes));
+    SG_ASSERT(sg_str_eq(sg_str_skip(sg_out_view(&out), 1), sg_str_skip(bytes, 1)));
     return 0;
 }

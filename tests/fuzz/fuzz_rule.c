@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 static struct sge_state *state;
 static struct sge_state_reader *reader;
-static struct sge_change changes[64];
+static struct sge_change changes[80];
 static uint32_t count;
 
 static void account_of(uint32_t n, struct sg_caip_account *out)
@@ -92,6 +92,11 @@ static void make_state(void)
     SG_ASSERT(sg_caip_asset_read(SG_STR("eip155:1/erc721:" CONTRACT), &contract));
     assets_add(&contract);
     delegations_add(&contract);
+    const uint64_t groups[] = {sge_group_contract(&contract),
+                               sge_group_delegations(&contract.chain)};
+    for (size_t i = 0; i < SG_COUNT(groups); i++)
+        sge_followed_make(groups[i], sge_chain_id(&contract.chain), SGE_FOLLOWED_WHOLE,
+                          &changes[count++]);
     sge_fact_root(TENANT, SG_STR("vip"), &root.id);
     changes[count++] = root;
     const struct sge_batch batch = {

@@ -3,7 +3,8 @@
 #include "base/assert.h"
 #include "tools/sgctl/access.h"
 
-#define FACTS_MAX 4096
+#define FACTS_MAX   4096
+#define SOURCES_MAX 256
 
 bool sgt_is_balance(const struct sg_caip_asset *asset)
 {
@@ -48,7 +49,6 @@ void sgt_balance_make(const struct sg_caip_asset *asset, const uint8_t account[3
 struct item {
     const json_t *json;
     uint32_t tenant;
-    struct sge_state *state;
     struct sge_change change;
 };
 
@@ -176,16 +176,46 @@ static const char *root_read(struct item *item)
     return NULL;
 }
 
-static const char *chain_read(struct item *item)
+/* Of an item that tells of a chain; 0: of none. */
+static uint32_t chain_id(const json_t *json)
 {
-    struct sg_caip_chain name;
-    struct sge_chain chain = {.caught_up =
-                                  json_is_true(json_object_get(item->json, "caught_up")) ? 1 : 0};
-    if (!sg_caip_chain_read(sg_str_from(text_of(item->json, "chain")), &name))
-        return "chain: expected such as eip155:1";
-    chain.id = sge_chain_id(&name);
-    item->change.kind = 0; /* no fact */
-    return sge_state_chain_heard(item->state, &chain) == SG_OK ? NULL : "chain: too many";
+    struct sg_caip_chain chain;
+    return sg_caip_chain_read(sg_str_from(text_of(json, "chain")), &chain) ? sge_chain_id(&chain)
+                                                                           : 0;
+}
+
+static bool is_caught_up(const json_t *facts, uint32_t chain)
+{
+    for (size_t i = 0; i < json_array_size(facts); i++) {
+        const json_t *item = json_array_get(facts, i);
+        if (chain_id(item) == chain && json_is_true(json_object_get(item, "caught_up")))
+            return true;
+    }
+    return false;
+}
+
+static enum sg_err apply(struct sge_state *state, const struct sge_change *changes, uint32_t count,
+                         uint64_t *seq)
+{
+    const struct sge_batch batch = {
+        .stream = "by hand", .seq = ++*seq, .changes = changes, .changes_count = count};
+    return sge_state_apply(state, &batch);
+}
+
+static enum sg_err sources_apply(const json_t *facts, const struct sgd_rule *rule,
+                                 struct sge_state *state, uint64_t *seq)
+{
+    struct sgd_rule_source sources[SOURCES_MAX];
+    struct sge_change changes[SOURCES_MAX];
+    uint32_t count = sgd_rule_sources(rule, sources, SOURCES_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        sge_followed_make(0, sources[i].chain,
+                          is_caught_up(facts, sources[i].chain) ? SGE_FOLLOWED_WHOLE
+                                                                : SGE_FOLLOWED_PART,
+                          &changes[i]);
+        changes[i].id = sources[i].followed;
+    }
+    return apply(state, changes, count, seq);
 }
 
 static const struct {
@@ -193,19 +223,22 @@ static const struct {
     const char *(*read)(struct item *item);
 } kinds[] = {
     {"owner", owner_read},           {"amount", balance_read}, {"user", user_read},
-    {"delegation", delegation_read}, {"list", root_read},      {"chain", chain_read},
+    {"delegation", delegation_read}, {"list", root_read},
 };
 
 static const char *item_read(struct item *item)
 {
     item->change = (struct sge_change){.kind = 0};
+    if (json_object_get(item->json, "chain") != NULL)
+        return chain_id(item->json) != 0 ? NULL : "chain: expected such as eip155:1";
     for (size_t i = 0; i < SG_COUNT(kinds); i++)
         if (json_object_get(item->json, kinds[i].key) != NULL)
             return kinds[i].read(item);
     return "expected an object with owner, amount, user, delegation, list or chain";
 }
 
-bool sgt_facts_apply(const json_t *facts, uint32_t tenant, struct sge_state *state)
+bool sgt_facts_apply(const json_t *facts, const struct sgd_rule *rule, uint32_t tenant,
+                     struct sge_state *state)
 {
     size_t count = json_array_size(facts);
     uint64_t seq = 0;
@@ -213,15 +246,13 @@ bool sgt_facts_apply(const json_t *facts, uint32_t tenant, struct sge_state *sta
         sgt_refuse("facts: expected a list, of %d at most", FACTS_MAX);
         return false;
     }
+    enum sg_err err = sources_apply(facts, rule, state, &seq);
     for (size_t i = 0; i < count; i++) {
-        struct item item = {.json = json_array_get(facts, i), .tenant = tenant, .state = state};
-        const char *fault = item_read(&item);
-        const struct sge_batch batch = {
-            .stream = "by hand", .seq = seq + 1, .changes = &item.change, .changes_count = 1};
+        struct item item = {.json = json_array_get(facts, i), .tenant = tenant};
+        const char *fault = err != SG_OK ? sg_err_text(err) : item_read(&item);
         if (fault == NULL && item.change.kind != 0) {
-            enum sg_err err = sge_state_apply(state, &batch);
+            err = apply(state, &item.change, 1, &seq);
             fault = err == SG_OK ? NULL : sg_err_text(err);
-            seq++;
         }
         if (fault != NULL) {
             sgt_refuse("facts[%zu]: %s", i, fault);

@@ -2,7 +2,7 @@
 #ifndef SGT_FACTMAKE_H
 #define SGT_FACTMAKE_H
 
-#include "edgecache/state/facts.h"
+#include "dataplane/gate/rule.h"
 
 #include <jansson.h>
 
@@ -16,8 +16,10 @@ void sgt_balance_make(const struct sg_caip_asset *asset, const uint8_t account[3
 /* Is a fact of that asset somebody's balance, rather than its owner? */
 bool sgt_is_balance(const struct sg_caip_asset *asset);
 
-/* The facts of a list as docs/rules.md has it, applied to an empty state, and its chains. False,
- * and says which item is wrong. `tenant`: whose lists they are. */
-bool sgt_facts_apply(const json_t *facts, uint32_t tenant, struct sge_state *state);
+/* The facts of a list as docs/rules.md has it, applied to an empty state, in which all that `rule`
+ * names is followed: wholly, on chains that are caught up. False, and says which item is wrong.
+ * `tenant`: whose lists they are. */
+bool sgt_facts_apply(const json_t *facts, const struct sgd_rule *rule, uint32_t tenant,
+                     struct sge_state *state);
 
 #endif

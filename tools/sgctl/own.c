@@ -86,6 +86,7 @@ static const char *kind_name(uint8_t kind)
         [SGE_FACT_DELEGATION] = "delegation",
         [SGE_FACT_USER] = "user",
         [SGE_FACT_ROOT] = "root",
+        [SGE_FACT_FOLLOWED] = "followed",
     };
     return kind < SG_COUNT(names) && names[kind] != NULL ? names[kind] : "unknown";
 }

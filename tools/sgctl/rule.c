@@ -117,18 +117,20 @@ static void asked_close(struct asked *asked)
         nftw(asked->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static bool facts_load(const char *file, uint32_t tenant, struct sge_state *state)
+static bool facts_load(const char *file, const struct sgd_rule *rule, uint32_t tenant,
+                       struct sge_state *state)
 {
     json_error_t error;
     json_t *facts = json_load_file(file, JSON_REJECT_DUPLICATES, &error);
     if (facts == NULL)
         sgt_refuse("%s:%d: %s", file, error.line, error.text);
-    bool good = facts != NULL && sgt_facts_apply(facts, tenant, state);
+    bool good = facts != NULL && sgt_facts_apply(facts, rule, tenant, state);
     json_decref(facts);
     return good;
 }
 
-static bool asked_open(const struct options *options, uint32_t tenant, struct asked *out)
+static bool asked_open(const struct options *options, const struct sgd_rule *rule, uint32_t tenant,
+                       struct asked *out)
 {
     const char *dir = options->state;
     if (dir == NULL) {
@@ -142,7 +144,7 @@ static bool asked_open(const struct options *options, uint32_t tenant, struct as
         sgt_refuse("the state in %s: %s", dir != NULL ? dir : out->dir, sg_err_text(err));
         return false;
     }
-    if (options->facts != NULL && !facts_load(options->facts, tenant, out->state))
+    if (options->facts != NULL && !facts_load(options->facts, rule, tenant, out->state))
         return false;
     out->reader = sgt_reader_open(out->state);
     return out->reader != NULL;
@@ -199,7 +201,7 @@ static int check(const struct sgd_rule *rule, const struct options *options, uin
         memcpy(place.country, options->country, sizeof(place.country));
         holder.place = &place;
     }
-    bool opened = asked_open(options, tenant, &asked);
+    bool opened = asked_open(options, rule, tenant, &asked);
     if (opened) {
         sgd_rule_check(rule, asked.reader, &holder, &answer);
         answer_print(rule, &answer, json);
@@ -245,7 +247,26 @@ static json_t *assets_json(const struct sgd_rule *rule)
     return list;
 }
 
-static json_t *rule_json(const struct sg_config *config, const struct sg_conf_rule *conf)
+/* Of each condition that asks a chain, how much of that this node's state has. */
+static json_t *followed_json(const struct sgd_rule *rule, struct sge_state_reader *reader)
+{
+    static const char *const names[] = {[SGE_FOLLOWED_NOT] = "not",
+                                        [SGE_FOLLOWED_READING] = "reading",
+                                        [SGE_FOLLOWED_PART] = "part",
+                                        [SGE_FOLLOWED_WHOLE] = "whole"};
+    struct sgd_rule_source sources[256];
+    json_t *list = json_array();
+    uint32_t count = sgd_rule_sources(rule, sources, SG_COUNT(sources));
+    for (uint32_t i = 0; i < count; i++)
+        json_array_append_new(
+            list, json_pack("{s:s%, s:s}", "condition", sources[i].text.ptr, sources[i].text.len,
+                            "followed", names[sge_state_followed(reader, &sources[i].followed)]));
+    return list;
+}
+
+/* `reader` NULL: there is no state here. */
+static json_t *rule_json(const struct sg_config *config, const struct sg_conf_rule *conf,
+                         struct sge_state_reader *reader)
 {
     char memory[512];
     struct sg_out report = sg_out_init(memory, sizeof(memory));
@@ -261,7 +282,9 @@ static json_t *rule_json(const struct sg_config *config, const struct sg_conf_ru
                   "version", (json_int_t)conf->version, "require", conf->require, "sites", sites);
     if (err == SG_OK)
         json_object_set_new(told, "assets", assets_json(rule));
-    else
+    if (err == SG_OK && reader != NULL)
+        json_object_set_new(told, "followed", followed_json(rule, reader));
+    if (err != SG_OK)
         json_object_set_new(told, "wrong", json_stringn(report.ptr, report.len));
     sgd_rule_free(rule);
     return told;
@@ -277,9 +300,13 @@ static int list(const char *file, bool json)
         fwrite(report.ptr, 1, report.len, stderr);
         return sgt_refuse("the configuration: %s", sg_err_text(err));
     }
+    struct sge_state *state = NULL;
+    struct sge_state_reader *reader = NULL;
+    if (sge_state_open(config->node.state_dir, false, &state) == SG_OK)
+        reader = sgt_reader_open(state);
     json_t *rules = json_array();
     for (uint32_t i = 0; i < config->rules_count; i++)
-        json_array_append_new(rules, rule_json(config, &config->rules[i]));
+        json_array_append_new(rules, rule_json(config, &config->rules[i], reader));
     if (json) {
         sgt_print(json_pack("{s:o}", "rules", rules), true);
     } else {
@@ -289,6 +316,8 @@ static int list(const char *file, bool json)
         }
         json_decref(rules);
     }
+    sgt_reader_close(reader);
+    sge_state_close(state);
     sg_config_free(config);
     return SGT_DONE;
 }

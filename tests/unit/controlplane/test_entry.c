@@ -17,7 +17,7 @@ static struct sge_batch batch_of(uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct sge_change *change = &changes[i];
-        *change = (struct sge_change){.kind = (uint8_t)(1 + i % SGE_FACT_ROOT),
+        *change = (struct sge_change){.kind = (uint8_t)(1 + i % SGE_FACT_FOLLOWED),
                                       .bump = i % 2,
                                       .groups_count = (uint8_t)(i % (SGE_FACT_GROUPS_MAX + 1))};
         sg_random(&change->id, sizeof(change->id));
@@ -88,7 +88,7 @@ static void a_newer_version_is_told_apart_from_garbage(void **fixture)
 {
     struct sge_batch batch = batch_of(1), read;
     struct sg_str bytes = written(&batch);
-    memory[0] = 2;
+    memory[0] = 3;
     assert_int_equal(sgc_entry_read(bytes, &room, &read), SG_EVERSION);
     memory[0] = 0;
     assert_int_equal(sgc_entry_read(bytes, &room, &read), SG_ECORRUPT);
@@ -103,12 +103,40 @@ static void fields_out_of_range_are_refused(void **fixture)
     const struct {
         size_t at;
         char value;
-    } rows[] = {{5 + 16, 0}, {5 + 16, SGE_FACT_ROOT + 1},  {5 + 17, 2},
-                {5 + 18, 9}, {word_at, SGE_WORD_RULE + 1}, {word_at, -1}};
+    } rows[] = {{5 + 16, 0}, {5 + 16, SGE_FACT_FOLLOWED + 1}, {5 + 17, 2},
+                {5 + 18, 9}, {word_at, SGE_WORD_RULE + 1},    {word_at, -1}};
     for (size_t i = 0; i < SG_COUNT(rows); i++) {
         struct sg_str bytes = written(&batch);
         memory[rows[i].at] = rows[i].value;
         assert_int_equal(sgc_entry_read(bytes, &room, &read), SG_ECORRUPT);
+    }
+    (void)fixture;
+}
+
+static void an_older_entry_is_read_and_has_no_kind_that_came_later(void **fixture)
+{
+    struct sge_batch batch = batch_of(1), read;
+    struct sg_str bytes = written(&batch);
+    memory[0] = 1;
+    assert_int_equal(sgc_entry_read(bytes, &room, &read), SG_OK);
+    memory[5 + 16] = SGE_FACT_FOLLOWED;
+    assert_int_equal(sgc_entry_read(bytes, &room, &read), SG_ECORRUPT);
+    memory[0] = 2;
+    assert_int_equal(sgc_entry_read(bytes, &room, &read), SG_OK);
+    (void)fixture;
+}
+
+static void a_beat_of_another_version_is_none(void **fixture)
+{
+    static struct sgc_beat beat, heard;
+    char bytes[SGC_BEAT_BYTES_MAX];
+    struct sg_out out = sg_out_init(bytes, sizeof(bytes));
+    assert_true(sgc_beat_write(&beat, &out));
+    for (char version = 0; version < 4; version++) {
+        bytes[0] = version;
+        assert_int_equal(sgc_beat_read(sg_out_view(&out), &heard), version == 0   ? SG_ECORRUPT
+                                                                   : version == 2 ? SG_OK
+                                                                                  : SG_EVERSION);
     }
     (void)fixture;
 }
@@ -122,8 +150,7 @@ static void beats_and_reports_are_read_as_they_were_written(void **fixture)
     beat.at_ns = 1234567890123456789;
     beat.chains_count = SGE_CHAINS_MAX;
     for (uint32_t i = 0; i < SGE_CHAINS_MAX; i++) {
-        beat.chains[i] =
-            (struct sge_chain){.id = i, .head = i + 7, .safe = i, .late_s = 60, .caught_up = i % 2};
+        beat.chains[i] = (struct sge_chain){.id = i, .head = i + 7, .safe = i, .late_s = 60};
         snprintf(beat.chains[i].name, sizeof(beat.chains[i].name), "eip155:%u", i);
         sg_random(beat.chains[i].head_hash, 32);
     }
@@ -162,6 +189,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_is_cut_or_longer_is_no_entry),
     cmocka_unit_test(a_newer_version_is_told_apart_from_garbage),
     cmocka_unit_test(fields_out_of_range_are_refused),
+    cmocka_unit_test(an_older_entry_is_read_and_has_no_kind_that_came_later),
+    cmocka_unit_test(a_beat_of_another_version_is_none),
     cmocka_unit_test(beats_and_reports_are_read_as_they_were_written),
     cmocka_unit_test(a_copys_subject_is_a_subject),
 };

@@ -361,7 +361,7 @@ static void an_entry_of_a_newer_version_is_never_passed_over(void **fixture)
     for (int i = 2; i < EDGES; i++)
         agent_close(world, i);
     assert_int_equal(sgc_stream_append(world->bus, world->feed.entries, NULL, SGC_ANY,
-                                       SG_STR("\2from tomorrow"), &seq),
+                                       SG_STR("\177from tomorrow"), &seq),
                      SG_OK);
     UNTIL(view_of(&world->edges[1]).trouble == SG_EVERSION, 3000);
     uint64_t young = young_ns(&world->edges[1]);

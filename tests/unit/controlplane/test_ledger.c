@@ -309,6 +309,72 @@ static void who_leaves_is_known_up_to_the_head_and_held_back_from_there(void **f
     rig_free(rig);
 }
 
+static enum sge_followed told_followed(struct rig *rig, uint64_t group)
+{
+    struct sge_fact_id id;
+    sge_fact_followed(group, &id);
+    const struct rig_fact *fact = rig_fact(rig, &id);
+    if (fact == NULL)
+        return SGE_FOLLOWED_NOT;
+    assert_int_equal(fact->change.kind, SGE_FACT_FOLLOWED);
+    assert_memory_equal(fact->change.head, fact->change.safe, 32);
+    return (enum sge_followed)fact->change.head[31];
+}
+
+/* Of the same source: what its contract and what another group of it is. */
+static void how_much_is_followed_is_told_once_and_taken_back(void **fixture)
+{
+    struct rig *rig = followed();
+    struct sg_caip_asset contract = rig_asset(SG_CAIP_ERC721, 1);
+    uint64_t source = sge_group_contract(&contract);
+    const struct sgc_following both[] = {{source, source, SGE_FOLLOWED_WHOLE},
+                                         {source, 4711, SGE_FOLLOWED_PART}};
+    struct sgc_event mint = rig_owner(1, 7, 5);
+    struct sge_change none[SGC_OUTBOX_CHANGES_MAX];
+    uint64_t id;
+    rig_add(rig, 101, 0, 0, &mint, 1);
+    for (int again = 0; again < 2; again++)
+        for (size_t i = 0; i < COUNT(both); i++)
+            assert_int_equal(sgc_ledger_follow(rig->ledger, &rig_chain, &both[i]), SG_OK);
+    rig_drain(rig);
+    assert_int_equal(told_followed(rig, source), SGE_FOLLOWED_WHOLE);
+    assert_int_equal(told_followed(rig, 4711), SGE_FOLLOWED_PART);
+    assert_int_equal(sgc_ledger_follow(rig->ledger, &rig_chain, &both[0]), SG_OK);
+    assert_int_equal(sgc_ledger_outbox(rig->ledger, &id, none, SGC_OUTBOX_CHANGES_MAX), 0);
+
+    assert_int_equal(sgc_ledger_leave(rig->ledger, &rig_chain, source), SG_OK);
+    rig_drain(rig);
+    assert_int_equal(told_followed(rig, source), SGE_FOLLOWED_NOT);
+    assert_int_equal(told_followed(rig, 4711), SGE_FOLLOWED_NOT);
+    assert_owner(rig_token_fact(rig, 1, 7), 5, 0); /* what is known stays, and is of then */
+
+    assert_int_equal(sgc_ledger_follow(rig->ledger, &rig_chain, &both[1]), SG_OK);
+    assert_int_equal(sgc_ledger_forget(rig->ledger, &contract), SG_OK);
+    rig_drain(rig);
+    assert_int_equal(told_followed(rig, 4711), SGE_FOLLOWED_NOT);
+    rig_free(rig);
+}
+
+static void what_joined_of_chains_that_nobody_names_any_more_leaves(void **fixture)
+{
+    struct rig *rig = followed();
+    static const struct sg_caip_chain other = {.ns = SG_CAIP_EIP155, .evm_id = 5};
+    struct sg_caip_asset contract = rig_asset(SG_CAIP_ERC721, 1);
+    uint64_t source = sge_group_contract(&contract);
+    const struct sgc_following whole = {source, source, SGE_FOLLOWED_WHOLE};
+    struct sgc_ledger_progress progress;
+    assert_int_equal(sgc_ledger_follow(rig->ledger, &rig_chain, &whole), SG_OK);
+    assert_int_equal(sgc_ledger_leave_chains(rig->ledger, &rig_chain, 1), SG_OK);
+    rig_drain(rig);
+    assert_int_equal(told_followed(rig, source), SGE_FOLLOWED_WHOLE);
+    assert_int_equal(sgc_ledger_leave_chains(rig->ledger, &other, 1), SG_OK);
+    rig_drain(rig);
+    assert_int_equal(told_followed(rig, source), SGE_FOLLOWED_NOT);
+    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &progress), SG_OK);
+    assert_int_equal(progress.to, 100);
+    rig_free(rig);
+}
+
 static void what_is_forgotten_is_nobodys_everywhere(void **fixture)
 {
     struct rig *rig = followed();
@@ -523,6 +589,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(history_is_told_only_when_it_is_whole),
     cmocka_unit_test(a_reorg_while_a_contract_joins_takes_its_progress_back),
     cmocka_unit_test(who_leaves_is_known_up_to_the_head_and_held_back_from_there),
+    cmocka_unit_test(how_much_is_followed_is_told_once_and_taken_back),
+    cmocka_unit_test(what_joined_of_chains_that_nobody_names_any_more_leaves),
     cmocka_unit_test(what_is_forgotten_is_nobodys_everywhere),
     cmocka_unit_test(a_move_of_more_than_was_there_leaves_nothing_and_is_counted),
     cmocka_unit_test(a_delegation_is_found_under_the_delegate_and_bumped_by_its_end),

@@ -34,11 +34,27 @@ static struct sgd_holder holder_of(char letter)
     return holder;
 }
 
+static enum sge_followed followed; /* how much, of all that a rule names when it is asked */
+
+/* What the rule names is followed so, as the next entry of the stream says. */
+static void followed_is(struct facts_world *w, const struct sgd_rule *rule, enum sge_followed how)
+{
+    struct sgd_rule_source sources[8];
+    struct sge_change changes[8];
+    uint32_t count = sgd_rule_sources(rule, sources, SG_COUNT(sources));
+    for (uint32_t i = 0; i < count; i++) {
+        sge_followed_make(0, sources[i].chain, how, &changes[i]);
+        changes[i].id = sources[i].followed;
+    }
+    assert_int_equal(stream_says(w, changes, count), SG_OK);
+}
+
 static struct sgd_rule_answer ask_as(struct facts_world *w, const char *text,
                                      const struct sgd_holder *holder)
 {
     struct sgd_rule_answer answer;
     struct sgd_rule *rule = compile(text);
+    followed_is(w, rule, followed);
     assert_int_equal(sge_state_begin(w->reader), SG_OK);
     sgd_rule_check(rule, w->reader, holder, &answer);
     sge_state_end(w->reader);
@@ -59,11 +75,10 @@ static void say(struct facts_world *w, struct sge_change change)
     assert_int_equal(stream_says(w, &change, 1), SG_OK);
 }
 
-static void chain_is_caught_up(struct facts_world *w)
+static int rule_set_up(void **fixture)
 {
-    struct sg_caip_asset asset = asset_of("erc721", 1);
-    struct sge_chain chain = {.id = sge_chain_id(&asset.chain), .name = CHAIN, .caught_up = 1};
-    assert_int_equal(sge_state_chain_heard(w->state, &chain), SG_OK);
+    followed = SGE_FOLLOWED_PART;
+    return facts_set_up(fixture);
 }
 
 /* ---- the language ---- */
@@ -463,9 +478,9 @@ static void what_is_not_known_is_neither_a_yes_nor_a_no(void **fixture)
     struct facts_world *w = *fixture;
     static const char *const rules[] = {"not erc721(" A721 "/1)", "not erc721(" A721 ")",
                                         "not erc1155(" A1155 "/1)"};
-    for (size_t i = 0; i < SG_COUNT(rules); i++) /* nobody followed the chain */
+    for (size_t i = 0; i < SG_COUNT(rules); i++) /* there may be more than is followed */
         assert_false(ask(w, rules[i], 'a').holds);
-    chain_is_caught_up(w);
+    followed = SGE_FOLLOWED_WHOLE;
     for (size_t i = 0; i < SG_COUNT(rules); i++) {
         struct sgd_rule_answer answer = ask(w, rules[i], 'a');
         assert_true(answer.holds && answer.until_s == NOW_S + SGD_RULE_NOT_S);
@@ -475,6 +490,91 @@ static void what_is_not_known_is_neither_a_yes_nor_a_no(void **fixture)
     assert_false(ask(w, rules[0], 'b').holds); /* at safe it still is */
     assert_false(ask(w, rules[1], 'a').holds);
     assert_true(ask(w, rules[0], 'c').holds);
+}
+
+/* An edge's rule names what the region's control plane does not follow, or not any more: whatever
+ * lies in the state of it is neither a yes nor a no. */
+static void what_is_not_followed_opens_nothing_and_says_so(void **fixture)
+{
+    struct facts_world *w = *fixture;
+    static const char *const rules[] = {"erc721(" A721 "/1)",       "erc721(" A721 ")",
+                                        "not erc721(" A721 "/1)",   "not erc721(" A721 ")",
+                                        "erc1155(" A1155 "/1)",     "not erc1155(" A1155 "/1)",
+                                        "not erc1155(" A1155 "/2)", "delegated(erc721(" A721 "))"};
+    say(w, owner_is(1, 'a', 'a'));
+    say(w, balance_is(1, 'a', 1, true));
+    for (char letter = 'a'; letter <= 'b'; letter++)
+        for (size_t i = 0; i < SG_COUNT(rules); i++) {
+            followed = SGE_FOLLOWED_NOT;
+            struct sgd_rule_answer answer = ask(w, rules[i], letter);
+            assert_true(!answer.holds && answer.unfollowed);
+            assert_non_null(strstr(answer.why, "control plane does not follow"));
+            followed = SGE_FOLLOWED_READING;
+            answer = ask(w, rules[i], letter);
+            assert_true(!answer.holds && answer.unfollowed);
+            assert_non_null(strstr(answer.why, "history is being read"));
+        }
+    followed = SGE_FOLLOWED_WHOLE;
+    assert_true(ask(w, rules[0], 'a').holds && ask(w, rules[4], 'a').holds);
+    assert_true(ask(w, rules[2], 'b').holds && ask(w, rules[5], 'b').holds);
+    assert_false(ask(w, rules[0], 'b').unfollowed); /* all is known: it is theirs, or it is not */
+}
+
+/* One contract that is followed says nothing of another, nor a mint of its collection. */
+static void what_is_followed_is_told_of_each_by_itself(void **fixture)
+{
+    struct facts_world *w = *fixture;
+    static const char other[] = "eip155:1/erc721:0x00000000000000000000000000000000000000aa";
+    static const char mint[] = "nft(" SOLANA "/nft:" MINT ")";
+    static const char collection[] = "collection(" SOLANA "/nft:" MINT ")";
+    struct sgd_rule_source a, b;
+    struct sgd_rule *rules[2] = {compile(mint), compile(collection)};
+    char text[256];
+    assert_int_equal(sgd_rule_sources(rules[0], &a, 1), 1);
+    assert_int_equal(sgd_rule_sources(rules[1], &b, 1), 1);
+    assert_int_not_equal(a.followed.key, b.followed.key);
+    assert_true(sg_str_eq(b.text, sg_str_from(collection)));
+    sgd_rule_free(rules[0]);
+    sgd_rule_free(rules[1]);
+
+    followed = SGE_FOLLOWED_WHOLE;
+    assert_true(ask(w, "not erc721(" A721 ")", 'a').holds);
+    snprintf(text, sizeof(text), "not erc721(%s) or delegated(erc721(%s, 1..2))", other, other);
+    rules[0] = compile(text);
+    struct sgd_rule_source both[4];
+    assert_int_equal(sgd_rule_sources(rules[0], both, 4), 2); /* and the delegations */
+    sgd_rule_free(rules[0]);
+    followed = SGE_FOLLOWED_NOT;
+    assert_false(ask(w, text, 'a').holds);
+    snprintf(text, sizeof(text), "not erc721(%s) and not erc721(" A721 ")", other);
+    assert_false(ask(w, text, 'a').holds);
+}
+
+/* Nobody speaks of following there: what is there counts, and nothing follows from the rest. */
+static void what_was_said_by_hand_counts_as_it_is(void **fixture)
+{
+    struct facts_world *w = *fixture;
+    struct sge_change one = owner_is(1, 'a', 'a');
+    struct sgd_holder holder = holder_of('a');
+    struct sgd_rule_answer answer;
+    uint64_t generation;
+    static const struct {
+        const char *text;
+        bool holds;
+    } rows[] = {{"erc721(" A721 "/1)", true},      {"erc721(" A721 ")", true},
+                {"erc721(" A721 "/2)", false},     {"not erc721(" A721 "/2)", false},
+                {"not erc721(" A721 "/1)", false}, {"not erc1155(" A1155 "/1)", false}};
+    one.chain = 0;
+    assert_int_equal(sge_state_change(w->state, &one, &generation), SG_OK);
+    for (size_t i = 0; i < SG_COUNT(rows); i++) {
+        struct sgd_rule *rule = compile(rows[i].text);
+        assert_int_equal(sge_state_begin(w->reader), SG_OK);
+        sgd_rule_check(rule, w->reader, &holder, &answer);
+        sge_state_end(w->reader);
+        assert_int_equal(answer.holds, rows[i].holds);
+        assert_false(answer.unfollowed);
+        sgd_rule_free(rule);
+    }
 }
 
 static void more_facts_than_a_token_may_name_are_a_no(void **fixture)
@@ -585,7 +685,8 @@ static void random_rules_hold_as_a_plain_evaluator_says(void **fixture)
     struct sgd_holder holder = holder_of('a');
     uint32_t yes = 0;
     holder.place = &place;
-    for (seed = 1; w->seq < 100;) { /* new facts each round */
+    seed = 1;
+    for (uint32_t round = 0; round < 100; round++) { /* new facts each */
         enum truth leaves[TOKENS + 2] = {[TOKENS] = YES, [TOKENS + 1] = NO};
         struct sge_change changes[TOKENS];
         for (uint32_t i = 0; i < TOKENS; i++) {
@@ -593,8 +694,8 @@ static void random_rules_hold_as_a_plain_evaluator_says(void **fixture)
             changes[i] = owner_is(i, states[state].head, states[state].safe);
             leaves[i] = states[state].truth;
         }
-        assert_int_equal(stream_says(w, changes, TOKENS - (w->seq == 0)), SG_OK);
-        if (w->seq == 1)
+        assert_int_equal(stream_says(w, changes, TOKENS - (round == 0)), SG_OK);
+        if (round == 0)
             leaves[TOKENS - 1] = UNKNOWN;
         for (uint32_t n = 0; n < 30; n++) {
             struct random_rule rule = {.count = 0};
@@ -622,7 +723,7 @@ static void random_rules_hold_as_a_plain_evaluator_says(void **fixture)
     assert_true(yes > 500);
 }
 
-#define RULE_TEST(name) cmocka_unit_test_setup_teardown(name, facts_set_up, facts_tear_down)
+#define RULE_TEST(name) cmocka_unit_test_setup_teardown(name, rule_set_up, facts_tear_down)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_is_no_rule_is_refused_with_the_column_and_what_would_be_right),
     cmocka_unit_test(a_rule_that_is_too_large_is_refused),
@@ -642,6 +743,9 @@ static const struct CMUnitTest tests[] = {
     RULE_TEST(an_unknown_country_is_neither_in_nor_out),
     RULE_TEST(the_facts_are_those_of_the_alternative_that_held),
     RULE_TEST(what_is_not_known_is_neither_a_yes_nor_a_no),
+    RULE_TEST(what_is_not_followed_opens_nothing_and_says_so),
+    RULE_TEST(what_is_followed_is_told_of_each_by_itself),
+    RULE_TEST(what_was_said_by_hand_counts_as_it_is),
     RULE_TEST(more_facts_than_a_token_may_name_are_a_no),
     RULE_TEST(a_check_ends_after_so_many_look_ups),
     RULE_TEST(random_rules_hold_as_a_plain_evaluator_says),
