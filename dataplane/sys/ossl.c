@@ -31,6 +31,7 @@ struct sgd_ossl {
     size_t in_len;
     struct watch watch;
     struct sgd_okdf_secrets secrets;
+    struct sgd_hellofault hello;
 };
 
 /* TLS 1.3: after the client's Finished only tickets go out, and they are flushed in these states.
@@ -140,6 +141,8 @@ enum sg_err sgd_ossl_open(struct sgd_octx *octx, const struct sgd_ossl_sink *sin
     BIO_set_init(bio, 1);
     SSL_set_bio(ossl->ssl, bio, bio);
     SSL_set_accept_state(ossl->ssl);
+    if (SSL_set_app_data(ossl->ssl, &ossl->hello) != 1)
+        goto out;
     *out = SG_TAKE(ossl);
     err = SG_OK;
 out:
@@ -164,13 +167,16 @@ enum sgd_ossl_step sgd_ossl_feed(struct sgd_ossl *ossl, const uint8_t *bytes, si
     ERR_clear_error();
     sgd_okdf_keep(&ossl->secrets);
     int rc = SSL_do_handshake(ossl->ssl);
+    bool trails = rc == 1 && SSL_has_pending(ossl->ssl) == 1;
+    if (trails) /* in TLS 1.2, behind Finished: let it be told that this is wrong */
+        (void)SSL_peek(ossl->ssl, &(uint8_t){0}, 1);
     sgd_okdf_keep(NULL);
     *taken = len - ossl->in_len;
     ossl->in = NULL;
     ossl->in_len = 0;
-    if (rc == 1)
+    if (rc == 1 && !trails)
         return SGD_OSSL_DONE;
-    bool more = SSL_get_error(ossl->ssl, rc) == SSL_ERROR_WANT_READ;
+    bool more = !trails && SSL_get_error(ossl->ssl, rc) == SSL_ERROR_WANT_READ;
     ERR_clear_error();
     return more ? SGD_OSSL_MORE : SGD_OSSL_FAILED;
 }
@@ -248,6 +254,11 @@ enum sg_err sgd_ossl_keys(struct sgd_ossl *ossl, struct sgd_tls_keys *out)
         *out = keys;
     sg_wipe(&keys, sizeof(keys));
     return err;
+}
+
+bool sgd_ossl_ends_with_ticket(const struct sgd_ossl *ossl)
+{
+    return SSL_version(ossl->ssl) == TLS1_3_VERSION;
 }
 
 bool sgd_ossl_resumed(const struct sgd_ossl *ossl)

@@ -32,6 +32,8 @@ SG_MUST_USE enum sgd_ossl_step sgd_ossl_feed(struct sgd_ossl *ossl, const uint8_
                                              size_t len, size_t *taken);
 /* After DONE. SG_EPROTO: something was agreed on that may not be. */
 SG_MUST_USE enum sg_err sgd_ossl_keys(struct sgd_ossl *ossl, struct sgd_tls_keys *out);
+/* After DONE: nobody waits for what it wrote last, as for TLS 1.2's Finished. */
+bool sgd_ossl_ends_with_ticket(const struct sgd_ossl *ossl);
 bool sgd_ossl_resumed(const struct sgd_ossl *ossl);
 
 #endif

@@ -25,30 +25,31 @@ static struct sgd_octx *octx_of(const SSL *ssl)
     return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
 
-/* Only what RFC 7627 protects may be resumed or renegotiated; without it TLS 1.2 is not spoken. */
-static bool hello_offers_13(SSL *ssl)
+/* A ClientHello, before OpenSSL reads it. */
+static void on_message(int writes, int version, int type, const void *message, size_t len, SSL *ssl,
+                       void *arg)
 {
-    const unsigned char *ext;
-    size_t len;
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &ext, &len) != 1)
-        return false;
-    for (size_t i = 1; i + 1 < len; i += 2) { /* a byte of length, then versions */
-        if (ext[i] == 0x03 && ext[i + 1] == 0x04)
-            return true;
-    }
-    return false;
+    const uint8_t *bytes = message;
+    (void)version, (void)arg;
+    if (!writes && type == SSL3_RT_HANDSHAKE && len > 0 && bytes[0] == SSL3_MT_CLIENT_HELLO)
+        sgd_hellofault_read(bytes, len, sgd_ossl_hello(ssl));
+}
+
+/* Only what RFC 7627 protects may be resumed; without it TLS 1.2 is not spoken. */
+static bool lacks_master_secret(SSL *ssl)
+{
+    const struct sgd_hellofault *hello = sgd_ossl_hello(ssl);
+    return !hello->offers_13 && !hello->extended_master_secret &&
+           SSL_get_min_proto_version(ssl) <= TLS1_2_VERSION;
 }
 
 static int on_hello(SSL *ssl, int *alert, void *arg)
 {
-    const unsigned char *ext;
-    size_t len;
     (void)arg;
-    if (hello_offers_13(ssl) ||
-        SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &ext, &len) == 1)
-        return SSL_CLIENT_HELLO_SUCCESS;
-    *alert = SSL_AD_HANDSHAKE_FAILURE;
-    return SSL_CLIENT_HELLO_ERROR;
+    *alert = sgd_ossl_hello(ssl)->alert;
+    if (*alert == 0 && lacks_master_secret(ssl))
+        *alert = SSL_AD_HANDSHAKE_FAILURE;
+    return *alert == 0 ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
 }
 
 static int on_name(SSL *ssl, int *alert, void *arg)
@@ -118,13 +119,33 @@ static int on_ticket(SSL *ssl, unsigned char name[16], unsigned char iv[EVP_MAX_
     return !ok ? -1 : which == SGD_TICKET_OLD && !makes ? 2 : 1;
 }
 
+/* RFC 6066 section 3: in TLS 1.2 a session is resumed only for the name that it was made for. In
+ * TLS 1.3 a ticket is good once, so who used it gets another (RFC 8446 appendix C.4). */
+static SSL_TICKET_RETURN on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                        size_t name_len, SSL_TICKET_STATUS status, void *arg)
+{
+    (void)name, (void)name_len, (void)arg;
+    if (status == SSL_TICKET_FATAL_ERR_MALLOC || status == SSL_TICKET_FATAL_ERR_OTHER)
+        return SSL_TICKET_RETURN_ABORT;
+    if (session == NULL) /* none, or one that nobody can read */
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    if (SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION)
+        return SSL_TICKET_RETURN_USE_RENEW;
+    const char *then = SSL_SESSION_get0_hostname(session), *now = sgd_ossl_hello(ssl)->name;
+    if (OPENSSL_strcasecmp(then == NULL ? "" : then, now) != 0)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
+}
+
 static void set_hooks(SSL_CTX *ctx, uint32_t ticket_lifetime_s)
 {
+    SSL_CTX_set_msg_callback(ctx, on_message);
     SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(ctx, on_name);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_set_tlsext_status_cb(ctx, on_staple);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
+    SSL_CTX_set_session_ticket_cb(ctx, NULL, on_ticket_read, NULL);
     SSL_CTX_set_timeout(ctx, (long)ticket_lifetime_s);
 }
 

@@ -4,6 +4,7 @@
 
 #include "dataplane/sys/osslcert.h"
 #include "dataplane/sys/osslctx.h"
+#include "dataplane/tls/hellofault.h"
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -30,5 +31,11 @@ struct sgd_octx {
         size_t len, leaf_len;
     } chains[SGD_CERT_KINDS];
 };
+
+/* An SSL's application data: what stood in the ClientHello. */
+static inline struct sgd_hellofault *sgd_ossl_hello(const SSL *ssl)
+{
+    return SSL_get_app_data(ssl);
+}
 
 #endif

@@ -16,7 +16,12 @@
 #define FLIGHT_BYTES     4032u /* with its head a page: most servers' first flight fits one */
 #define FLIGHTS_EACH     3u    /* on average: many in flight to slow clients, none in most */
 #define RECORD_HEAD      5u
+#define RECORD_FIRST     20
+#define RECORD_ALERT     21
 #define RECORD_HANDSHAKE 22
+#define RECORD_LAST      23
+#define UNEXPECTED       10 /* alerts */
+#define PROTOCOL_VERSION 70
 #define handshake_MAGIC  0x74c5a11eu
 
 enum state {
@@ -268,7 +273,14 @@ static size_t library_input(struct handshake *shake, const uint8_t *bytes, size_
         give_up(shake, SGD_CLOSE_no_memory);
         return len;
     }
-    return shaking_input(shake, bytes, len);
+    size_t taken = shaking_input(shake, bytes, len);
+    if (shake->state == REFUSING && shake->first == NULL) {
+        /* it thought that this can't be TLS, and said nothing */
+        bool typed = bytes[0] >= RECORD_FIRST && bytes[0] <= RECORD_LAST;
+        uint8_t alert[] = {RECORD_ALERT, 3, 3, 0, 2, 2, typed ? PROTOCOL_VERSION : UNEXPECTED};
+        (void)sink_write(shake, alert, sizeof(alert));
+    }
+    return taken;
 }
 
 /* The client's first record is there: ours to answer, or OpenSSL's. */
@@ -411,8 +423,8 @@ static size_t on_pull(void *self, size_t budget, struct sg_slice *out, size_t ma
     if (shake->first == NULL && shake->state == REFUSING)
         *more = SGD_PULL_END;
     if (shake->first == NULL && shake->state == FLUSHING) {
-        if (shake->ossl == NULL)
-            *more = SGD_PULL_SOON; /* a ticket; the answer to the first request is next */
+        if (shake->ossl == NULL || sgd_ossl_ends_with_ticket(shake->ossl))
+            *more = SGD_PULL_SOON; /* the answer to the first request is next */
         hand_on(shake);
     }
     return count;

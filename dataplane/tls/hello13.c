@@ -1,10 +1,10 @@
 #include "dataplane/tls/hello13.h"
 
 #include "base/assert.h"
+#include "dataplane/tls/view.h"
 
 #include <string.h>
 
-#define CLIENT_HELLO   1
 #define EXTENSIONS_MAX 32u
 #define X25519         0x001d
 #define ECDSA_P256     0x0403
@@ -12,116 +12,36 @@
 
 enum suite { AES_128_GCM = 0x1301, AES_256_GCM = 0x1302, CHACHA20_POLY1305 = 0x1303 };
 
-enum extension {
-    SERVER_NAME = 0,
-    MAX_FRAGMENT_LENGTH = 1,
-    STATUS_REQUEST = 5,
-    SUPPORTED_GROUPS = 10,
-    SIGNATURE_ALGORITHMS = 13,
-    ALPN = 16,
-    PRE_SHARED_KEY = 41,
-    EARLY_DATA = 42,
-    SUPPORTED_VERSIONS = 43,
-    COOKIE = 44,
-    PSK_MODES = 45,
-    POST_HANDSHAKE_AUTH = 49,
-    SIGNATURE_ALGORITHMS_CERT = 50,
-    KEY_SHARE = 51,
-};
-
-/* Bytes not yet read. */
-struct view {
-    const uint8_t *at;
-    size_t left;
-};
-
 /* What was found; views are empty where there was none. */
 struct found {
     struct sgd_hello13 hello;
-    struct view groups, shares;
+    struct sgd_view groups, shares;
     bool versions_13, key_share;
 };
 
-static bool take(struct view *view, size_t len, struct view *out)
-{
-    if (view->left < len)
-        return false;
-    *out = (struct view){view->at, len};
-    view->at += len;
-    view->left -= len;
-    return true;
-}
-
-static bool take_u8(struct view *view, uint8_t *out)
-{
-    struct view one;
-    if (!take(view, 1, &one))
-        return false;
-    *out = one.at[0];
-    return true;
-}
-
-static bool take_u16(struct view *view, uint16_t *out)
-{
-    struct view two;
-    if (!take(view, 2, &two))
-        return false;
-    *out = (uint16_t)(two.at[0] << 8 | two.at[1]);
-    return true;
-}
-
-static bool take_vector8(struct view *view, struct view *out)
-{
-    uint8_t len;
-    return take_u8(view, &len) && take(view, len, out);
-}
-
-static bool take_vector16(struct view *view, struct view *out)
-{
-    uint16_t len;
-    return take_u16(view, &len) && take(view, len, out);
-}
-
-/* An extension that is one vector of 16-bit numbers, at least one. */
-static bool take_numbers(struct view body, struct view *out)
-{
-    return take_vector16(&body, out) && body.left == 0 && out->left > 0 && out->left % 2 == 0;
-}
-
-static bool has_number(struct view numbers, uint16_t wanted)
-{
-    uint16_t number;
-    while (take_u16(&numbers, &number)) {
-        if (number == wanted)
-            return true;
-    }
-    return false;
-}
-
 /* AES-128-GCM, but ChaCha20 for who prefers that: it has no AES in hardware. */
-static bool choose_suite(struct view suites, enum sgd_tls_aead *out)
+static bool choose_suite(struct sgd_view suites, enum sgd_tls_aead *out)
 {
     uint16_t suite, first = 0;
     if (suites.left == 0 || suites.left % 2 != 0)
         return false;
-    for (struct view rest = suites; first == 0 && take_u16(&rest, &suite);)
+    for (struct sgd_view rest = suites; first == 0 && sgd_view_u16(&rest, &suite);)
         first = suite >= AES_128_GCM && suite <= CHACHA20_POLY1305 ? suite : 0;
-    bool chacha = has_number(suites, CHACHA20_POLY1305), aes = has_number(suites, AES_128_GCM);
+    bool chacha = sgd_view_has(suites, CHACHA20_POLY1305), aes = sgd_view_has(suites, AES_128_GCM);
     if (!chacha && !aes)
         return false;
     *out = !aes || first == CHACHA20_POLY1305 ? SGD_TLS_CHACHA20_POLY1305 : SGD_TLS_AES_128_GCM;
     return true;
 }
 
-static bool read_server_name(struct view body, struct found *found)
+static bool read_server_name(struct sgd_view body, struct found *found)
 {
-    struct view list, name;
+    struct sgd_view list, name;
     uint8_t type;
-    if (!take_vector16(&body, &list) || body.left != 0 || !take_u8(&list, &type) || type != 0 ||
-        !take_vector16(&list, &name) || list.left != 0)
+    if (!sgd_view_vector16(&body, &list) || body.left != 0 || !sgd_view_u8(&list, &type) ||
+        type != 0 || !sgd_view_vector16(&list, &name) || list.left != 0)
         return false;
-    if (name.left == 0 || name.left >= sizeof(found->hello.name) ||
-        memchr(name.at, 0, name.left) != NULL)
+    if (name.left >= sizeof(found->hello.name) || !sgd_view_is_name(name))
         return false;
     memcpy(found->hello.name, name.at, name.left);
     found->hello.name[name.left] = 0;
@@ -129,13 +49,13 @@ static bool read_server_name(struct view body, struct found *found)
 }
 
 /* A client that offers protocols, but not ours, is told so by OpenSSL. */
-static bool read_alpn(struct view body, struct found *found)
+static bool read_alpn(struct sgd_view body, struct found *found)
 {
-    struct view list, name;
-    if (!take_vector16(&body, &list) || body.left != 0)
+    struct sgd_view list, name;
+    if (!sgd_view_vector16(&body, &list) || body.left != 0)
         return false;
     while (list.left > 0) {
-        if (!take_vector8(&list, &name) || name.left == 0)
+        if (!sgd_view_vector8(&list, &name) || name.left == 0)
             return false;
         if (name.left == 8 && memcmp(name.at, "http/1.1", 8) == 0)
             found->hello.alpn = true;
@@ -143,84 +63,94 @@ static bool read_alpn(struct view body, struct found *found)
     return found->hello.alpn;
 }
 
-static bool read_status_request(struct view body, struct found *found)
+static bool read_status_request(struct sgd_view body, struct found *found)
 {
-    struct view responders, extensions;
+    struct sgd_view responders, extensions;
     uint8_t type;
     found->hello.staple = true;
-    return take_u8(&body, &type) && type == 1 && take_vector16(&body, &responders) &&
-           take_vector16(&body, &extensions) && body.left == 0 && responders.left == 0 &&
+    return sgd_view_u8(&body, &type) && type == 1 && sgd_view_vector16(&body, &responders) &&
+           sgd_view_vector16(&body, &extensions) && body.left == 0 && responders.left == 0 &&
            extensions.left == 0;
 }
 
-static bool read_signature_algorithms(struct view body, struct found *found)
+static bool read_signature_algorithms(struct sgd_view body, struct found *found)
 {
-    struct view numbers;
-    if (!take_numbers(body, &numbers))
+    struct sgd_view numbers;
+    if (!sgd_view_numbers(body, &numbers))
         return false;
-    found->hello.ecdsa_p256 = has_number(numbers, ECDSA_P256);
-    found->hello.rsa_pss = has_number(numbers, RSA_PSS);
+    found->hello.ecdsa_p256 = sgd_view_has(numbers, ECDSA_P256);
+    found->hello.rsa_pss = sgd_view_has(numbers, RSA_PSS);
     return true;
 }
 
-static bool read_versions(struct view body, struct found *found)
+static bool read_versions(struct sgd_view body, struct found *found)
 {
-    struct view versions;
-    if (!take_vector8(&body, &versions) || body.left != 0 || versions.left % 2 != 0)
+    struct sgd_view versions;
+    if (!sgd_view_vector8(&body, &versions) || body.left != 0 || versions.left % 2 != 0)
         return false;
-    found->versions_13 = has_number(versions, 0x0304);
+    found->versions_13 = sgd_view_has(versions, 0x0304);
     return true;
 }
 
-static bool read_psk_modes(struct view body, struct found *found)
+/* RFC 8449, which we need not answer; but a limit below 64 is an error. */
+static bool read_size_limit(struct sgd_view body)
 {
-    struct view modes;
-    if (!take_vector8(&body, &modes) || body.left != 0 || modes.left == 0)
+    uint16_t limit;
+    return sgd_view_u16(&body, &limit) && body.left == 0 && limit >= 64;
+}
+
+static bool read_psk_modes(struct sgd_view body, struct found *found)
+{
+    struct sgd_view modes;
+    if (!sgd_view_vector8(&body, &modes) || body.left != 0 || modes.left == 0)
         return false;
     found->hello.tickets = memchr(modes.at, 1, modes.left) != NULL; /* psk_dhe_ke */
     return true;
 }
 
-static bool read_extension(uint16_t type, struct view body, struct found *found)
+static bool read_extension(uint16_t type, struct sgd_view body, struct found *found)
 {
     switch (type) {
-    case SERVER_NAME:
+    case SGD_TLSEXT_SERVER_NAME:
         return read_server_name(body, found);
-    case STATUS_REQUEST:
+    case SGD_TLSEXT_STATUS_REQUEST:
         return read_status_request(body, found);
-    case SUPPORTED_GROUPS:
-        return take_numbers(body, &found->groups);
-    case SIGNATURE_ALGORITHMS:
+    case SGD_TLSEXT_SUPPORTED_GROUPS:
+        return sgd_view_numbers(body, &found->groups);
+    case SGD_TLSEXT_SIGNATURE_ALGORITHMS:
         return read_signature_algorithms(body, found);
-    case ALPN:
+    case SGD_TLSEXT_ALPN:
         return read_alpn(body, found);
-    case SUPPORTED_VERSIONS:
+    case SGD_TLSEXT_RECORD_SIZE_LIMIT:
+        return read_size_limit(body);
+    case SGD_TLSEXT_SUPPORTED_VERSIONS:
         return read_versions(body, found);
-    case PSK_MODES:
+    case SGD_TLSEXT_PSK_MODES:
         return read_psk_modes(body, found);
-    case KEY_SHARE:
+    case SGD_TLSEXT_KEY_SHARE:
         found->key_share = true;
-        return take_vector16(&body, &found->shares) && body.left == 0;
-    case POST_HANDSHAKE_AUTH:
+        return sgd_view_vector16(&body, &found->shares) && body.left == 0;
+    case SGD_TLSEXT_EXTENDED_MASTER_SECRET:
+    case SGD_TLSEXT_POST_HANDSHAKE_AUTH:
         return body.left == 0;
-    case MAX_FRAGMENT_LENGTH:
-    case PRE_SHARED_KEY:
-    case EARLY_DATA:
-    case COOKIE:
-    case SIGNATURE_ALGORITHMS_CERT:
+    case SGD_TLSEXT_MAX_FRAGMENT_LENGTH:
+    case SGD_TLSEXT_PRE_SHARED_KEY:
+    case SGD_TLSEXT_EARLY_DATA:
+    case SGD_TLSEXT_COOKIE:
+    case SGD_TLSEXT_SIGNATURE_ALGORITHMS_CERT:
         return false;
     default: /* not ours to judge: of TLS 1.2, or unknown */
         return true;
     }
 }
 
-static bool read_extensions(struct view extensions, struct found *found)
+static bool read_extensions(struct sgd_view extensions, struct found *found)
 {
     uint16_t seen[EXTENSIONS_MAX];
     for (size_t count = 0; extensions.left > 0; count++) {
-        struct view body;
-        if (count == EXTENSIONS_MAX || !take_u16(&extensions, &seen[count]) ||
-            !take_vector16(&extensions, &body))
+        struct sgd_view body;
+        if (count == EXTENSIONS_MAX || !sgd_view_u16(&extensions, &seen[count]) ||
+            !sgd_view_vector16(&extensions, &body))
             return false;
         for (size_t i = 0; i < count; i++) {
             if (seen[i] == seen[count])
@@ -235,15 +165,15 @@ static bool read_extensions(struct view extensions, struct found *found)
 /* Every share is of a group that the client named, and none comes twice. */
 static bool read_shares(struct found *found)
 {
-    struct view shares = found->shares, key;
+    struct sgd_view shares = found->shares, key;
     uint16_t group, other;
     while (shares.left > 0) {
-        if (!take_u16(&shares, &group) || !take_vector16(&shares, &key) || key.left == 0 ||
-            !has_number(found->groups, group))
+        if (!sgd_view_u16(&shares, &group) || !sgd_view_vector16(&shares, &key) || key.left == 0 ||
+            !sgd_view_has(found->groups, group))
             return false;
-        for (struct view rest = shares; take_u16(&rest, &other);) {
-            struct view skipped;
-            if (other == group || !take_vector16(&rest, &skipped))
+        for (struct sgd_view rest = shares; sgd_view_u16(&rest, &other);) {
+            struct sgd_view skipped;
+            if (other == group || !sgd_view_vector16(&rest, &skipped))
                 return false;
         }
         if (group == X25519 && key.left == SGD_HELLO13_SHARE_BYTES)
@@ -252,30 +182,24 @@ static bool read_shares(struct found *found)
     return found->hello.share != NULL;
 }
 
-static bool read_body(struct view body, struct found *found)
+static bool read_outline(const struct sgd_view_hello *outline, struct found *found)
 {
-    struct view random, session_id, suites, compressions, extensions;
-    uint16_t version;
-    if (!take_u16(&body, &version) || version != 0x0303 || !take(&body, 32, &random) ||
-        !take_vector8(&body, &session_id) || session_id.left > 32 ||
-        !take_vector16(&body, &suites) || !take_vector8(&body, &compressions) ||
-        !take_vector16(&body, &extensions) || body.left != 0)
+    if (outline->version != 0x0303 || outline->compressions.left != 1 ||
+        outline->compressions.at[0] != 0)
         return false;
-    if (compressions.left != 1 || compressions.at[0] != 0)
-        return false;
-    found->hello.session_id = (struct sgd_span){session_id.at, session_id.left};
-    return choose_suite(suites, &found->hello.aead) && read_extensions(extensions, found);
+    found->hello.session_id = (struct sgd_span){outline->session_id.at, outline->session_id.left};
+    return choose_suite(outline->suites, &found->hello.aead) &&
+           read_extensions(outline->extensions, found);
 }
 
 bool sgd_hello13_read(const uint8_t *message, size_t len, struct sgd_hello13 *out)
 {
     SG_ASSERT(message != NULL && out != NULL);
-    struct view body = {message, len}, head;
+    struct sgd_view_hello outline;
     struct found found = {.versions_13 = false};
-    if (!take(&body, 4, &head) || head.at[0] != CLIENT_HELLO ||
-        ((size_t)head.at[1] << 16 | (size_t)head.at[2] << 8 | head.at[3]) != body.left)
+    if (!sgd_view_client_hello(message, len, &outline) || !read_outline(&outline, &found))
         return false;
-    if (!read_body(body, &found) || !found.versions_13 || !found.key_share || !read_shares(&found))
+    if (!found.versions_13 || !found.key_share || !read_shares(&found))
         return false;
     if (!found.hello.ecdsa_p256 && !found.hello.rsa_pss)
         return false;

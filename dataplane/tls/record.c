@@ -5,6 +5,7 @@
 #include "base/pool.h"
 #include "base/sys/crypto.h"
 #include "dataplane/tls/aead.h"
+#include "dataplane/tls/view.h"
 
 #include <string.h>
 
@@ -240,14 +241,25 @@ static size_t seal_key_update(struct sgd_tlsrec *rec, uint8_t *out)
     return len;
 }
 
-static size_t seal_alert(struct sgd_tlsrec *rec, enum alert alert, uint8_t *out)
+/* The alert that is due, which ends the connection; but a warning has close_notify behind it. */
+static void next_alert(struct sgd_tlsrec *rec, uint8_t out[2])
 {
-    uint8_t bytes[2] = {alert == ALERT_CLOSE_NOTIFY || alert == ALERT_NO_RENEGOTIATION ? WARNING
-                                                                                       : FATAL,
-                        (uint8_t)alert};
-    rec->state |= TX_ENDED;
+    enum alert alert = (rec->state & ALERT_WAITS) != 0 ? rec->alert : ALERT_CLOSE_NOTIFY;
+    out[0] = alert == ALERT_CLOSE_NOTIFY || alert == ALERT_NO_RENEGOTIATION ? WARNING : FATAL;
+    out[1] = (uint8_t)alert;
     rec->state &= (uint8_t) ~(ALERT_WAITS | END_WANTED);
-    return seal_control(rec, TYPE_ALERT, bytes, sizeof(bytes), out);
+    rec->state |= alert == ALERT_NO_RENEGOTIATION ? END_WANTED : TX_ENDED;
+}
+
+static size_t seal_alerts(struct sgd_tlsrec *rec, uint8_t *out)
+{
+    uint8_t bytes[2];
+    size_t len = 0;
+    while ((rec->state & TX_ENDED) == 0) {
+        next_alert(rec, bytes);
+        len += seal_control(rec, TYPE_ALERT, bytes, sizeof(bytes), out + len);
+    }
+    return len;
 }
 
 /* ChaCha20-Poly1305 has no limit that a connection could reach. */
@@ -323,12 +335,12 @@ size_t sgd_tlsrec_seal(struct sgd_tlsrec *rec, const struct sg_slice *slices, si
     if ((rec->state & UPDATE_OWED) != 0)
         *out_len += seal_key_update(rec, out);
     if ((rec->state & ALERT_WAITS) != 0) {
-        *out_len += seal_alert(rec, rec->alert, out + *out_len);
+        *out_len += seal_alerts(rec, out + *out_len);
         return 0;
     }
     sealed = seal_data(rec, &at, out, out_cap, out_len);
     if ((rec->state & END_WANTED) != 0 && at.count == 0)
-        *out_len += seal_alert(rec, ALERT_CLOSE_NOTIFY, out + *out_len);
+        *out_len += seal_alerts(rec, out + *out_len);
     SG_ASSERT(*out_len <= out_cap);
     return sealed;
 }
@@ -398,11 +410,8 @@ size_t sgd_tlsrec_ktls_control(struct sgd_tlsrec *rec, uint8_t *type, uint8_t ou
     SG_ASSERT((rec->state & KTLS) != 0);
     if ((rec->state & TX_ENDED) != 0 || (rec->state & (ALERT_WAITS | END_WANTED)) == 0)
         return 0;
-    bool orderly = (rec->state & ALERT_WAITS) == 0;
     *type = TYPE_ALERT;
-    out[0] = orderly || rec->alert == ALERT_NO_RENEGOTIATION ? WARNING : FATAL;
-    out[1] = orderly ? ALERT_CLOSE_NOTIFY : rec->alert;
-    rec->state |= TX_ENDED;
+    next_alert(rec, out);
     return 2;
 }
 
@@ -458,10 +467,12 @@ static enum sgd_tlsrec_got got_key_update(struct sgd_tlsrec *rec)
 static enum sgd_tlsrec_got got_handshake(struct sgd_tlsrec *rec, const uint8_t *bytes, size_t len)
 {
     static const uint8_t head[4] = {MESSAGE_KEYUPDATE, 0, 0, 1};
-    if (rec->version == VERSION_12)
-        return fail(rec, ALERT_NO_RENEGOTIATION, SGD_CLOSE_tls_unexpected);
     if (len == 0)
         return unexpected(rec);
+    if (rec->version == VERSION_12)
+        return bytes[0] == SGD_TLS_CLIENT_HELLO
+                   ? fail(rec, ALERT_NO_RENEGOTIATION, SGD_CLOSE_tls_unexpected)
+                   : unexpected(rec);
     for (size_t i = 0; i < len; i++) {
         size_t at = rec->message_len;
         if (at == 0 && bytes[i] != MESSAGE_KEYUPDATE)

@@ -1,7 +1,8 @@
 /* A ClientHello's body behind its header: read or not, nothing behind its end is touched; and what
- * is read points into it. Then the whole handshake's server answers it, or leaves it. */
+ * is read points into it. And what OpenSSL would be told to refuse is not answered by ourselves. */
 #include "base/assert.h"
 #include "dataplane/tls/hello13.h"
+#include "dataplane/tls/hellofault.h"
 
 #include <string.h>
 
@@ -15,6 +16,10 @@ static void inside(const uint8_t *at, size_t part, const uint8_t *bytes, size_t 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct sgd_hello13 hello;
+    struct sgd_hellofault fault;
+    if (len > 0)
+        sgd_hellofault_read(bytes, len, &fault);
+    SG_ASSERT(len == 0 || memchr(fault.name, 0, sizeof(fault.name)) != NULL);
     if (len == 0 || !sgd_hello13_read(bytes, len, &hello))
         return 0;
     inside(hello.share, SGD_HELLO13_SHARE_BYTES, bytes, len);
@@ -23,6 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     SG_ASSERT(hello.ecdsa_p256 || hello.rsa_pss);
     SG_ASSERT(hello.aead != SGD_TLS_AES_256_GCM);
     SG_ASSERT(memchr(hello.name, 0, sizeof(hello.name)) != NULL);
+    SG_ASSERT(fault.alert == 0 && fault.offers_13); /* what we answer has none */
+    SG_ASSERT(strcmp(fault.name, hello.name) == 0);
     SG_ASSERT(!sgd_hello13_read(bytes, len - 1, &hello)); /* a part of it is none */
     return 0;
 }

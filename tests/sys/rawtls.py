@@ -352,21 +352,21 @@ class Client:
 
     # ---- TLS 1.2 ----
 
-    def shake12(self, hello_=None):
+    def shake12(self, hello_, behind_finished=b""):
         """A full handshake with ECDHE and the extended master secret; returns {kind: content}."""
-        hello_ = hello_ or hello(extensions12())
         self.say_hello(hello_)
         heard = {EXTENSIONS: self.hear_hello()}
         while HELLO_DONE not in heard:
             kind, heard[kind], whole = self.message()
             self.transcript += whole
-        public = heard[KEY_EXCHANGE][4:4 + heard[KEY_EXCHANGE][3]]
+        exchange = heard[KEY_EXCHANGE]  # named curve, its number, the point
+        public = exchange[4:4 + exchange[3]]
         key = message(CLIENT_KEY, vector(1, PUBLIC))
         self.transcript += key
         self.master12(prf12(x25519(PRIVATE, public), "extended master secret", self.hash(), 48),
                       hello_[6:38])
         self.say(HANDSHAKE, key)
-        self.say_finished12()
+        self.say_finished12(behind_finished)
         return {**heard, **self.hear_finished12()}
 
     def master12(self, master, client_random):

@@ -12,7 +12,8 @@ from rawtls import ALERT, CCS, DATA, HANDSHAKE
 GET = b"GET /small HTTP/1.1\r\nHost: node.test\r\n\r\n"
 ANSWERED = "an answer"
 (UNEXPECTED_MESSAGE, BAD_RECORD_MAC, RECORD_OVERFLOW, HANDSHAKE_FAILURE, ILLEGAL_PARAMETER, DECODE_ERROR,
- DECRYPT_ERROR, PROTOCOL_VERSION) = 10, 20, 22, 40, 47, 50, 51, 70
+ DECRYPT_ERROR, PROTOCOL_VERSION, MISSING_EXTENSION, UNRECOGNIZED_NAME,
+ NO_APPLICATION_PROTOCOL) = 10, 20, 22, 40, 47, 50, 51, 70, 109, 112, 120
 
 
 def say(kind, content, padding=0):
@@ -148,6 +149,9 @@ RECORDS = {
         lambda client: client.send(client.raw(HANDSHAKE, b"") * 40), UNEXPECTED_MESSAGE),
     "a first record of data": (plainly(DATA, GET), UNEXPECTED_MESSAGE),
     "change_cipher_spec first": (plainly(CCS, b"\1"), UNEXPECTED_MESSAGE),
+    "not TLS at all": (lambda client: client.send(bytes(100)), UNEXPECTED_MESSAGE),
+    "TLS of another age": (plainly(HANDSHAKE, rawtls.hello(), 0x0500), PROTOCOL_VERSION),
+    "a record that is too long": (plainly(HANDSHAKE, bytes(16385)), RECORD_OVERFLOW),
     "data sent early, within bounds": (data_sent_early(14000), ANSWERED),
     "data sent early, too much": (data_sent_early(40000), UNEXPECTED_MESSAGE),
 }
@@ -183,6 +187,100 @@ FLIGHTS = {
     "an alert": ([say(ALERT, b"\2\x28")], "closed"),
 }
 
+def changed(**extensions):
+    """A plain ClientHello but for these extensions; None: without it."""
+    return rawtls.hello({**rawtls.extensions13(),
+                         **{getattr(rawtls, name): body for name, body in extensions.items()}})
+
+
+def with_share(key, group=rawtls.X25519, groups=(rawtls.X25519,)):
+    return changed(GROUPS=rawtls.numbers(*groups),
+                   KEY_SHARE=rawtls.vector(2, rawtls.share(group, key)))
+
+
+def with_more(*pairs):
+    return rawtls.hello([*rawtls.extensions13().items(), *pairs])
+
+
+P256 = 0x17
+A_POINT = bytes.fromhex("046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+                        "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
+A_PSK = rawtls.vector(2, rawtls.vector(2, bytes(40)) + bytes(4)) + rawtls.vector(2, rawtls.vector(1, bytes(32)))
+AGREED = "a handshake"
+HELLOS = {
+    "a plain one": (rawtls.hello(), AGREED),
+    "with a session id": (rawtls.hello(session=bytes(32)), AGREED),
+    "with a session id of 33 bytes": (rawtls.hello(session=bytes(33)), DECODE_ERROR),
+    "with a byte behind it": (rawtls.message(1, rawtls.hello()[4:] + b"\0"), DECODE_ERROR),
+    "of nothing": (rawtls.message(1, b""), DECODE_ERROR),
+    "that is a Finished": (rawtls.message(20, bytes(32)), UNEXPECTED_MESSAGE),
+    "an extension twice": (with_more((rawtls.SERVER_NAME, rawtls.name())), ILLEGAL_PARAMETER),
+    "an unknown extension twice": (with_more((0x7777, b""), (0x7777, b"")), ILLEGAL_PARAMETER),
+    "an extension behind pre_shared_key": (with_more((rawtls.PSK, A_PSK), (0x7777, b"")),
+                                           ILLEGAL_PARAMETER),
+    "a thousand extensions": (with_more(*((0x8000 + i, b"") for i in range(1000))), AGREED),
+    "as browsers grease it": (rawtls.hello(
+        {0x1a1a: b"\0", **rawtls.extensions13(), rawtls.GROUPS: rawtls.numbers(0x2a2a, 0x11ec, 0x1d),
+         rawtls.KEY_SHARE: rawtls.vector(2, rawtls.share(0x2a2a, b"\0") +
+                                         rawtls.share(0x11ec, bytes(1216)) + rawtls.share())},
+        suites=(0x3a3a, rawtls.CHACHA20_13)), AGREED),
+    "of 12 KiB": (with_more((0x7777, bytes(12000))), AGREED),
+    "that says 3.0": (rawtls.hello(version=0x0300), PROTOCOL_VERSION),
+    "that says 2.0": (rawtls.hello(version=0x0200), PROTOCOL_VERSION),
+    "that says 3.1": (rawtls.hello(version=0x0301), AGREED),
+    "that says 3.4": (rawtls.hello(version=0x0304), AGREED),
+    "of TLS 1.1": (rawtls.hello({}, version=0x0302, suites=(0xc013,)), PROTOCOL_VERSION),
+    "with versions nobody knows": (changed(VERSIONS=b"\4\x7f\x1c\3\5"), PROTOCOL_VERSION),
+    "with a greased version": (changed(VERSIONS=b"\4\x7a\x7a\3\4"), AGREED),
+    "with no versions": (changed(VERSIONS=b"\0"), DECODE_ERROR),
+    "with one and a half versions": (changed(VERSIONS=b"\3\3\4\3"), DECODE_ERROR),
+    "with a byte behind the versions": (changed(VERSIONS=b"\2\3\4\0"), DECODE_ERROR),
+    "compressed": (rawtls.hello(compressions=b"\1"), ILLEGAL_PARAMETER),
+    "perhaps compressed": (rawtls.hello(compressions=b"\0\1"), ILLEGAL_PARAMETER),
+    "with no compression methods": (rawtls.hello(compressions=b""), DECODE_ERROR),
+    "with a suite of nobody's": (rawtls.hello(suites=(0x1305,)), HANDSHAKE_FAILURE),
+    "without groups": (changed(GROUPS=None), MISSING_EXTENSION),
+    "with no groups": (changed(GROUPS=b"\0\0"), DECODE_ERROR),
+    "with half a group": (changed(GROUPS=b"\0\3\0\x1d\0"), DECODE_ERROR),
+    "with a group of nobody's": (with_share(b"x", 0x9999, (0x9999,)), HANDSHAKE_FAILURE),
+    "without key shares": (changed(KEY_SHARE=None), MISSING_EXTENSION),
+    "with a share of no bytes": (with_share(b""), DECODE_ERROR),
+    "with a share too short": (with_share(bytes(31)), ILLEGAL_PARAMETER),
+    "with a share too long": (with_share(rawtls.PUBLIC + b"\0"), ILLEGAL_PARAMETER),
+    "with a share of zeros": (with_share(bytes(32)), ILLEGAL_PARAMETER),
+    "with a share of order 1": (with_share(b"\1" + bytes(31)), ILLEGAL_PARAMETER),
+    "with a share of order 8": (with_share(bytes.fromhex(
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800")), ILLEGAL_PARAMETER),
+    "with a share not named": (with_share(rawtls.PUBLIC, groups=(P256,)), ILLEGAL_PARAMETER),
+    "with another share not named": (changed(KEY_SHARE=rawtls.vector(
+        2, rawtls.share() + rawtls.share(P256, A_POINT))), ILLEGAL_PARAMETER),
+    "with a share twice": (changed(KEY_SHARE=rawtls.vector(2, rawtls.share() * 2)), ILLEGAL_PARAMETER),
+    "with half a share": (changed(KEY_SHARE=rawtls.vector(2, rawtls.share())[:-1]), DECODE_ERROR),
+    "with a share off its curve": (with_share(A_POINT[:-1] + b"\0", P256, (P256,)), ILLEGAL_PARAMETER),
+    "with a compressed share": (with_share(b"\3" + A_POINT[1:33], P256, (P256,)), ILLEGAL_PARAMETER),
+    "without signature algorithms": (changed(SIGNATURES=None), MISSING_EXTENSION),
+    "with no signature algorithms": (changed(SIGNATURES=b"\0\0"), DECODE_ERROR),
+    "with SHA-1 only": (changed(SIGNATURES=rawtls.numbers(0x0201, 0x0203)), HANDSHAKE_FAILURE),
+    "with PKCS #1 only": (changed(SIGNATURES=rawtls.numbers(0x0401)), HANDSHAKE_FAILURE),
+    "with RSA-PSS only": (changed(SIGNATURES=rawtls.numbers(0x0804)), AGREED),
+    "with an empty name": (changed(SERVER_NAME=rawtls.name("")), DECODE_ERROR),
+    "with no name": (changed(SERVER_NAME=b"\0\0"), DECODE_ERROR),
+    "with a name that has a NUL": (changed(SERVER_NAME=rawtls.name("node\0test")), ILLEGAL_PARAMETER),
+    "with a name in UTF-8": (changed(SERVER_NAME=rawtls.name("n\u00f6de.test")), ILLEGAL_PARAMETER),
+    "with a name too long": (changed(SERVER_NAME=rawtls.name("a" * 256)), UNRECOGNIZED_NAME),
+    "with a name that nobody has": (changed(SERVER_NAME=rawtls.name("nobody.test")), AGREED),
+    "with another's protocol": (changed(ALPN=rawtls.vector(2, b"\2h2")), NO_APPLICATION_PROTOCOL),
+    "with our protocol too": (changed(ALPN=rawtls.vector(2, b"\2h2\x08http/1.1")), AGREED),
+    "with no protocol": (changed(ALPN=b"\0\0"), DECODE_ERROR),
+    "with an empty protocol": (changed(ALPN=rawtls.vector(2, b"\0\x08http/1.1")), DECODE_ERROR),
+    "with a ticket and no modes": (changed(PSK_MODES=None, PSK=A_PSK), MISSING_EXTENSION),
+    "with no modes": (changed(PSK_MODES=b"\0"), DECODE_ERROR),
+    "with early data that says something": (changed(EARLY_DATA=b"\0"), DECODE_ERROR),
+    "with a record size limit": (with_more((28, b"\x40\1")), AGREED),
+    "with a record size limit of 63": (with_more((28, b"\0\x3f")), ILLEGAL_PARAMETER),
+    "with an extended master secret of a byte": (changed(EMS=b"\0"), DECODE_ERROR),
+}
+
 CONNECTIONS = {
     "change_cipher_spec": ([plainly(CCS, b"\1")], UNEXPECTED_MESSAGE),
     "a ClientHello": ([say(HANDSHAKE, rawtls.hello())], UNEXPECTED_MESSAGE),
@@ -214,12 +312,13 @@ CONNECTIONS = {
 }
 
 
-class Rfc8446(sgtls.TlsScenario):
+class RulesScenario(sgtls.TlsScenario):
     def outcome(self, node, act):
         """What the server did: ANSWERED, an alert's number, or how it left."""
         with rawtls.Client(node.tls_port, sg.PATIENCE_S) as client:
             try:
-                act(client)
+                if act(client) == AGREED:
+                    return AGREED
                 while record := client.hear():
                     if record[0] == DATA and b"200 OK" in record[1]:
                         return ANSWERED
@@ -240,6 +339,15 @@ class Rfc8446(sgtls.TlsScenario):
             with self.subTest(what):
                 self.assertEqual(self.outcome(node, with_what(how)), wanted)
         sg.until(lambda: node.counter("connections_open") == 0, "none is left open")
+
+
+class Rfc8446(RulesScenario):
+    def test_a_client_hello(self):
+        def hear_all(client):
+            client.hear_hello()
+            client.hear_flight()
+            return AGREED
+        self.all_of(HELLOS, lambda hello: lambda client: client.say_hello(hello) or hear_all(client))
 
     def test_the_first_records(self):
         self.all_of(RECORDS)
