@@ -410,7 +410,7 @@ static struct sgc_answer answer_say(struct ask *ask)
 {
     struct sge_word word;
     uint64_t ticket = 0;
-    if (ask->control == NULL)
+    if (!sgc_control_is_fed(ask->control))
         return answer_error(ask, 409, "no stream feeds this node: write to its state");
     const char *wrong = word_read(ask, &word);
     if (wrong != NULL)
@@ -430,7 +430,7 @@ static struct sgc_answer answer_said(struct ask *ask)
 {
     struct sg_json json = sg_json_init(ask->body);
     sg_json_object(&json, NULL);
-    enum sg_err err = ask->control == NULL
+    enum sg_err err = !sgc_control_is_fed(ask->control)
                           ? SG_ENOENT
                           : sgc_control_said(ask->control, param_number(ask, "ticket"), &json);
     if (err != SG_OK) {

@@ -6,139 +6,10 @@
 #include "controlplane/chain/chainconf.h"
 #include "controlplane/chain/chainsin.h"
 #include "controlplane/chain/solhear.h"
-#include "dataplane/gate/rule.h"
+#include "controlplane/chain/wanted.h"
 
 #include <limits.h>
 #include <stdio.h>
-
-/* ---- which contracts ---- */
-
-struct wanted {
-    struct sg_caip_chain chain;
-    uint32_t count, solana_count;
-    struct sgc_evm_contract contracts[SGC_FOLLOW_CONTRACTS_MAX];
-    struct sgc_solwant solana[SGC_SOLWANTS_MAX];
-};
-
-static bool wanted_add(struct wanted *wanted, const struct sg_caip_asset *asset, bool registry,
-                       const struct sg_conf_chain_contract *conf)
-{
-    uint64_t source = sge_group_contract(asset);
-    for (uint32_t i = 0; i < wanted->count; i++)
-        if (wanted->contracts[i].source == source)
-            return true;
-    if (wanted->count == SGC_FOLLOW_CONTRACTS_MAX)
-        return false;
-    struct sgc_evm_contract *contract = &wanted->contracts[wanted->count++];
-    *contract = (struct sgc_evm_contract){.asset = *asset, .registry = registry, .source = source};
-    if (conf == NULL)
-        return true;
-    contract->first_block = conf->first_block;
-    contract->has_proof_slot = conf->proof_slot != NULL &&
-                               sg_u256_read(sg_str_from(conf->proof_slot), &contract->proof_slot);
-    return true;
-}
-
-/* The registry is followed as a contract, by the name that one of ERC-721 would have. */
-static bool wanted_add_registry(struct wanted *wanted, const char *address)
-{
-    char text[128];
-    struct sg_caip_account account;
-    snprintf(text, sizeof(text), "eip155:%llu:%s", (unsigned long long)wanted->chain.evm_id,
-             address);
-    bool right = sg_caip_account_read(sg_str_from(text), &account);
-    SG_ASSERT(right); /* the configuration was checked */
-    struct sg_caip_asset asset = {
-        .chain = wanted->chain, .standard = SG_CAIP_ERC721, .contract = account.address};
-    return wanted_add(wanted, &asset, true, NULL);
-}
-
-static bool wanted_add_solana(struct wanted *wanted, enum sgc_solwant_kind kind,
-                              const struct sg_caip_asset *asset)
-{
-    struct sgc_solwant *all = wanted->solana;
-    for (uint32_t i = 0; i < wanted->solana_count; i++)
-        if (all[i].kind == kind &&
-            memcmp(all[i].key, asset->contract.bytes, sizeof(all[i].key)) == 0)
-            return true;
-    if (wanted->solana_count == SGC_SOLWANTS_MAX)
-        return false;
-    all[wanted->solana_count].kind = kind;
-    memcpy(all[wanted->solana_count++].key, asset->contract.bytes, sizeof(all[0].key));
-    return true;
-}
-
-/* An nft of a rule is that mint, or stands for those of its collection, or of a creator. */
-static bool wanted_add_mint(struct wanted *wanted, const struct sgd_rule *rule,
-                            const struct sg_caip_asset *asset)
-{
-    const uint8_t *key = asset->contract.bytes;
-    bool fits = true;
-    if (asset->standard == SG_CAIP_TOKEN)
-        return wanted_add_solana(wanted, SGC_SOLWANT_TOKEN, asset);
-    if (sgd_rule_asks(rule, asset, 0))
-        fits = wanted_add_solana(wanted, SGC_SOLWANT_NFT, asset);
-    if (fits && sgd_rule_asks(rule, asset, sge_group_collection(&asset->chain, key)))
-        fits = wanted_add_solana(wanted, SGC_SOLWANT_COLLECTION, asset);
-    if (fits && sgd_rule_asks(rule, asset, sge_group_creator(&asset->chain, key)))
-        fits = wanted_add_solana(wanted, SGC_SOLWANT_CREATOR, asset);
-    return fits;
-}
-
-static bool wanted_add_asset(struct wanted *wanted, const struct sgd_rule *rule,
-                             const struct sg_caip_asset *asset)
-{
-    if (!sg_caip_chain_eq(&asset->chain, &wanted->chain))
-        return true;
-    return asset->chain.ns == SG_CAIP_SOLANA ? wanted_add_mint(wanted, rule, asset)
-                                             : wanted_add(wanted, asset, false, NULL);
-}
-
-/* As the configuration names it. */
-static bool wanted_add_contract(struct wanted *wanted, const struct sg_conf_chain_contract *conf)
-{
-    struct sg_caip_asset asset;
-    bool right = sg_caip_asset_read(sg_str_from(conf->asset), &asset);
-    SG_ASSERT(right); /* the configuration was checked */
-    if (asset.chain.ns == SG_CAIP_SOLANA)
-        return wanted_add_solana(
-            wanted, asset.standard == SG_CAIP_TOKEN ? SGC_SOLWANT_TOKEN : SGC_SOLWANT_NFT, &asset);
-    return wanted_add(wanted, &asset, false, conf);
-}
-
-/* Those of one rule. One that can't be compiled closes its sites, and names nothing. */
-static bool wanted_add_rule(struct wanted *wanted, const struct sg_conf_rule *conf)
-{
-    struct sg_caip_asset assets[SGD_RULE_OPS_MAX];
-    char memory[512];
-    struct sg_out report = sg_out_init(memory, sizeof(memory));
-    struct sgd_rule *rule = NULL;
-    bool fits = true;
-    if (sgd_rule_compile(sg_str_from(conf->require), sge_tenant_id(sg_str_from(conf->tenant)),
-                         &report, &rule) != SG_OK)
-        return true;
-    uint32_t count = sgd_rule_assets(rule, assets, SGD_RULE_OPS_MAX);
-    for (uint32_t i = 0; i < count && fits; i++)
-        fits = wanted_add_asset(wanted, rule, &assets[i]);
-    sgd_rule_free(rule);
-    return fits;
-}
-
-static bool wanted_read(const struct sg_config *config, const struct sg_conf_chain *conf,
-                        struct wanted *wanted)
-{
-    bool fits = true;
-    bool right = sg_caip_chain_read(sg_str_from(conf->id), &wanted->chain);
-    SG_ASSERT(right); /* the configuration was checked */
-    wanted->count = wanted->solana_count = 0;
-    for (uint32_t i = 0; i < conf->contracts_count && fits; i++)
-        fits = wanted_add_contract(wanted, &conf->contracts[i]);
-    for (uint32_t i = 0; i < config->rules_count && fits; i++)
-        fits = wanted_add_rule(wanted, &config->rules[i]);
-    if (fits && conf->delegate_registry != NULL)
-        fits = wanted_add_registry(wanted, conf->delegate_registry);
-    return fits;
-}
 
 /* ---- open ---- */
 
@@ -171,21 +42,9 @@ static uint32_t ws_servers_of(const struct sg_conf_chain *conf, struct sgc_rpc_o
     return count;
 }
 
-/* Of chains that the configuration names no more, the stream is told. */
-static enum sg_err others_leave(const struct sgc_chains_options *options)
-{
-    struct sg_caip_chain kept[SGE_CHAINS_MAX];
-    const struct sg_config *config = options->config;
-    for (uint32_t i = 0; i < config->chains_count; i++) {
-        bool right = sg_caip_chain_read(sg_str_from(config->chains[i].id), &kept[i]);
-        SG_ASSERT(right); /* the configuration was checked */
-    }
-    return sgc_ledger_leave_chains(options->ledger, kept, config->chains_count);
-}
-
 /* Of which no rule asks anything, nothing is followed. */
 static enum sg_err solana_open(struct sgc_chains *chains, const struct sgc_chains_options *options,
-                               const struct sg_conf_chain *conf, const struct wanted *wanted)
+                               const struct sg_conf_chain *conf, const struct sgc_wanted *wanted)
 {
     struct sgc_rpc_options servers[SGC_SERVERS_MAX];
     char lock_file[PATH_MAX];
@@ -238,7 +97,7 @@ static enum sg_err subs_open(const struct sg_conf_chain *conf, struct sgc_chain 
 }
 
 static enum sg_err evm_open(struct sgc_chains *chains, const struct sgc_chains_options *options,
-                            const struct sg_conf_chain *conf, const struct wanted *wanted)
+                            const struct sg_conf_chain *conf, const struct sgc_wanted *wanted)
 {
     static const enum sgc_finality finalities[] = {
         [SG_CONF_FINALITY_SAFE] = SGC_FINALITY_SAFE,
@@ -273,35 +132,127 @@ static enum sg_err evm_open(struct sgc_chains *chains, const struct sgc_chains_o
     return subs_open(conf, chain);
 }
 
-enum sg_err sgc_chains_open(const struct sgc_chains_options *options, struct sg_out *report,
-                            struct sgc_chains **out)
+/* ---- what is there, and what there is to be ---- */
+
+static void chain_close(struct sgc_chain *chain)
+{
+    sgc_subs_close(chain->subs); /* it wakes the follower */
+    sgc_follow_close(chain->evm);
+    sgc_soltrack_close(chain->solana);
+}
+
+/* The new followers; those that go on are the old ones' still. */
+static void forget(struct sgc_chains *next)
+{
+    for (uint32_t i = 0; i < next->count; i++)
+        if (!next->all[i].is_kept)
+            chain_close(&next->all[i]);
+    sg_boot_free(next);
+}
+
+static struct sgc_chain *find_same(struct sgc_chains *chains, const uint8_t wanted[32])
+{
+    for (uint32_t i = 0; i < chains->count; i++)
+        if (memcmp(chains->all[i].wanted, wanted, sizeof(chains->all[i].wanted)) == 0)
+            return &chains->all[i];
+    return NULL;
+}
+
+static enum sg_err add_one(struct sgc_chains *chains, struct sgc_chains *next,
+                           const struct sgc_chains_options *options,
+                           const struct sg_conf_chain *conf, const struct sgc_wanted *wanted)
+{
+    struct sgc_chain *chain = &next->all[next->count];
+    SG_ASSERT(next->count < SGE_CHAINS_MAX);
+    sgc_wanted_digest(conf, wanted, chain->wanted);
+    struct sgc_chain *same = find_same(chains, chain->wanted);
+    if (same != NULL) {
+        same->is_kept = true;
+        next->all[next->count++] = *same;
+        return SG_OK;
+    }
+    return wanted->chain.ns == SG_CAIP_SOLANA ? solana_open(next, options, conf, wanted)
+                                              : evm_open(next, options, conf, wanted);
+}
+
+static enum sg_err add_all(struct sgc_chains *chains, struct sgc_chains *next,
+                           const struct sgc_chains_options *options, struct sg_out *report)
 {
     const struct sg_config *config = options->config;
     enum sg_err err = SG_OK;
-    SG_ASSERT(options->ledger != NULL && options->state != NULL);
-    struct sgc_chains *chains = sg_boot_alloc(sizeof(*chains));
-    struct wanted *wanted = sg_boot_alloc(sizeof(*wanted));
-    if (chains == NULL || wanted == NULL)
-        err = SG_ENOMEM;
-    if (err == SG_OK)
-        err = others_leave(options);
-    if (err == SG_OK)
-        chains->ledger = options->ledger;
+    struct sgc_wanted *wanted = sg_boot_alloc(sizeof(*wanted));
+    if (wanted == NULL)
+        return SG_ENOMEM;
     for (uint32_t i = 0; i < config->chains_count && err == SG_OK; i++) {
-        if (!wanted_read(config, &config->chains[i], wanted)) {
+        if (!sgc_wanted_read(config, &config->chains[i], wanted)) {
             sg_out_fmt(report, "chains[%u]: more than %d contracts\n", i, SGC_FOLLOW_CONTRACTS_MAX);
             err = SG_ECONFIG;
             break;
         }
-        err = wanted->chain.ns == SG_CAIP_SOLANA
-                  ? solana_open(chains, options, &config->chains[i], wanted)
-                  : evm_open(chains, options, &config->chains[i], wanted);
+        err = add_one(chains, next, options, &config->chains[i], wanted);
         if (err != SG_OK)
             sg_out_fmt(report, "chains[%u]: %s: %s\n", i, config->chains[i].id, sg_err_text(err));
     }
+    sg_boot_free(wanted);
+    return err;
+}
+
+/* A follower that takes another's place waits for its lock until that one is closed. */
+static void take_place(struct sgc_chains *chains, const struct sgc_chains *next)
+{
+    for (uint32_t i = 0; i < chains->count; i++)
+        if (!chains->all[i].is_kept)
+            chain_close(&chains->all[i]);
+    *chains = *next;
+    for (uint32_t i = 0; i < chains->count; i++) {
+        if (!chains->all[i].is_kept && chains->all[i].evm != NULL)
+            sgc_follow_wake(chains->all[i].evm);
+        if (!chains->all[i].is_kept && chains->all[i].solana != NULL)
+            sgc_soltrack_wake(chains->all[i].solana, 0, false);
+    }
+}
+
+/* Of chains that nobody follows here any more, the stream is told. */
+static enum sg_err others_leave(const struct sgc_chains *chains, struct sgc_ledger *ledger)
+{
+    struct sg_caip_chain kept[SGE_CHAINS_MAX];
+    struct sgc_follow_status status;
+    for (uint32_t i = 0; i < chains->count; i++) {
+        sgc_chain_status(&chains->all[i], &status);
+        bool right = sg_caip_chain_read(sg_str_from(status.chain), &kept[i]);
+        SG_ASSERT(right); /* its own name */
+    }
+    return sgc_ledger_leave_chains(ledger, kept, chains->count);
+}
+
+enum sg_err sgc_chains_reload(struct sgc_chains *chains, const struct sgc_chains_options *options,
+                              struct sg_out *report)
+{
+    SG_ASSERT(chains != NULL && options->ledger != NULL && options->state != NULL);
+    struct sgc_chains *next = sg_boot_alloc(sizeof(*next));
+    if (next == NULL)
+        return SG_ENOMEM;
+    for (uint32_t i = 0; i < chains->count; i++)
+        chains->all[i].is_kept = false;
+    enum sg_err err = add_all(chains, next, options, report);
+    if (err != SG_OK) {
+        forget(next);
+        return err;
+    }
+    take_place(chains, next);
+    sg_boot_free(next);
+    return others_leave(chains, options->ledger);
+}
+
+enum sg_err sgc_chains_open(const struct sgc_chains_options *options, struct sg_out *report,
+                            struct sgc_chains **out)
+{
+    struct sgc_chains *chains = sg_boot_alloc(sizeof(*chains));
+    if (chains == NULL)
+        return SG_ENOMEM;
+    enum sg_err err = sgc_chains_reload(chains, options, report);
     if (err == SG_OK)
         *out = SG_TAKE(chains);
-    sg_boot_free(wanted);
     sgc_chains_close(chains);
     return err;
 }
@@ -310,11 +261,8 @@ void sgc_chains_close(struct sgc_chains *chains)
 {
     if (chains == NULL)
         return;
-    for (uint32_t i = 0; i < chains->count; i++) {
-        sgc_subs_close(chains->all[i].subs); /* it wakes the follower */
-        sgc_follow_close(chains->all[i].evm);
-        sgc_soltrack_close(chains->all[i].solana);
-    }
+    for (uint32_t i = 0; i < chains->count; i++)
+        chain_close(&chains->all[i]);
     sg_boot_free(chains);
 }
 

@@ -18,6 +18,12 @@ struct sgc_chains_options {
 /* A rule on a chain that is not followed is a line in `report`, and no mistake. */
 SG_MUST_USE enum sg_err sgc_chains_open(const struct sgc_chains_options *options,
                                         struct sg_out *report, struct sgc_chains **out);
+/* Of another configuration: followers start, end and change as it says; those that it leaves as
+ * they are go on undisturbed. On failure all is as it was, but where the ledger
+ * can't be written. */
+SG_MUST_USE enum sg_err sgc_chains_reload(struct sgc_chains *chains,
+                                          const struct sgc_chains_options *options,
+                                          struct sg_out *report);
 /* Accepts NULL. */
 void sgc_chains_close(struct sgc_chains *chains);
 /* SG_ENOENT: that chain is not followed. */

@@ -10,9 +10,10 @@ struct sgc_chain {
     struct sgc_follow *evm;
     struct sgc_soltrack *solana;
     struct sgc_subs *subs; /* they wake it; NULL: no server has a ws_url */
+    uint8_t wanted[32];    /* sgc_wanted_digest() */
+    bool is_kept;          /* in a reload: it goes on as it is */
 };
 struct sgc_chains {
-    struct sgc_ledger *ledger;
     uint32_t count;
     struct sgc_chain all[SGE_CHAINS_MAX];
 };

@@ -4,11 +4,10 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "controlplane/chain/chainlock.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define WAIT_CLOSED_MS 5000 /* where the last turn showed that something can't be right */
@@ -55,16 +54,12 @@ static enum sg_err leave_others(struct sgc_follow *follow)
 /* In an upgrade the old process follows until it drains. */
 static enum sg_err take_lock(struct sgc_follow *follow)
 {
-    int fd = open(follow->lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0)
-        return sgc_follow_fault(follow, sg_err_from_errno(errno), "%s: %s", follow->lock_file,
-                                sg_err_text(sg_err_from_errno(errno)));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        close(fd);
-        return sgc_follow_fault(follow, SG_EAGAIN, "another process follows it");
-    }
-    follow->lock_fd = fd;
-    return SG_OK;
+    enum sg_err err = sgc_chainlock_take(follow->lock_file, &follow->stop, &follow->lock_fd);
+    if (err == SG_EAGAIN)
+        return sgc_follow_fault(follow, err, "another process follows it");
+    return err == SG_OK
+               ? SG_OK
+               : sgc_follow_fault(follow, err, "%s: %s", follow->lock_file, sg_err_text(err));
 }
 
 /* Once, before anything else. */

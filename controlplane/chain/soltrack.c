@@ -4,15 +4,14 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "controlplane/chain/chainlock.h"
 #include "controlplane/chain/solask.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,15 +45,8 @@ static enum sg_err take_lock(struct sgc_soltrack *track)
 {
     if (track->lock_fd >= 0 || track->lock_file[0] == '\0')
         return SG_OK;
-    int fd = open(track->lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0)
-        return sg_err_from_errno(errno);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        close(fd);
-        return SG_EAGAIN; /* in an upgrade the old process follows until it drains */
-    }
-    track->lock_fd = fd;
-    return SG_OK;
+    /* In an upgrade the old process follows until it drains. */
+    return sgc_chainlock_take(track->lock_file, &track->stop, &track->lock_fd);
 }
 
 static enum sg_err begin(struct sgc_soltrack *track)

@@ -59,14 +59,13 @@ static enum sg_err ledger_open(struct sgc_control *control, const struct sg_conf
     return err;
 }
 
-static enum sg_err chains_open(struct sgc_control *control, const struct sg_config *config,
-                               struct sg_out *report)
+static struct sgc_chains_options chains_options(const struct sgc_control *control,
+                                                const struct sg_config *config)
 {
-    const struct sgc_chains_options options = {.config = config,
-                                               .ledger = control->ledger,
-                                               .state = control->state,
-                                               .lock_dir = config->node.state_dir};
-    return config->chains_count == 0 ? SG_OK : sgc_chains_open(&options, report, &control->chains);
+    return (struct sgc_chains_options){.config = config,
+                                       .ledger = control->ledger,
+                                       .state = control->state,
+                                       .lock_dir = config->node.state_dir};
 }
 
 /* What feeds others. */
@@ -76,8 +75,9 @@ static enum sg_err head_open(struct sgc_control *control, const struct sg_config
     enum sg_err err = ledger_open(control, config, report);
     const struct sgc_publisher_options options = {
         .feed = &control->feed, .ledger = control->ledger, .state = control->state};
+    const struct sgc_chains_options chains = chains_options(control, config);
     if (err == SG_OK)
-        err = chains_open(control, config, report);
+        err = sgc_chains_open(&chains, report, &control->chains);
     if (err == SG_OK)
         err = sgc_publisher_open(&options, &control->publisher);
     if (err == SG_OK)
@@ -104,47 +104,19 @@ static enum sg_err parts_open(struct sgc_control *control, const struct sg_confi
     return err;
 }
 
-enum sg_err sgc_control_open(const struct sg_config *config, enum sgc_role role,
-                             struct sge_state *state, struct sg_out *report,
-                             struct sgc_control **out)
+static void parts_close(struct sgc_control *control)
 {
-    SG_ASSERT(config != NULL && state != NULL);
-    SG_ASSERT(report != NULL && out != NULL);
-    *out = NULL;
-    if (!is_fed(config, role))
-        return SG_OK;
-    struct sgc_control *control = sg_boot_alloc(sizeof(*control));
-    if (control == NULL)
-        return SG_ENOMEM;
-    control->role = role;
-    control->state = state;
-    snprintf(control->name, sizeof(control->name), "%s", config->node.name);
-    enum sg_err err = parts_open(control, config, report);
-    if (err == SG_OK) {
-        sg_info("feed: region %s, bus %s, role %s", config->node.region, sgc_bus_kind(control->bus),
-                role_names[role]);
-        *out = SG_TAKE(control);
-    }
-    sgc_control_close(control);
-    return err;
-}
-
-void sgc_control_close(struct sgc_control *control)
-{
-    if (control == NULL)
-        return;
     if (control->onchain != NULL)
         sgc_onchain_set_relay(control->onchain, NULL);
-    sgc_countersign_close(control->countersign);
-    sgc_chains_close(control->chains);
-    sgc_agent_close(control->agent);
-    sgc_edges_close(control->edges);
-    sgc_copies_close(control->copies);
-    sgc_publisher_close(control->publisher);
-    sgc_ledger_close(control->ledger);
-    sgc_speaker_close(control->speaker);
-    sgc_bus_close(control->bus);
-    sg_boot_free(control);
+    sgc_countersign_close(SG_TAKE(control->countersign));
+    sgc_chains_close(SG_TAKE(control->chains));
+    sgc_agent_close(SG_TAKE(control->agent));
+    sgc_edges_close(SG_TAKE(control->edges));
+    sgc_copies_close(SG_TAKE(control->copies));
+    sgc_publisher_close(SG_TAKE(control->publisher));
+    sgc_ledger_close(SG_TAKE(control->ledger));
+    sgc_speaker_close(SG_TAKE(control->speaker));
+    sgc_bus_close(SG_TAKE(control->bus));
 }
 
 /* Anew for the chains that can be asked now. An edge answers nobody but itself. */
@@ -159,6 +131,59 @@ static enum sg_err countersign_open(struct sgc_control *control)
                                 &control->countersign);
 }
 
+static enum sg_err relay_open(struct sgc_control *control)
+{
+    sgc_relay_init(&control->relay, &control->feed);
+    sgc_onchain_set_relay(control->onchain, &control->relay.seam);
+    return countersign_open(control);
+}
+
+static enum sg_err feed_open(struct sgc_control *control, const struct sg_config *config,
+                             struct sg_out *report)
+{
+    enum sg_err err = parts_open(control, config, report);
+    if (err == SG_OK && control->onchain != NULL)
+        err = relay_open(control);
+    if (err == SG_OK)
+        sg_info("feed: region %s, bus %s, role %s", config->node.region, sgc_bus_kind(control->bus),
+                role_names[control->role]);
+    else
+        parts_close(control);
+    return err;
+}
+
+enum sg_err sgc_control_open(const struct sg_config *config, enum sgc_role role,
+                             struct sge_state *state, struct sg_out *report,
+                             struct sgc_control **out)
+{
+    SG_ASSERT(config != NULL && state != NULL);
+    SG_ASSERT(report != NULL && out != NULL);
+    struct sgc_control *control = sg_boot_alloc(sizeof(*control));
+    if (control == NULL)
+        return SG_ENOMEM;
+    control->role = role;
+    control->state = state;
+    snprintf(control->name, sizeof(control->name), "%s", config->node.name);
+    enum sg_err err = is_fed(config, role) ? feed_open(control, config, report) : SG_OK;
+    if (err == SG_OK)
+        *out = SG_TAKE(control);
+    sgc_control_close(control);
+    return err;
+}
+
+void sgc_control_close(struct sgc_control *control)
+{
+    if (control == NULL)
+        return;
+    parts_close(control);
+    sg_boot_free(control);
+}
+
+bool sgc_control_is_fed(const struct sgc_control *control)
+{
+    return control != NULL && control->bus != NULL;
+}
+
 enum sg_err sgc_control_reload(struct sgc_control *control, const struct sg_config *config,
                                struct sg_out *report)
 {
@@ -167,17 +192,19 @@ enum sg_err sgc_control_reload(struct sgc_control *control, const struct sg_conf
         return SG_OK;
     if (control->onchain != NULL)
         err = sgc_onchain_configure(control->onchain, config, report);
+    if (err == SG_OK && !sgc_control_is_fed(control))
+        return is_fed(config, control->role) ? feed_open(control, config, report) : SG_OK;
     if (err == SG_OK && control->onchain != NULL)
         err = countersign_open(control);
     if (err != SG_OK || control->ledger == NULL)
         return err;
-    sgc_chains_close(SG_TAKE(control->chains));
-    return chains_open(control, config, report);
+    const struct sgc_chains_options options = chains_options(control, config);
+    return sgc_chains_reload(control->chains, &options, report);
 }
 
 enum sg_err sgc_control_rebuild(struct sgc_control *control, struct sg_str chain)
 {
-    return control == NULL ? SG_ENOENT : sgc_chains_rebuild(control->chains, chain);
+    return !sgc_control_is_fed(control) ? SG_ENOENT : sgc_chains_rebuild(control->chains, chain);
 }
 
 enum sg_err sgc_control_set_onchain(struct sgc_control *control, struct sgc_onchain *onchain)
@@ -185,14 +212,12 @@ enum sg_err sgc_control_set_onchain(struct sgc_control *control, struct sgc_onch
     if (control == NULL)
         return SG_OK;
     control->onchain = onchain;
-    sgc_relay_init(&control->relay, &control->feed);
-    sgc_onchain_set_relay(onchain, &control->relay.seam);
-    return countersign_open(control);
+    return sgc_control_is_fed(control) ? relay_open(control) : SG_OK;
 }
 
 enum sg_err sgc_control_say(struct sgc_control *control, const struct sge_word *word,
                             uint64_t *ticket)
 {
-    SG_ASSERT(control != NULL);
+    SG_ASSERT(sgc_control_is_fed(control));
     return sgc_speaker_say(control->speaker, word, ticket);
 }

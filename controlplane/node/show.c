@@ -33,7 +33,7 @@ enum sg_err sgc_control_said(struct sgc_control *control, uint64_t ticket, struc
 {
     struct sgc_said said;
     struct sgc_agent_view agent;
-    SG_ASSERT(control != NULL);
+    SG_ASSERT(sgc_control_is_fed(control));
     enum sg_err err = sgc_speaker_said(control->speaker, ticket, &said);
     if (err != SG_OK)
         return err;
@@ -78,8 +78,8 @@ static void put_publisher(struct sgc_control *control, struct sg_json *json)
 
 void sgc_control_status(struct sgc_control *control, struct sg_json *json)
 {
-    sg_json_bool(json, "fed", control != NULL);
-    if (control == NULL)
+    sg_json_bool(json, "fed", sgc_control_is_fed(control));
+    if (!sgc_control_is_fed(control))
         return;
     uint64_t fed_ns = sge_state_fed_ns(control->state);
     static const char *const roles[] = {"all", "edge", "control"};
@@ -161,7 +161,7 @@ static void put_countersign(struct sgc_control *control, struct sg_out *out)
 void sgc_control_metrics(struct sgc_control *control, struct sg_out *out)
 {
     struct sgc_agent_view agent;
-    if (control == NULL)
+    if (!sgc_control_is_fed(control))
         return;
     sgc_agent_view(control->agent, &agent);
     metric(out, "connected", "gauge", "Is the bus there?", sgc_bus_connected(control->bus));

@@ -24,7 +24,7 @@
 
 struct process {
     struct sgd_node *node;
-    struct sgc_control *control; /* NULL: the node is not fed */
+    struct sgc_control *control; /* NULL: a successor has it */
     struct sgc_onchain *onchain; /* asks chains about signatures, or others who can */
     struct sgc_admin *admin;
     int signal_fd;
