@@ -307,6 +307,9 @@ static void follow(struct sgc_agent *agent, uint64_t from)
     enum sg_err err = sgc_stream_consume(feed->bus, &options, on_entry, agent, &entries);
     if (err == SG_OK)
         err = sgc_bus_subscribe(feed->bus, feed->beats, on_beat, agent, &beats);
+    if (err == SG_OK &&
+        sgc_bus_publish(feed->bus, feed->hellos, sg_str_from(agent->options.name)) != SG_OK)
+        sg_debug("feed: no beat could be asked for: the next one will do");
     trouble_tell(agent, err, "following the ownership stream");
     report(agent, from - 1, 0, 0);
     pthread_mutex_lock(&agent->lock);

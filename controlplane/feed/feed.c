@@ -21,6 +21,7 @@ bool sgc_feed_init(struct sgc_feed *feed, struct sgc_bus *bus, const char *regio
     snprintf(feed->entries, sizeof(feed->entries), "streamgate.%s.own", region);
     snprintf(feed->beats, sizeof(feed->beats), "streamgate.%s.beat", region);
     snprintf(feed->applied, sizeof(feed->applied), "streamgate.%s.applied", region);
+    snprintf(feed->hellos, sizeof(feed->hellos), "streamgate.%s.hello", region);
     snprintf(feed->copies, sizeof(feed->copies), "streamgate.%s.copy", region);
     snprintf(feed->countersign, sizeof(feed->countersign), "streamgate.%s.countersign", region);
     return true;

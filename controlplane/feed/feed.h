@@ -17,6 +17,7 @@ struct sgc_feed {
     char entries[96]; /* subjects */
     char beats[96];
     char applied[96];
+    char hellos[96];
     char copies[96];
     char countersign[96]; /* the beginning of such subjects */
 };

@@ -8,19 +8,24 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #define RETRY_MS 500
+#define ASKED_MS 100 /* a beat at most so often, however many edges ask for one */
 
 struct sgc_publisher {
     struct sgc_publisher_options options;
     pthread_t thread;
-    int wake_fd;      /* readable: end */
-    bool opened;      /* the stream is there */
-    bool claimed;     /* and our ledger's */
-    uint8_t name[16]; /* of the ledger */
+    int wake_fd; /* readable: it is the end, or an edge asks for a beat */
+    atomic_bool ended, asked;
+    struct sgc_sub *hellos; /* NULL: not subscribed yet */
+    uint64_t beat_at_ns;    /* the next, monotonic */
+    bool opened;            /* the stream is there */
+    bool claimed;           /* and our ledger's */
+    uint8_t name[16];       /* of the ledger */
     struct sgc_beat beat;
     char beat_bytes[SGC_BEAT_BYTES_MAX], entry_bytes[SGC_ENTRY_BYTES_MAX];
     struct sge_change changes[SGC_OUTBOX_CHANGES_MAX];
@@ -165,7 +170,16 @@ static enum sg_err beat_send(struct sgc_publisher *publisher, uint64_t whole_ns)
 
 /* ---- the thread ---- */
 
-/* Waits for the outbox, the end or `until_ns` (monotonic). False: the end. */
+/* An edge that has just come does not know how young it is until it hears a beat. */
+static void on_hello(void *ctx, const struct sgc_msg *msg)
+{
+    struct sgc_publisher *publisher = ctx;
+    (void)msg;
+    atomic_store(&publisher->asked, true);
+    (void)eventfd_write(publisher->wake_fd, 1);
+}
+
+/* Waits for the outbox, an edge, the end or `until_ns` (monotonic). False: the end. */
 static bool publisher_wait(struct sgc_publisher *publisher, bool outbox_too, uint64_t until_ns)
 {
     struct sgc_ledger *ledger = publisher->options.ledger;
@@ -175,8 +189,10 @@ static bool publisher_wait(struct sgc_publisher *publisher, bool outbox_too, uin
         {outbox_too && ledger != NULL ? sgc_ledger_fd(ledger) : -1, POLLIN, 0},
     };
     uint64_t ms = until_ns > now_ns ? (until_ns - now_ns) / SG_NS_PER_MS + 1 : 0;
+    eventfd_t woken;
     (void)poll(fds, SG_COUNT(fds), (int)ms);
-    return fds[0].revents == 0;
+    (void)eventfd_read(publisher->wake_fd, &woken);
+    return !atomic_load(&publisher->ended);
 }
 
 static void trouble_tell(struct sgc_publisher *publisher, enum sg_err err)
@@ -197,20 +213,32 @@ static void trouble_tell(struct sgc_publisher *publisher, enum sg_err err)
         sg_info("feed: the stream is written");
 }
 
-static enum sg_err publisher_turn(struct sgc_publisher *publisher, uint64_t *beat_at_ns)
+/* Soon, where an edge asks: those that come at the same time share one. */
+static void beat_sooner(struct sgc_publisher *publisher)
 {
+    uint64_t soon_ns = sg_clock_mono_ns() + ASKED_MS * SG_NS_PER_MS;
+    if (atomic_exchange(&publisher->asked, false))
+        publisher->beat_at_ns = SG_MIN(publisher->beat_at_ns, soon_ns);
+}
+
+static enum sg_err publisher_turn(struct sgc_publisher *publisher)
+{
+    const struct sgc_feed *feed = publisher->options.feed;
     enum sg_err err = SG_OK;
     if (!publisher->opened)
-        err = sgc_feed_stream_open(publisher->options.feed);
+        err = sgc_feed_stream_open(feed);
     if (err == SG_OK && !publisher->opened)
-        err = sgc_kv_open(publisher->options.feed->bus, BUCKET);
+        err = sgc_kv_open(feed->bus, BUCKET);
+    if (err == SG_OK && publisher->hellos == NULL)
+        err = sgc_bus_subscribe(feed->bus, feed->hellos, on_hello, publisher, &publisher->hellos);
     publisher->opened = err == SG_OK;
     uint64_t whole_ns = sg_clock_wall_ns();
     if (err == SG_OK)
         err = outbox_drain(publisher);
-    if (err == SG_OK && sg_clock_mono_ns() >= *beat_at_ns) {
+    beat_sooner(publisher);
+    if (err == SG_OK && sg_clock_mono_ns() >= publisher->beat_at_ns) {
         err = beat_send(publisher, whole_ns);
-        *beat_at_ns = sg_clock_mono_ns() + publisher->options.beat_ms * SG_NS_PER_MS;
+        publisher->beat_at_ns = sg_clock_mono_ns() + publisher->options.beat_ms * SG_NS_PER_MS;
     }
     return err;
 }
@@ -218,15 +246,16 @@ static enum sg_err publisher_turn(struct sgc_publisher *publisher, uint64_t *bea
 static void *publisher_run(void *arg)
 {
     struct sgc_publisher *publisher = arg;
-    uint64_t beat_at_ns = 0, until_ns;
+    uint64_t until_ns;
     enum sg_err err;
     publisher->view.trouble = SG_EAGAIN;
     do {
-        err = publisher_turn(publisher, &beat_at_ns);
+        err = publisher_turn(publisher);
         trouble_tell(publisher, err);
         if (err == SG_ENOENT) /* somebody took the stream away: another one is made */
             publisher->opened = publisher->claimed = false;
-        until_ns = err == SG_OK ? beat_at_ns : sg_clock_mono_ns() + RETRY_MS * SG_NS_PER_MS;
+        until_ns =
+            err == SG_OK ? publisher->beat_at_ns : sg_clock_mono_ns() + RETRY_MS * SG_NS_PER_MS;
     } while (publisher_wait(publisher, err == SG_OK, until_ns));
     return NULL;
 }
@@ -263,8 +292,10 @@ void sgc_publisher_close(struct sgc_publisher *publisher)
 {
     if (publisher == NULL)
         return;
+    atomic_store(&publisher->ended, true);
     (void)eventfd_write(publisher->wake_fd, 1);
     pthread_join(publisher->thread, NULL);
+    sgc_sub_end(publisher->hellos);
     close(publisher->wake_fd);
     pthread_mutex_destroy(&publisher->lock);
     sg_boot_free(publisher);

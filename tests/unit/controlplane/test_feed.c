@@ -72,15 +72,20 @@ static void agent_close(struct world *world, int i)
     sgc_agent_close(SG_TAKE(world->edges[i].agent));
 }
 
-static void head_open(struct world *world)
+static void head_open_of(struct world *world, uint32_t beat_ms)
 {
     const struct sgc_publisher_options options = {.feed = &world->feed,
                                                   .ledger = world->rig->ledger,
                                                   .state = world->edges[0].state,
-                                                  .beat_ms = BEAT_MS};
+                                                  .beat_ms = beat_ms};
     assert_int_equal(sgc_publisher_open(&options, &world->publisher), SG_OK);
     assert_int_equal(sgc_copies_open(&world->feed, world->edges[0].state, &world->copies), SG_OK);
     assert_int_equal(sgc_edges_open(&world->feed, &world->edges_seen), SG_OK);
+}
+
+static void head_open(struct world *world)
+{
+    head_open_of(world, BEAT_MS);
 }
 
 static void head_close(struct world *world)
@@ -299,6 +304,22 @@ static void a_beat_that_is_ahead_keeps_nobody_young(void **fixture)
     head_open(world);
 }
 
+static void an_edge_that_joins_hears_a_beat_at_once(void **fixture)
+{
+    struct world *world = *fixture;
+    agent_close(world, 2);
+    head_close(world);
+    head_open_of(world, 60000);
+    struct sgc_publisher_view view = {0};
+    UNTIL((sgc_publisher_view(world->publisher, &view), view.beats == 1), 3000);
+    usleep(20000);
+    uint64_t before = young_ns(&world->edges[2]);
+    agent_open(world, 2);
+    UNTIL(young_ns(&world->edges[2]) > before, 2000);
+    head_close(world);
+    head_open(world);
+}
+
 static void an_epoch_raised_in_an_emergency_is_everywhere_in_time(void **fixture)
 {
     struct world *world = *fixture;
@@ -377,6 +398,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_head_knows_when_each_edge_had_it),
     cmocka_unit_test(beats_keep_those_young_who_have_everything),
     cmocka_unit_test(a_beat_that_is_ahead_keeps_nobody_young),
+    cmocka_unit_test(an_edge_that_joins_hears_a_beat_at_once),
     cmocka_unit_test(an_epoch_raised_in_an_emergency_is_everywhere_in_time),
     cmocka_unit_test(an_edge_that_was_away_catches_up_before_it_is_young),
     cmocka_unit_test(who_missed_what_the_stream_forgot_loads_a_copy),
