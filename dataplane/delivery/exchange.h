@@ -57,8 +57,10 @@ struct sgd_exchange {
     struct {
         bool on; /* this is a sign-in (wellknown.h): its body lies in decoded_memory */
         enum sgd_signin_kind kind;
+        uint8_t verdict; /* 1 + enum sgd_grant_verdict, once there is one */
         size_t body_len;
         struct sgd_signin_job *job; /* with the threads; NULL: not there */
+        struct sg_str why;          /* what of the rule decided; in decoded_memory */
     } signin;
     struct sgd_plan plan;
     char upstream[64];

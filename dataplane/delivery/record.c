@@ -67,6 +67,7 @@ static void put_texts(const struct sgd_exchange *x, struct sge_record *record)
     record->agent_len =
         put_text(record, &at, sgd_request_field(x->req, SG_STR("user-agent"), NULL));
     record->referer_len = put_text(record, &at, sgd_request_field(x->req, SG_STR("referer"), NULL));
+    record->why_len = put_text(record, &at, x->signin.why);
 }
 
 static uint32_t us_between(uint64_t from_ns, uint64_t to_ns)
@@ -77,6 +78,7 @@ static uint32_t us_between(uint64_t from_ns, uint64_t to_ns)
 static void put_decision(const struct sgd_exchange *x, struct sge_record *record)
 {
     record->gate_verdict = (uint8_t)x->gate.verdict;
+    record->grant = x->signin.verdict;
     record->carrier = (uint8_t)x->stripped.carrier;
     memcpy(record->cti, x->gate.cti, sizeof(record->cti));
     record->fact_key = x->gate.fact_key;

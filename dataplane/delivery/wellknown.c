@@ -43,10 +43,15 @@ static void refuse(struct sgd_exchange *x, uint16_t status, const char *reason, 
               });
 }
 
+static void verdict_note(struct sgd_exchange *x, enum sgd_grant_verdict verdict)
+{
+    sge_stat_row_add(&x->d->worker->stats->grant[verdict]);
+    x->signin.verdict = (uint8_t)(1 + verdict);
+}
+
 static void refuse_grant(struct sgd_exchange *x, enum sgd_grant_verdict verdict, const char *detail)
 {
-    struct sge_stats *stats = x->d->worker->stats;
-    sge_stat_row_add(&stats->grant[verdict]);
+    verdict_note(x, verdict);
     refuse(x, sgd_grant_status(verdict), sgd_grant_reason(verdict), detail);
 }
 
@@ -274,13 +279,23 @@ static void count(struct sge_stats *stats, const struct sgd_signin_job *job)
     sge_stat_row_add(&stats->grant_us_log2[SG_MIN(31 - __builtin_clz(us | 1), 31)]);
 }
 
+/* Beside the answer's body: for the log. */
+static void why_keep(struct sgd_exchange *x, const struct sgd_signin_answer *said)
+{
+    size_t at = said->verdict == SGD_GRANT_allowed ? said->json.len : 0, len = strlen(said->why);
+    if (len > sizeof(x->decoded_memory) - SG_MIN(at, sizeof(x->decoded_memory)))
+        return;
+    memcpy(x->decoded_memory + at, said->why, len);
+    x->signin.why = (struct sg_str){x->decoded_memory + at, len};
+}
+
 static void serve(struct sgd_exchange *x, const struct sgd_signin_answer *granted)
 {
     size_t len = granted->json.len;
     SG_ASSERT(len <= sizeof(x->decoded_memory));
     memcpy(x->decoded_memory, granted->json.ptr, len); /* the body that came is used up */
     memcpy(x->gate.cti, granted->cti, sizeof(x->gate.cti));
-    sge_stat_row_add(&x->d->worker->stats->grant[SGD_GRANT_allowed]);
+    verdict_note(x, SGD_GRANT_allowed);
     answer(x, &(struct sgd_answer_own){
                   .status = 200,
                   .type = SG_STR("application/json"),
@@ -298,6 +313,7 @@ void sgd_wellknown_got(struct sgd_delivery *d, struct sgd_signin_job *job)
         SG_ASSERT(x->signin.job == job);
         x->signin.job = NULL;
         memcpy(x->gate.cti, said->cti, sizeof(x->gate.cti));
+        why_keep(x, said);
         if (said->verdict == SGD_GRANT_allowed && !said->json.full && !said->cookie.full)
             serve(x, said);
         else

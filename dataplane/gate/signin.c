@@ -302,6 +302,7 @@ static enum sgd_grant_verdict check_rule(struct signin *s)
         .place = ask->has_address ? &place : NULL,
     };
     sgd_rule_check(s->terms.rule, s->clerk->reader, &holder, &s->rule);
+    memcpy(s->answer->why, s->rule.why, sizeof(s->answer->why));
     if (s->rule.holds)
         return SGD_GRANT_allowed;
     return s->rule.unfollowed ? SGD_GRANT_not_followed : SGD_GRANT_rule;
@@ -506,6 +507,7 @@ void sgd_signin(struct sgd_signin_clerk *clerk, const struct sgd_signin_ask *ask
     out->json.len = out->cookie.len = 0;
     out->json.full = out->cookie.full = false;
     out->detail = NULL;
+    out->why[0] = 0;
     memset(out->cti, 0, sizeof(out->cti));
     if (!sgd_gate_terms(ask->gate, ask->site, &s.terms)) {
         out->verdict = SGD_GRANT_closed;

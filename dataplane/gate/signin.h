@@ -45,6 +45,7 @@ struct sgd_signin_answer {
     struct sg_out json;   /* of SGD_GRANT_allowed */
     struct sg_out cookie; /* a Set-Cookie; empty: none */
     uint8_t cti[16];      /* the token's name, or zero */
+    char why[160];        /* what of the rule decided, for the log; empty: it was not asked */
 };
 
 /* What all sign-ins of a node share. */

@@ -1,6 +1,7 @@
 #include "dataplane/node/recordjson.h"
 
 #include "dataplane/close.h"
+#include "dataplane/gate/grant.h"
 #include "dataplane/http/message.h"
 #include "dataplane/origin/fetch.h"
 
@@ -48,6 +49,16 @@ const char *sgd_record_verdict(enum sgd_gate_verdict verdict)
 #undef GATE
     };
     return (size_t)verdict < SG_COUNT(words) ? words[verdict] : "?";
+}
+
+const char *sgd_record_grant(uint8_t grant)
+{
+    if (grant == 0)
+        return NULL;
+    if (grant > SGD_GRANT_VERDICTS)
+        return "?";
+    enum sgd_grant_verdict verdict = (enum sgd_grant_verdict)(grant - 1);
+    return verdict == SGD_GRANT_allowed ? "allowed" : sgd_grant_reason(verdict);
 }
 
 const char *sgd_record_engine_path(uint8_t engine_path)
@@ -127,7 +138,15 @@ static void put_decision(const struct sge_record *r, struct sg_json *json)
 {
     static const uint8_t no_cti[sizeof(r->cti)];
     bool token = memcmp(r->cti, no_cti, sizeof(no_cti)) != 0;
-    sg_json_text(json, "gate", sgd_record_verdict((enum sgd_gate_verdict)r->gate_verdict));
+    const char *grant = sgd_record_grant(r->grant); /* who signs in is asked by no gate */
+    sg_json_text(json, "gate",
+                 grant != NULL ? NULL : sgd_record_verdict((enum sgd_gate_verdict)r->gate_verdict));
+    sg_json_text(json, "grant", grant);
+    if (r->why_len > 0)
+        sg_json_str(
+            json, "why",
+            (struct sg_str){r->text + r->host_len + r->path_len + r->agent_len + r->referer_len,
+                            r->why_len});
     sg_json_text(json, "carrier", sgd_record_carrier(r->carrier));
     if (token)
         sg_json_hex(json, "cti", r->cti, sizeof(r->cti));

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define REQLOG_MAGIC   0x474f4c5145524753ull
-#define REQLOG_VERSION 1
+#define REQLOG_VERSION 2
 #define REQLOG_WORDS   (sizeof(struct sge_record) / 8)
 #define REQLOG_HEAD    offsetof(struct sge_record, text)
 #define START_WORD     (offsetof(struct sge_record, start_ns) / 8)
@@ -149,7 +149,8 @@ struct sge_record *sge_reqlog_begin(struct sge_reqlog *log, uint16_t worker)
 
 static size_t record_text_bytes(const struct sge_record *record)
 {
-    return (size_t)record->host_len + record->path_len + record->agent_len + record->referer_len;
+    return (size_t)record->host_len + record->path_len + record->agent_len + record->referer_len +
+           record->why_len;
 }
 
 void sge_reqlog_commit(struct sge_reqlog *log, uint16_t worker)

@@ -36,7 +36,7 @@ struct sge_record {
     uint8_t engine_path;                      /* 0 plain, 1 own records, 2 kTLS; + 16 for dpdk */
     uint8_t carrier;                          /* where the token was: enum sgd_carrier */
     uint8_t http;                             /* 11, 2, 3 */
-    uint8_t pad;
+    uint8_t grant;                            /* of a sign-in: 1 + enum sgd_grant_verdict */
     uint64_t sent_bytes, request_bytes;
     uint64_t key_hash; /* first half of the cache key's */
     uint32_t age_s, ttl_s;
@@ -49,7 +49,9 @@ struct sge_record {
     uint16_t origin_status;
     uint16_t origin_error; /* RFC 9209 error type: enum sgd_origin_error */
     uint16_t host_len, path_len, agent_len, referer_len; /* in text[], in that order */
-    char text[512]; /* truncated to fit; the path never has a token in it */
+    uint16_t why_len; /* the condition of a rule that decided on a sign-in */
+    uint16_t zero[3];
+    char text[504]; /* truncated to fit; the path never has a token in it */
 };
 
 #define SGE_REQLOG_WORKERS_MAX 64

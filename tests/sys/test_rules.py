@@ -69,6 +69,8 @@ class Rules(sg.Scenario):
         node.sgctl("reload")
         before = node.get("/gated/a", fields)
         self.assertEqual((before.status, b"token_rule_changed" in before.body), (401, True))
+        again = node.sgctl("token", "mint", "--path", "/gated/", "--fact", asset).stdout.strip()
+        self.assertEqual(node.get("/gated/a", {"CTA-Common-Access-Token": again}).status, 200)
 
     def test_what_is_taken_at_head_is_refused_and_what_is_given_counts_at_safe(self):
         node = self.gated(HOLDERS)

@@ -48,6 +48,21 @@ class SignIn(sg.Scenario):
         self.assertEqual(answer.fields["cache-control"], "no-store")
         self.assertNotIn("token", answer.json())
 
+    def test_the_log_and_explain_say_what_became_of_a_sign_in(self):
+        rule = f'rules: [{{name: never, tenant: films, require: \'{NEVER}\'}}]'
+        node = self.signing(CONFIG.replace("sign_in: any", "rule: never") + rule)
+        alice = wallet.Viewer(node, wallet.Evm())
+        alice.signed(alice.challenge().json())
+        answer = alice.post("grant")
+        self.assert_refused(answer, 403, "not_held")
+        told = json.loads(node.sgctl("--json", "explain", answer.fields["x-request-id"]).stdout)
+        self.assertEqual((told["request"]["gate"], told["request"]["grant"]), (None, "not_held"))
+        self.assertEqual(told["request"]["why"], NEVER + ": it is over")
+        said = node.sgctl("explain", answer.fields["x-request-id"]).stdout
+        self.assertIn("sign-in  not_held", said)
+        self.assertIn(f"by {NEVER}: it is over", said)
+        self.assertIn(" sign-in:not_held ", node.sgctl("log", "--from-start").stdout)
+
     def test_a_wallet_of_ethereum_gets_a_token_that_opens_and_renews(self):
         node = self.signing()
         alice = wallet.Viewer(node, wallet.Evm())

@@ -156,15 +156,19 @@ static void explain_cache(const json_t *r)
 
 static void explain_gate(const json_t *r)
 {
-    printf("gate     %s", text(r, "gate"));
+    bool signs_in = !json_is_null(json_object_get(r, "grant"));
+    printf("%s  %s", signs_in ? "sign-in" : "gate   ", text(r, signs_in ? "grant" : "gate"));
     if (!json_is_null(json_object_get(r, "cti")))
-        printf(", token %s in the %s", text(r, "cti"), text(r, "carrier"));
+        printf(", token %s%s%s", text(r, "cti"), signs_in ? "" : " in the ",
+               signs_in ? "" : text(r, "carrier"));
     if (number(r, "fact_generation") != 0)
         printf(", by fact %s at generation %lld", text(r, "fact_key"),
                number(r, "fact_generation"));
     if (number(r, "rule_version") != 0)
         printf(", rule version %lld", number(r, "rule_version"));
     putchar('\n');
+    if (json_object_get(r, "why") != NULL)
+        printf("         by %s\n", text(r, "why"));
 }
 
 static void explain_fact(const json_t *fact)

@@ -109,10 +109,12 @@ static void print_line(const struct log *log, const struct sge_record *r,
     gmtime_r(&seconds, &tm);
     strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
     sgd_record_address(r, address);
-    fprintf(log->to, "%s.%03uZ %016llx %s %s %u %llu %s %s %.1fms %s ", when,
+    const char *grant = sgd_record_grant(r->grant);
+    fprintf(log->to, "%s.%03uZ %016llx %s %s %u %llu %s %s%s %.1fms %s ", when,
             (unsigned)(r->start_ns / SG_NS_PER_MS % 1000), (unsigned long long)r->id, address,
             names->site != NULL ? names->site : "-", r->status, (unsigned long long)r->sent_bytes,
-            sgd_record_cache(r->cache), sgd_record_verdict((enum sgd_gate_verdict)r->gate_verdict),
+            sgd_record_cache(r->cache), grant != NULL ? "sign-in:" : "",
+            grant != NULL ? grant : sgd_record_verdict((enum sgd_gate_verdict)r->gate_verdict),
             (double)r->duration_us / 1000, sgd_record_method(r->method));
     print_text_safe(log->to, (struct sg_str){r->text, r->host_len});
     print_text_safe(log->to, (struct sg_str){r->text + r->host_len, r->path_len});
