@@ -2,19 +2,26 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/sys/crypto.h"
 #include "dataplane/sys/osslshare.h"
+#include "dataplane/tls/x25519.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 
-#define KEY_BYTES 32
+#define KEY_BYTES SGD_X25519_BYTES
 
 struct sgd_okx {
-    EVP_PKEY_CTX *draw;
-    EVP_PKEY *theirs; /* its public key is set anew each time */
+    EVP_PKEY_CTX *make; /* a key of its two halves */
+    EVP_PKEY *theirs;   /* its public key is set anew each time */
+    EVP_PKEY_CTX *sign; /* with the key that signed last, or NULL */
     EVP_CIPHER *cbc;
     EVP_CIPHER_CTX *encrypt;
+    struct sgd_x25519_table table;
 };
 
 enum sg_err sgd_okx_open(struct sgd_okx **out)
@@ -24,11 +31,13 @@ enum sg_err sgd_okx_open(struct sgd_okx **out)
     if (okx == NULL)
         return SG_ENOMEM;
     enum sg_err err = SG_ETLS;
-    okx->draw = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
+    sgd_x25519_table_init(&okx->table);
+    okx->make = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
+    okx->theirs = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
     okx->cbc = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
     okx->encrypt = EVP_CIPHER_CTX_new();
-    if (okx->draw == NULL || EVP_PKEY_keygen_init(okx->draw) != 1 ||
-        EVP_PKEY_keygen(okx->draw, &okx->theirs) != 1 || okx->cbc == NULL || okx->encrypt == NULL)
+    if (okx->make == NULL || EVP_PKEY_fromdata_init(okx->make) != 1 || okx->theirs == NULL ||
+        okx->cbc == NULL || okx->encrypt == NULL)
         goto out;
     *out = SG_TAKE(okx);
     err = SG_OK;
@@ -43,7 +52,8 @@ void sgd_okx_close(struct sgd_okx *okx)
     if (okx == NULL)
         return;
     EVP_PKEY_free(okx->theirs);
-    EVP_PKEY_CTX_free(okx->draw);
+    EVP_PKEY_CTX_free(okx->make);
+    EVP_PKEY_CTX_free(okx->sign);
     EVP_CIPHER_free(okx->cbc);
     EVP_CIPHER_CTX_free(okx->encrypt);
     sg_boot_free(okx);
@@ -60,15 +70,31 @@ static bool derive(EVP_PKEY *mine, EVP_PKEY *theirs, uint8_t secret[KEY_BYTES])
     return ok;
 }
 
+/* Draws both halves of a key. Given both, OpenSSL does not make the public one again. */
+static EVP_PKEY *draw(struct sgd_okx *okx, uint8_t share[KEY_BYTES])
+{
+    uint8_t secret[KEY_BYTES];
+    EVP_PKEY *key = NULL;
+    OSSL_PARAM halves[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, secret, sizeof(secret)),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, share, KEY_BYTES),
+        OSSL_PARAM_construct_end(),
+    };
+    if (RAND_priv_bytes(secret, sizeof(secret)) != 1)
+        return NULL;
+    sgd_x25519_share(&okx->table, secret, share);
+    if (EVP_PKEY_fromdata(okx->make, &key, EVP_PKEY_KEYPAIR, halves) != 1)
+        key = NULL;
+    sg_wipe(secret, sizeof(secret));
+    return key;
+}
+
 /* A peer's key of small order gives a secret of zeros, which OpenSSL refuses. */
 bool sgd_okx_agree(struct sgd_okx *okx, const uint8_t peer[32], uint8_t share[32],
                    uint8_t secret[32])
 {
-    size_t len = KEY_BYTES;
-    EVP_PKEY *mine = NULL;
-    bool ok = EVP_PKEY_set1_encoded_public_key(okx->theirs, peer, KEY_BYTES) == 1 &&
-              EVP_PKEY_keygen(okx->draw, &mine) == 1 &&
-              EVP_PKEY_get_raw_public_key(mine, share, &len) == 1 && len == KEY_BYTES &&
+    EVP_PKEY *mine = draw(okx, share);
+    bool ok = mine != NULL && EVP_PKEY_set1_encoded_public_key(okx->theirs, peer, KEY_BYTES) == 1 &&
               derive(mine, okx->theirs, secret);
     EVP_PKEY_free(mine);
     if (!ok)
@@ -83,16 +109,29 @@ static bool set_pss(EVP_PKEY_CTX *ctx)
            EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
 }
 
-bool sgd_okx_sign(const struct sgd_cert *cert, const uint8_t hash[32],
+/* The one that signed last, if it was with this key: it refers to its key, so no other can have
+ * come to lie there. */
+static EVP_PKEY_CTX *signer(struct sgd_okx *okx, const struct sgd_cert *cert)
+{
+    if (okx->sign != NULL && EVP_PKEY_CTX_get0_pkey(okx->sign) == cert->key)
+        return okx->sign;
+    EVP_PKEY_CTX_free(okx->sign);
+    okx->sign = EVP_PKEY_CTX_new_from_pkey(NULL, cert->key, NULL);
+    if (okx->sign != NULL && (EVP_PKEY_sign_init(okx->sign) != 1 ||
+                              (cert->kind == SGD_CERT_RSA && !set_pss(okx->sign)))) {
+        EVP_PKEY_CTX_free(okx->sign);
+        okx->sign = NULL;
+    }
+    return okx->sign;
+}
+
+bool sgd_okx_sign(struct sgd_okx *okx, const struct sgd_cert *cert, const uint8_t hash[32],
                   uint8_t out[SGD_OKX_SIGNATURE_MAX], size_t *len)
 {
     SG_ASSERT(cert->kind == SGD_CERT_ECDSA || cert->kind == SGD_CERT_RSA);
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, cert->key, NULL);
+    EVP_PKEY_CTX *ctx = signer(okx, cert);
     *len = SGD_OKX_SIGNATURE_MAX;
-    bool ok = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
-              (cert->kind == SGD_CERT_ECDSA || set_pss(ctx)) &&
-              EVP_PKEY_sign(ctx, out, len, hash, 32) == 1;
-    EVP_PKEY_CTX_free(ctx);
+    bool ok = ctx != NULL && EVP_PKEY_sign(ctx, out, len, hash, 32) == 1;
     if (!ok)
         ERR_clear_error();
     return ok;

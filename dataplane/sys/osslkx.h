@@ -1,5 +1,5 @@
-/* osslkx - the door to what a TLS 1.3 handshake of our own needs of OpenSSL: X25519, signatures,
- * AES-CBC for tickets. One worker's; what can be prepared is prepared once. */
+/* osslkx - the door to what a TLS 1.3 handshake of our own needs of OpenSSL: the agreement,
+ * signatures, AES-CBC for tickets. One worker's; what can be prepared is prepared once. */
 #ifndef SGD_SYS_OSSLKX_H
 #define SGD_SYS_OSSLKX_H
 
@@ -22,8 +22,9 @@ void sgd_okx_close(struct sgd_okx *okx);
 SG_MUST_USE bool sgd_okx_agree(struct sgd_okx *okx, const uint8_t peer[32], uint8_t share[32],
                                uint8_t secret[32]);
 /* Signs a SHA-256 hash: ECDSA (P-256), or RSA-PSS. *len is what was written to `out`. */
-SG_MUST_USE bool sgd_okx_sign(const struct sgd_cert *cert, const uint8_t hash[32],
-                              uint8_t out[SGD_OKX_SIGNATURE_MAX], size_t *len);
+SG_MUST_USE bool sgd_okx_sign(struct sgd_okx *okx, const struct sgd_cert *cert,
+                              const uint8_t hash[32], uint8_t out[SGD_OKX_SIGNATURE_MAX],
+                              size_t *len);
 /* AES-256-CBC with PKCS#7 padding: `out` has room for 16 bytes more. Returns what was written; 0:
  * failed. */
 size_t sgd_okx_encrypt_cbc(struct sgd_okx *okx, const uint8_t key[32], const uint8_t iv[16],

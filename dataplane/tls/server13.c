@@ -249,7 +249,7 @@ static bool write_verify(struct flight *flight)
     memcpy(content + 64, context, sizeof(context));
     transcript_now(flight->server, content + 64 + sizeof(context));
     sg_sha256(content, sizeof(content), hash);
-    if (!sgd_okx_sign(flight->credential.cert, hash, signature, &len))
+    if (!sgd_okx_sign(flight->servers->okx, flight->credential.cert, hash, signature, &len))
         return false;
     uint8_t *message = message_begin(flight, CERTIFICATE_VERIFY);
     put_u16(flight, flight->credential.scheme);
