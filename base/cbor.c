@@ -4,53 +4,71 @@
 
 enum major { UINT, NINT, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE };
 
+/* ---- heads: on pointers by value, which stay in registers ---- */
+
 /* The argument of a head that follows it in 1, 2, 4 or 8 bytes (RFC 8949 section 3), in its
- * shortest form only. */
-static bool argument_read(struct sg_cbor *cbor, uint8_t info, uint64_t *out)
+ * shortest form only. Returns what comes behind it, or NULL. */
+static const uint8_t *argument_read(const uint8_t *at, const uint8_t *end, uint64_t info,
+                                    uint64_t *out)
 {
+    uint64_t v;
     if (info > 27) /* 28 to 30 are nobody's, 31 is an indefinite length */
-        return false;
-    size_t width = (size_t)1 << (info - 24);
-    uint64_t v = 0;
-    if ((size_t)(cbor->end - cbor->at) < width)
-        return false;
-    for (size_t i = 0; i < width; i++)
-        v = v << 8 | *cbor->at++;
+        return NULL;
+    size_t width = (size_t)1 << (info - 24), left = (size_t)(end - at);
+    if (left < width)
+        return NULL;
+    if (left >= sizeof(v)) {
+        memcpy(&v, at, sizeof(v));
+        v = __builtin_bswap64(v) >> (64 - 8 * width);
+    } else {
+        v = 0;
+        for (size_t i = 0; i < width; i++)
+            v = v << 8 | at[i];
+    }
     if (width == 1 ? v < 24 : v >> (width * 4) == 0)
-        return false;
+        return NULL;
     *out = v;
-    return true;
+    return at + width;
 }
 
-static bool simple_type(uint8_t info, enum sg_cbor_type *type)
+/* A head and its number. Strings have their bytes behind it. */
+static inline const uint8_t *head_read(const uint8_t *at, const uint8_t *end, enum major *major,
+                                       uint64_t *value)
 {
-    static const enum sg_cbor_type types[] = {SG_CBOR_FALSE, SG_CBOR_TRUE, SG_CBOR_NULL};
-    if (info < 20 || info > 22)
-        return false;
-    *type = types[info - 20];
-    return true;
+    if (at == end)
+        return NULL;
+    uint8_t head = *at++;
+    *major = head >> 5;
+    *value = head & 31;
+    if (*value >= 24 && *major != SIMPLE)
+        at = argument_read(at, end, *value, value);
+    bool string = *major == BYTES || *major == TEXT;
+    return string && at != NULL && *value > (uint64_t)(end - at) ? NULL : at;
+}
+
+static bool simple_is_known(uint64_t value)
+{
+    return value >= 20 && value <= 22;
 }
 
 bool sg_cbor_next(struct sg_cbor *cbor, struct sg_cbor_item *out)
 {
-    if (cbor->at == cbor->end)
+    enum major major;
+    uint64_t value;
+    const uint8_t *at = head_read(cbor->at, cbor->end, &major, &value);
+    if (at == NULL || (major == SIMPLE && !simple_is_known(value)))
         return false;
-    uint8_t head = *cbor->at++, info = head & 31;
-    out->type = (enum sg_cbor_type)(head >> 5); /* the two enums agree up to here */
-    out->value = info;
+    out->type = (enum sg_cbor_type)major; /* the two enums agree up to here */
+    out->value = value;
     out->bytes = SG_STR_NONE;
-    if (head >> 5 == SIMPLE) {
+    if (major == BYTES || major == TEXT) {
+        out->bytes = (struct sg_str){(const char *)at, value};
+        at += value;
+    } else if (major == SIMPLE) {
+        out->type = (enum sg_cbor_type)(SG_CBOR_FALSE + (value - 20));
         out->value = 0;
-        return simple_type(info, &out->type);
     }
-    if (info >= 24 && !argument_read(cbor, info, &out->value))
-        return false;
-    if (out->type == SG_CBOR_BYTES || out->type == SG_CBOR_TEXT) {
-        if (out->value > (uint64_t)(cbor->end - cbor->at))
-            return false;
-        out->bytes = (struct sg_str){(const char *)cbor->at, out->value};
-        cbor->at += out->value;
-    }
+    cbor->at = at;
     return true;
 }
 
@@ -142,63 +160,73 @@ static int key_compare(const struct key *a, const struct key *b)
     return a->word < b->word ? -1 : a->word > b->word;
 }
 
-static bool item_check(struct sg_cbor *cbor, unsigned depth);
-
-/* Most items are small numbers, which nothing can be wrong with. */
-static inline bool item_check_short(struct sg_cbor *cbor, unsigned depth)
-{
-    bool small = cbor->at < cbor->end && (*cbor->at < 0x18 || (*cbor->at & 0xf8) == 0x20);
-    if (small && depth < SG_CBOR_DEPTH_MAX) {
-        cbor->at++;
-        return true;
-    }
-    return item_check(cbor, depth);
-}
+/* Each returns what comes behind what it checked, or NULL. */
+static const uint8_t *item_check(const uint8_t *at, const uint8_t *end, unsigned depth);
 
 /* Keys that come in order, as they should, are each compared once; others with all before. */
-static bool map_check(struct sg_cbor *cbor, uint64_t pairs, unsigned depth)
+static const uint8_t *map_check(const uint8_t *at, const uint8_t *end, uint64_t pairs,
+                                unsigned depth)
 {
     struct key keys[SG_CBOR_PAIRS_MAX];
     bool sorted = true;
     if (pairs > SG_CBOR_PAIRS_MAX)
-        return false;
+        return NULL;
     for (size_t i = 0; i < pairs; i++) {
-        const uint8_t *from = cbor->at;
-        if (!item_check_short(cbor, depth))
-            return false;
-        keys[i] = key_of(from, cbor->at);
+        const uint8_t *from = at;
+        if ((at = item_check(at, end, depth)) == NULL)
+            return NULL;
+        keys[i] = key_of(from, at);
         if (i > 0 && key_compare(&keys[i - 1], &keys[i]) >= 0)
             sorted = false;
         for (size_t j = 0; !sorted && j < i; j++)
             if (key_compare(&keys[j], &keys[i]) == 0)
-                return false;
-        if (!item_check_short(cbor, depth))
-            return false;
+                return NULL;
+        if ((at = item_check(at, end, depth)) == NULL)
+            return NULL;
     }
-    return true;
+    return at;
+}
+
+static const uint8_t *items_check(const uint8_t *at, const uint8_t *end, uint64_t count,
+                                  unsigned depth)
+{
+    for (; count > 0 && at != NULL; count--) /* each takes a byte at least */
+        at = item_check(at, end, depth);
+    return at;
 }
 
 /* Recursion is bounded by SG_CBOR_DEPTH_MAX. */
-static bool item_check(struct sg_cbor *cbor, unsigned depth)
+static const uint8_t *item_check(const uint8_t *at, const uint8_t *end, unsigned depth)
 {
-    struct sg_cbor_item item;
-    if (depth == SG_CBOR_DEPTH_MAX || !sg_cbor_next(cbor, &item))
-        return false;
-    if (item.type == SG_CBOR_TEXT)
-        return utf8_is(item.bytes);
-    if (item.type == SG_CBOR_MAP)
-        return map_check(cbor, item.value, depth + 1);
-    uint64_t children = item.type == SG_CBOR_ARRAY ? item.value : item.type == SG_CBOR_TAG;
-    for (uint64_t i = 0; i < children; i++) /* each takes a byte at least */
-        if (!item_check_short(cbor, depth + 1))
-            return false;
-    return true;
+    enum major major;
+    uint64_t value;
+    if (depth == SG_CBOR_DEPTH_MAX || (at = head_read(at, end, &major, &value)) == NULL)
+        return NULL;
+    switch (major) {
+    case UINT:
+    case NINT:
+        return at;
+    case BYTES:
+        return at + value;
+    case TEXT:
+        return utf8_is((struct sg_str){(const char *)at, value}) ? at + value : NULL;
+    case ARRAY:
+        return items_check(at, end, value, depth + 1);
+    case MAP:
+        return map_check(at, end, value, depth + 1);
+    case TAG:
+        return item_check(at, end, depth + 1);
+    case SIMPLE:
+        return simple_is_known(value) ? at : NULL;
+    }
+    SG_UNREACHABLE();
 }
 
 bool sg_cbor_check(struct sg_str bytes)
 {
     struct sg_cbor cbor = sg_cbor_init(bytes);
-    return bytes.len <= SG_CBOR_BYTES_MAX && item_check(&cbor, 0) && cbor.at == cbor.end;
+    return bytes.len > 0 && bytes.len <= SG_CBOR_BYTES_MAX &&
+           item_check(cbor.at, cbor.end, 0) == cbor.end;
 }
 
 /* ---- writing ---- */

@@ -260,20 +260,19 @@ enum sgd_gate_verdict sgd_claims_read(struct sg_str payload, struct sgd_claims *
 {
     SG_ASSERT(out != NULL);
     struct sg_cbor cbor = sg_cbor_init(payload);
-    struct sgd_claims claims = {.expires_s = 0};
     struct sg_cbor_item map, item;
     int64_t label;
     if (!sg_cbor_check(payload) || !sg_cbor_want(&cbor, SG_CBOR_MAP, &map))
         return SGD_GATE_malformed;
+    memset(out, 0, offsetof(struct sgd_claims, facts)); /* not all of it: it is large */
     for (uint64_t i = 0; i < map.value; i++) {
         if (!sg_cbor_next(&cbor, &item) || !sg_cbor_int(&item, &label))
             return SGD_GATE_claim_unknown; /* a name as label is nobody's private number */
-        enum sgd_gate_verdict verdict = claim_read(&cbor, label, &claims);
+        enum sgd_gate_verdict verdict = claim_read(&cbor, label, out);
         if (verdict != SGD_GATE_allowed)
             return verdict;
     }
-    if (claims.expires_s == 0 || claims.matches_count == 0)
+    if (out->expires_s == 0 || out->matches_count == 0)
         return SGD_GATE_malformed; /* no exp, no catu: good for ever, or for everything */
-    *out = claims;
     return SGD_GATE_allowed;
 }

@@ -661,7 +661,7 @@ void sgd_gate_decide(struct sgd_gate *gate, struct sgd_gate_core *core,
 {
     SG_ASSERT(gate != NULL && core != NULL);
     SG_ASSERT(stats != NULL && in != NULL && out != NULL);
-    *out = (struct sgd_gate_answer){.verdict = SGD_GATE_closed};
+    memset(out, 0, offsetof(struct sgd_gate_answer, location)); /* not all of it: it is large */
     struct look look = {.gate = gate,
                         .core = core,
                         .reader = reader,

@@ -86,7 +86,7 @@ struct sgd_gate_answer {
                               Cache-Status */
     bool stale_chain;      /* the same of a chain's head */
     bool token_used;       /* a token opened it: the answer goes out private */
-    char location[256];
+    char location[256];    /* with its end, where `renewable` */
 };
 /* What signing in at a site needs to know; borrowed from the gate and its configuration. */
 struct sgd_rule;

@@ -86,16 +86,17 @@ struct sgd_claims {
     bool has_methods; /* catm is there: what is not in it is refused */
     uint32_t viewers; /* addresses at the same time; 0: no bound */
     uint8_t facts_count, matches_count, networks_count, countries_count;
+    struct sg_str session; /* 32 bytes; not judged. ptr NULL: it can't be renewed */
+    struct sg_str site;    /* ptr NULL: any of the tenant's, where the rest holds */
+    struct sg_str renewal; /* where catif sends a viewer whose token expired; ptr NULL: nowhere */
+    /* Of these as many as are counted above; the rest is not set. */
     struct sgd_token_fact facts[SGD_TOKEN_FACTS_MAX];
     struct sgd_match matches[SGD_TOKEN_MATCHES_MAX];           /* all must hold */
     struct sgd_token_network networks[SGD_TOKEN_NETWORKS_MAX]; /* one must hold, when any */
     char countries[SGD_TOKEN_COUNTRIES_MAX][2];                /* the same */
-    struct sg_str session; /* 32 bytes; not judged. ptr NULL: it can't be renewed */
-    struct sg_str site;    /* ptr NULL: any of the tenant's, where the rest holds */
-    struct sg_str renewal; /* where catif sends a viewer whose token expired; ptr NULL: nowhere */
 };
 
-/* These three answer SGD_GATE_allowed, or the refusal; *out is only written for the former. */
+/* These three answer SGD_GATE_allowed, or the refusal; *out is of use only for the former. */
 enum sgd_gate_verdict sgd_token_read(struct sg_str bytes, struct sgd_token *out);
 enum sgd_gate_verdict sgd_kid_read(struct sg_str kid, struct sgd_kid *out);
 /* SGD_GATE_claim_unknown: a claim that we would have to enforce and can't. */

@@ -320,8 +320,8 @@ static void what_is_minted_is_read_back_whole(void **fixture)
     assert_true(out.methods == in.methods && out.index == in.index && out.has_index);
     assert_true(out.viewers == 4 && out.rule_version == 3);
     assert_true(out.facts_count == 2 && out.networks_count == 3 && out.countries_count == 2);
-    assert_memory_equal(out.facts, in.facts, sizeof(in.facts));
-    assert_memory_equal(out.countries, in.countries, sizeof(in.countries));
+    assert_memory_equal(out.facts, in.facts, 2 * sizeof(in.facts[0]));
+    assert_memory_equal(out.countries, in.countries, 2 * sizeof(in.countries[0]));
     for (int i = 0; i < 3; i++) {
         assert_memory_equal(out.networks[i].address, in.networks[i].address, 16);
         assert_true(out.networks[i].bits == in.networks[i].bits);
