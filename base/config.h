@@ -18,7 +18,12 @@ enum sg_conf_engine { SG_CONF_ENGINE_URING, SG_CONF_ENGINE_DPDK };
 enum sg_conf_tls_version { SG_CONF_TLS12, SG_CONF_TLS13 };
 enum sg_conf_ktls { SG_CONF_KTLS_AUTO, SG_CONF_KTLS_OFF, SG_CONF_KTLS_ON };
 enum sg_conf_record_crypto { SG_CONF_CRYPTO_AUTO, SG_CONF_CRYPTO_IPSEC_MB, SG_CONF_CRYPTO_OPENSSL };
-enum sg_conf_query { SG_CONF_QUERY_ALL, SG_CONF_QUERY_NONE, SG_CONF_QUERY_LISTED };
+enum sg_conf_query {
+    SG_CONF_QUERY_ALL,
+    SG_CONF_QUERY_NONE,
+    SG_CONF_QUERY_LISTED,
+    SG_CONF_QUERY_SORTED
+};
 enum sg_conf_access { SG_CONF_ACCESS_PUBLIC, SG_CONF_ACCESS_TOKEN, SG_CONF_ACCESS_CLOSED };
 enum sg_conf_sign_in { SG_CONF_SIGN_IN_RULE, SG_CONF_SIGN_IN_ANY, SG_CONF_SIGN_IN_OFF };
 enum sg_conf_finality { SG_CONF_FINALITY_SAFE, SG_CONF_FINALITY_FINALIZED, SG_CONF_FINALITY_DEPTH };
@@ -224,7 +229,7 @@ struct sg_conf_site {
     struct sg_conf_site_cache cache;
     const char **forward_headers; /* request fields that go to the origin beside the fixed few */
     uint32_t forward_headers_count;
-    const char **methods; /* beyond GET, HEAD, OPTIONS: POST, PUT, DELETE, PATCH pass through */
+    const char **methods; /* that pass through beyond GET and HEAD; "*": all */
     uint32_t methods_count;
     struct sg_conf_cors *cors;
     enum sg_conf_access access;

@@ -48,7 +48,27 @@ static const char intro[] =
     "    hosts: [\"*\"]\n"
     "    origin: studio\n"
     "    access: public\n"
-    "```\n";
+    "```\n"
+    "\n"
+    "It serves GET and HEAD, and tells the origin little of the viewer. A plain reverse proxy, "
+    "which\n"
+    "passes every method and field on and stores what Cache-Control allows, has this site "
+    "instead:\n"
+    "\n"
+    "```yaml\n"
+    "sites:\n"
+    "  - name: films\n"
+    "    tenant: films\n"
+    "    hosts: [\"*\"]\n"
+    "    origin: studio\n"
+    "    access: public\n"
+    "    methods: [\"*\"]\n"
+    "    forward_headers: [\"*\", authorization, cookie]\n"
+    "```\n"
+    "\n"
+    "The origin sees its own name as `Host` (`host_header` changes that), and never a field that "
+    "claims\n"
+    "another host, path, method or sender ([delivery.md](delivery.md)).\n";
 
 static void put_size(FILE *to, uint64_t bytes)
 {

@@ -21,7 +21,7 @@
     FORM(FIELD_NAME, form_field_name, "a header field's name, such as \"X-Device\"")               \
     FORM(FIELD_LINE, form_field_line, "\"Name: value\"")                                           \
     FORM(COUNTRY, form_country, "two letters of ISO 3166, such as \"DE\"")                         \
-    FORM(METHOD, form_method, "POST, PUT, DELETE or PATCH")                                        \
+    FORM(METHOD, form_method, "a method beyond GET and HEAD, such as POST, or \"*\" for all")      \
     FORM(CORS_ORIGIN, form_cors_origin, "\"*\" or an origin, such as \"https://player.example\"")  \
     FORM(LOG_LEVEL, form_log_level, "error, warning, info or debug")                               \
     FORM(POWER_OF_TWO, form_power_of_two, "a power of two")                                        \

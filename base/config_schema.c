@@ -113,7 +113,7 @@ static const char *const engines[] = {"uring", "dpdk", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const ktls_choices[] = {"auto", "off", "on", NULL};
 static const char *const crypto_choices[] = {"auto", "ipsec-mb", "openssl", NULL};
-static const char *const query_policies[] = {"all", "none", "listed", NULL};
+static const char *const query_policies[] = {"all", "none", "listed", "sorted", NULL};
 static const char *const access_rules[] = {"public", "token", "closed", NULL};
 static const char *const sign_in_choices[] = {"rule", "any", "off", NULL};
 static const char *const finalities[] = {"safe", "finalized", "depth", NULL};
@@ -418,7 +418,8 @@ static const struct sg_conf_key sg_conf_site_cache_keys[] = {
     BOOL(sg_conf_site_cache, ignore_client_no_cache, "false",
          "A viewer's Cache-Control and Pragma do not force a fetch."),
     ENUM(sg_conf_site_cache, query, query_policies, "all",
-         "Which query parameters are part of the key; they are sorted."),
+         "Which query parameters are part of the key. all: the query as it came; sorted: all, in "
+         "any order; listed: query_params, in any order."),
     STRINGS(sg_conf_site_cache, query_params, ANY, NULL, "For query: listed."),
     STRINGS(sg_conf_site_cache, tag_headers, FIELD_NAME, "Surrogate-Key, Cache-Tag, xkey",
             "Response fields with tags to purge by. Cache-Groups (RFC 9875) is always read."),
@@ -458,7 +459,9 @@ static const struct sg_conf_key sg_conf_site_keys[] = {
             "Request fields that go to the origin beside the fixed few. They are not in the key "
             "unless the response varies on them."),
     STRINGS(sg_conf_site, methods, METHOD, NULL,
-            "Passed through beyond GET, HEAD and OPTIONS; others get 405."),
+            "Passed through beyond GET and HEAD; others get 405 or 501. OPTIONS is answered here "
+            "unless "
+            "listed. \"*\": any but TRACE and CONNECT."),
     MAP_PTR(sg_conf_site, cors, sg_conf_cors_map, "Cross-origin rules."),
     NEED_ENUM(sg_conf_site, access, access_rules,
               "Who may have it: public (all), token (with a valid edge token), closed (nobody). "

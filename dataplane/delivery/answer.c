@@ -1,5 +1,6 @@
 #include "dataplane/delivery/answer.h"
 
+#include "dataplane/delivery/methods.h"
 #include "dataplane/delivery/reuse.h"
 #include "dataplane/http/cond.h"
 #include "dataplane/http/fresh.h"
@@ -33,8 +34,10 @@ static void add_number(struct sgd_answer *answer, struct sg_str name, uint64_t v
 
 /* ---- what every answer says ---- */
 
-static void add_fwd(struct sg_out *text, const struct sgd_provenance *from)
+static void add_fwd(struct sg_out *text, const struct sgd_answer_ask *ask)
 {
+    const struct sgd_provenance *from = &ask->from;
+    bool readable = ask->req->method == SGD_METHOD_GET || ask->req->method == SGD_METHOD_HEAD;
     switch (from->how) {
     case SGE_CACHE_NONE:
     case SGE_CACHE_HIT:
@@ -50,7 +53,7 @@ static void add_fwd(struct sg_out *text, const struct sgd_provenance *from)
         sg_out_str(text, from->vary_miss ? SG_STR("; fwd=vary-miss") : SG_STR("; fwd=uri-miss"));
         break;
     case SGE_CACHE_PASS:
-        sg_out_lit(text, "; fwd=bypass");
+        sg_out_str(text, readable ? SG_STR("; fwd=bypass") : SG_STR("; fwd=method"));
         break;
     }
 }
@@ -64,7 +67,7 @@ static void add_cache_status(struct sgd_answer *answer, const struct sgd_answer_
         return;
     size_t mark = text->len;
     sg_out_lit(text, "streamgate");
-    add_fwd(text, from);
+    add_fwd(text, ask);
     if (from->origin_status != 0) {
         sg_out_lit(text, "; fwd-status=");
         sg_out_u64(text, from->origin_status);
@@ -212,7 +215,7 @@ void sgd_answer_refusal(struct sgd_answer *answer, const struct sgd_answer_ask *
         add_authenticate(answer, code);
     if (status == 405) {
         size_t mark = answer->text.len;
-        sgd_answer_allow(ask->site, &answer->text);
+        sgd_methods_allow(ask->site, &answer->text);
         add_text(answer, SG_STR("allow"), mark);
     }
     if (status == 503 || status == 429)
@@ -242,15 +245,6 @@ void sgd_answer_own(struct sgd_answer *answer, const struct sgd_answer_ask *ask,
     answer->response.body_bytes = own->body.len;
 }
 
-void sgd_answer_allow(const struct sg_conf_site *site, struct sg_out *out)
-{
-    sg_out_lit(out, "GET, HEAD, OPTIONS");
-    for (uint32_t i = 0; site != NULL && i < site->methods_count; i++) {
-        sg_out_lit(out, ", ");
-        sg_out_str(out, sg_str_from(site->methods[i]));
-    }
-}
-
 void sgd_answer_options(struct sgd_answer *answer, const struct sgd_answer_ask *ask)
 {
     begin(answer, 204);
@@ -258,7 +252,7 @@ void sgd_answer_options(struct sgd_answer *answer, const struct sgd_answer_ask *
     if (ask->allow.ptr != NULL)
         sg_out_str(&answer->text, ask->allow);
     else
-        sgd_answer_allow(ask->site, &answer->text);
+        sgd_methods_allow(ask->site, &answer->text);
     add_text(answer, SG_STR("allow"), mark);
     struct sg_str allow = {answer->memory + mark, answer->text.len - mark};
     add_common(answer, ask, NULL);
@@ -372,7 +366,8 @@ static void add_named(struct sgd_answer *answer, const struct served *how, struc
             add(answer, field.name, field.value);
 }
 
-#define BOUNDARY "streamgate-part-3b9d1e7f"
+/* With the request's id, so that nothing that is stored can hold it. */
+#define BOUNDARY "streamgate-%016llx"
 
 static void add_content_range(struct sgd_answer *answer, const struct sgd_range *range,
                               uint64_t length)
@@ -394,12 +389,12 @@ static void add_content_range(struct sgd_answer *answer, const struct sgd_range 
 
 /* Part heads and the plan of a multipart/byteranges body (RFC 9110 section 14.6). */
 static bool plan_multipart(struct sgd_plan *plan, const struct sgd_range *ranges, uint32_t count,
-                           uint64_t length, struct sg_str type, char *part_text)
+                           uint64_t length, struct sg_str type, uint64_t id, char *part_text)
 {
     struct sg_out text = sg_out_init(part_text, SGD_PART_TEXT_BYTES);
     for (uint32_t i = 0; i < count; i++) {
         size_t mark = text.len;
-        sg_out_fmt(&text, "%s--" BOUNDARY "\r\n", i == 0 ? "" : "\r\n");
+        sg_out_fmt(&text, "%s--" BOUNDARY "\r\n", i == 0 ? "" : "\r\n", (unsigned long long)id);
         if (type.ptr != NULL) {
             sg_out_lit(&text, "Content-Type: ");
             sg_out_str(&text, type);
@@ -412,7 +407,7 @@ static bool plan_multipart(struct sgd_plan *plan, const struct sgd_range *ranges
         sgd_plan_body(plan, ranges[i].first, ranges[i].last + 1);
     }
     size_t mark = text.len;
-    sg_out_lit(&text, "\r\n--" BOUNDARY "--\r\n");
+    sg_out_fmt(&text, "\r\n--" BOUNDARY "--\r\n", (unsigned long long)id);
     sgd_plan_text(plan, (struct sg_str){part_text + mark, text.len - mark});
     return !text.full;
 }
@@ -449,9 +444,12 @@ static void plan_ranges(struct sgd_answer *answer, const struct sgd_answer_ask *
     }
     if (some == SGD_RANGES_SOME &&
         plan_multipart(plan, ranges, count, length, stored(answer, SG_STR("content-type")),
-                       part_text)) {
+                       ask->request_id, part_text)) {
         answer->response.status = 206;
-        add(answer, SG_STR("content-type"), SG_STR("multipart/byteranges; boundary=" BOUNDARY));
+        size_t mark = answer->text.len;
+        sg_out_fmt(&answer->text, "multipart/byteranges; boundary=" BOUNDARY,
+                   (unsigned long long)ask->request_id);
+        add_text(answer, SG_STR("content-type"), mark);
         return;
     }
     sgd_plan_init(plan, plan->body, plan->text_hold);

@@ -16,6 +16,7 @@ struct sgd_provenance {
     bool stored; /* a later request may get it from the store */
     bool collapsed;
     bool vary_miss;         /* with SGE_CACHE_MISS */
+    bool expired;           /* something was stored, and could not be used as it was */
     bool client_asked;      /* the viewer's own directives made us go to the origin */
     uint16_t origin_status; /* 0: the origin was not asked */
     uint16_t origin_error;  /* enum sgd_origin_error */
@@ -75,7 +76,5 @@ void sgd_answer_options(struct sgd_answer *answer, const struct sgd_answer_ask *
 /* 307 to `location`. */
 void sgd_answer_redirect(struct sgd_answer *answer, const struct sgd_answer_ask *ask,
                          struct sg_str location);
-/* "GET, HEAD, OPTIONS" and what the site adds. */
-void sgd_answer_allow(const struct sg_conf_site *site, struct sg_out *out);
 
 #endif

@@ -4,6 +4,13 @@
 #include "dataplane/http/target.h"
 #include "edgecache/state/state.h"
 
+static const enum sgd_query_policy policy_of[] = {
+    [SG_CONF_QUERY_ALL] = SGD_QUERY_ALL,
+    [SG_CONF_QUERY_NONE] = SGD_QUERY_NONE,
+    [SG_CONF_QUERY_LISTED] = SGD_QUERY_LISTED,
+    [SG_CONF_QUERY_SORTED] = SGD_QUERY_SORTED,
+};
+
 void sgd_cachekey_primary(const struct sg_conf_site *site, struct sg_str path, struct sg_str query,
                           struct sg_out *out)
 {
@@ -15,10 +22,9 @@ void sgd_cachekey_primary(const struct sg_conf_site *site, struct sg_str path, s
     size_t mark = out->len;
     sg_out_char(out, '?');
     size_t empty = out->len;
-    sgd_target_query_key(
-        query, site->cache.query == SG_CONF_QUERY_LISTED ? SGD_QUERY_LISTED : SGD_QUERY_ALL,
-        site->cache.query_params, site->cache.query_params_count, out);
-    if (out->len == empty)
+    sgd_target_query_key(query, policy_of[site->cache.query], site->cache.query_params,
+                         site->cache.query_params_count, out);
+    if (out->len == empty && site->cache.query != SG_CONF_QUERY_ALL)
         out->len = mark; /* nothing significant was left */
 }
 

@@ -6,6 +6,7 @@
 #include "dataplane/delivery/exchange.h"
 #include "dataplane/delivery/fill.h"
 #include "dataplane/delivery/lookup.h"
+#include "dataplane/delivery/methods.h"
 #include "dataplane/delivery/prefetch.h"
 #include "dataplane/delivery/record.h"
 #include "dataplane/delivery/route.h"
@@ -214,6 +215,14 @@ static void invalidate_all(struct sgd_exchange *x)
 
 /* ---- deciding ---- */
 
+/* These conditions are the origin's to judge (RFC 9110 sections 13.1.1 and 13.1.4), and what it
+ * answers is for this request. */
+static bool is_for_origin(const struct sgd_request *req)
+{
+    return sgd_request_field(req, SG_STR("if-match"), NULL).ptr != NULL ||
+           sgd_request_field(req, SG_STR("if-unmodified-since"), NULL).ptr != NULL;
+}
+
 static void look_up(struct sgd_exchange *x)
 {
     char variant[SGE_KEY_BYTES_MAX];
@@ -235,8 +244,13 @@ static void look_up(struct sgd_exchange *x)
         sgd_reuse_check(&found.object->meta, false, NULL, x->d->worker->wall_ns) == SGD_REUSE_FRESH;
     if (found.object != NULL)
         sg_hold_unref(&found.object->hold);
-    if (!ignore && (x->cc.flags & SGD_CC_ONLY_IF_CACHED))
+    x->from.expired = found.object != NULL;
+    if (!ignore && (x->cc.flags & SGD_CC_ONLY_IF_CACHED)) {
         refuse(x, 504, "only_if_cached", "it is not stored here, or not fresh");
+        return;
+    }
+    if (is_for_origin(x->req))
+        go_alone(x);
     else
         ask_owner(x);
 }
@@ -252,14 +266,6 @@ static bool make_key(struct sgd_exchange *x)
     return !out.full;
 }
 
-static bool method_listed(const struct sgd_exchange *x)
-{
-    for (uint32_t i = 0; i < x->site->methods_count; i++)
-        if (sg_str_eq(x->req->method_text, sg_str_from(x->site->methods[i])))
-            return true;
-    return false;
-}
-
 static void answer(struct sgd_exchange *x)
 {
     bool keyed = make_key(x);
@@ -272,19 +278,25 @@ static void answer(struct sgd_exchange *x)
             go_alone(x);
         return;
     case SGD_METHOD_OPTIONS:
-        answer_options(x);
+        if (sgd_methods_options_pass(x->site, x->req))
+            go_alone(x);
+        else
+            answer_options(x);
         return;
     case SGD_METHOD_POST:
     case SGD_METHOD_PUT:
     case SGD_METHOD_DELETE:
     case SGD_METHOD_PATCH:
-        if (method_listed(x))
+        if (sgd_methods_pass(x->site, x->req))
             go_alone(x);
         else
             refuse(x, 405, "method_not_allowed", "the methods of this resource are in Allow");
         return;
     case SGD_METHOD_OTHER:
-        refuse(x, 501, "method_unknown", "this method is not known here");
+        if (sgd_methods_pass(x->site, x->req))
+            go_alone(x);
+        else
+            refuse(x, 501, "method_unknown", "this method is not known here");
         return;
     }
     SG_UNREACHABLE();
@@ -326,15 +338,9 @@ static bool enter_token(struct sgd_exchange *x)
     return sgd_limits_enter_token(limits, id, most, &x->token_ticket);
 }
 
-static bool is_preflight(const struct sgd_exchange *x)
-{
-    return x->req->method == SGD_METHOD_OPTIONS &&
-           sgd_request_field(x->req, SG_STR("access-control-request-method"), NULL).ptr != NULL;
-}
-
 static void pass_gate(struct sgd_exchange *x)
 {
-    if (is_preflight(x)) { /* it carries no token by its nature (Fetch standard) */
+    if (sgd_methods_preflight(x->req) && !sgd_methods_options_pass(x->site, x->req)) {
         answer_options(x);
         return;
     }
@@ -471,7 +477,10 @@ static void got_error(struct sgd_exchange *x, const struct sgd_want *want)
     if (error == SGD_ORIGIN_none)
         error = SGD_ORIGIN_incomplete;
     x->from.origin_error = error;
-    x->from.how = x->from.how == SGE_CACHE_NONE ? SGE_CACHE_MISS : x->from.how;
+    if (x->req->method > SGD_METHOD_HEAD)
+        x->from.how = SGE_CACHE_PASS;
+    else
+        x->from.how = x->from.expired ? SGE_CACHE_EXPIRED : SGE_CACHE_MISS;
     refuse(x, sgd_origin_error_status(error), sgd_origin_error_type(error),
            "the origin did not answer as it should");
 }
@@ -664,7 +673,7 @@ void sgd_exchange_body_wanted(struct sgd_exchange *x)
 /* The fill that takes this exchange's body, while it does. */
 static struct sgd_fill *upload_of(struct sgd_exchange *x)
 {
-    if (!x->req->has_body || x->req->method <= SGD_METHOD_OPTIONS)
+    if (!sgd_request_uploads(x->req))
         return NULL;
     if (x->want != NULL && x->want->pass)
         return x->want->lease;

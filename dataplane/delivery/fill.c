@@ -224,11 +224,12 @@ static bool compose(struct sgd_fill *fill, const struct sgd_want *want)
     sg_out_str(&out, want->req.authority);
     fetch->host = (struct sg_str){out.ptr + mark, out.len - mark};
     fill->used += out.len;
+    fetch->version = want->req.version;
     fetch->pools = fill->snapshot->pools;
     for (uint32_t i = 0; i < fill->snapshot->config->origins_count; i++)
         if (strcmp(fill->snapshot->config->origins[i].name, fill->site->origin) == 0)
             fetch->origin = i;
-    fetch->body_bytes = as_asked && want->req.has_body ? want->req.body_bytes : 0;
+    fetch->body_bytes = as_asked && sgd_request_uploads(&want->req) ? want->req.body_bytes : 0;
     fetch->body_bytes_max = UINT64_MAX;
     fetch->user = fill;
     fetch->worker = fill->d->worker->id;
@@ -453,7 +454,7 @@ void sgd_fill_solo(struct sgd_delivery *d, struct sgd_want *want)
         return;
     }
     fill->solo = true;
-    if (want->req.has_body) {
+    if (sgd_request_uploads(&want->req)) {
         fill->upload = sg_pool_take(&d->uploads);
         if (fill->upload == NULL) {
             refuse(fill);

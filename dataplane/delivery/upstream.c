@@ -4,6 +4,8 @@
 #include "dataplane/delivery/route.h"
 #include "dataplane/http/vary.h"
 
+#define NAME_BYTES 64 /* longer than any name below */
+
 void sgd_upstream_target(const struct sg_conf_site *site, struct sg_str path, struct sg_str query,
                          struct sg_out *out)
 {
@@ -38,7 +40,6 @@ static bool is_ours(struct sg_str name)
 {
     static const struct sg_str ours[] = {
         {"host", 4},
-
         {"connection", 10},
         {"content-length", 14},
         {"transfer-encoding", 17},
@@ -74,9 +75,8 @@ static bool is_risky(struct sg_str name)
     static const struct sg_str risky[] = {
         {"authorization", 13},
         {"forwarded", 9},
-        {"x-original-url", 14},
+        {"proxy", 5}, /* CGI makes HTTP_PROXY of it */
         {"x-rewrite-url", 13},
-        {"x-original-host", 15},
         {"x-host", 6},
         {"x-real-ip", 9},
         {"x-http-method", 13},
@@ -90,7 +90,27 @@ static bool is_risky(struct sg_str name)
         {"x-wap-profile", 13},
         {"x-amz-website-redirect-location", 31},
     };
-    return sg_str_starts(name, SG_STR("x-forwarded-")) || named(name, risky, SG_COUNT(risky));
+    return sg_str_starts(name, SG_STR("x-forwarded-")) ||
+           sg_str_starts(name, SG_STR("x-original-")) || named(name, risky, SG_COUNT(risky));
+}
+
+/* The field that a server may take it for: CGI and its heirs know '-' and '_' as one character, and
+ * some take any other for it, too. */
+static struct sg_str taken_for(struct sg_str name, char memory[NAME_BYTES])
+{
+    size_t len = SG_MIN(name.len, (size_t)NAME_BYTES);
+    for (size_t i = 0; i < len; i++) {
+        char c = name.ptr[i];
+        memory[i] = (char)((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-');
+    }
+    return (struct sg_str){memory, len};
+}
+
+static bool is_harmless(struct sg_str name)
+{
+    char memory[NAME_BYTES];
+    struct sg_str taken = taken_for(name, memory);
+    return !is_risky(taken) && !is_ours(taken);
 }
 
 static bool is_forwarded(const struct sg_conf_site *site, struct sg_str name)
@@ -99,7 +119,7 @@ static bool is_forwarded(const struct sg_conf_site *site, struct sg_str name)
         return true; /* the way it came: the fetch adds us (RFC 9110 7.6.3, RFC 8586) */
     for (uint32_t i = 0; i < site->forward_headers_count; i++) {
         const char *listed = site->forward_headers[i];
-        if (strcmp(listed, "*") == 0 ? !is_risky(name)
+        if (strcmp(listed, "*") == 0 ? is_harmless(name)
                                      : sg_str_eq_nocase(name, sg_str_from(listed)))
             return true;
     }
@@ -119,6 +139,17 @@ static void out_line(struct sg_out *out, struct sg_str name, struct sg_str value
     sg_out_str(out, name);
     sg_out_lit(out, ": ");
     sg_out_str(out, value);
+    sg_out_lit(out, "\r\n");
+}
+
+/* RFC 9110 section 7.6.2; 0 comes no further than this node. */
+static void out_max_forwards(struct sg_str value, struct sg_out *out)
+{
+    uint64_t left;
+    if (!sg_str_to_u64(value, &left) || left == 0)
+        return;
+    sg_out_lit(out, "max-forwards: ");
+    sg_out_u64(out, left - 1);
     sg_out_lit(out, "\r\n");
 }
 
@@ -162,8 +193,12 @@ void sgd_upstream_fields(const struct sg_conf_site *site, const struct sgd_reque
         const struct sgd_field *f = &req->fields[i];
         if (is_ours(f->name))
             continue;
-        bool with_body = req->has_body && sg_str_starts(f->name, SG_STR("content-"));
-        if (is_condition(f->name) ? pass : with_body || is_forwarded(site, f->name))
+        bool content = sg_str_starts(f->name, SG_STR("content-"));
+        if (content && !sgd_request_uploads(req))
+            continue;
+        if (sg_str_eq(f->name, SG_STR("max-forwards")) && req->method == SGD_METHOD_OPTIONS)
+            out_max_forwards(f->value, out);
+        else if (is_condition(f->name) ? pass : content || is_forwarded(site, f->name))
             out_line(out, f->name, f->value);
     }
     if (cookie.ptr != NULL && is_listed(site, SG_STR("cookie")))

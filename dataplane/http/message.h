@@ -47,6 +47,13 @@ struct sgd_request {
  * the first is given and *repeated set (repeated may be NULL). */
 struct sg_str sgd_request_field(const struct sgd_request *req, struct sg_str name, bool *repeated);
 
+/* Its body goes to the origin. That of a GET, HEAD or OPTIONS means nothing (RFC 9110
+ * section 9.3.1) and is in no key: it is read past. */
+static inline bool sgd_request_uploads(const struct sgd_request *req)
+{
+    return req->has_body && req->method > SGD_METHOD_OPTIONS;
+}
+
 /* Case-sensitive, as methods are. */
 enum sgd_method sgd_method_of(struct sg_str text);
 /* The standard reason phrase, static; empty for a status without one. */

@@ -1,5 +1,7 @@
 #include "dataplane/http/target.h"
 
+#include "dataplane/http/authority.h"
+
 #define PARAMS_SORTED_MAX 64
 
 enum {
@@ -86,6 +88,8 @@ static bool climb(struct sg_out *out, size_t root)
 static bool settle_segment(struct sg_out *out, size_t root, size_t start, bool at_end)
 {
     struct sg_str seg = {out->ptr + start + 1, out->len - start - 1};
+    if (sg_str_starts(seg, SG_STR(".;")) || sg_str_starts(seg, SG_STR("..;")))
+        return false; /* servers that take parameters off first see a dot segment */
     if (seg.len == 0 || seg.len > 2 || seg.ptr[0] != '.' || seg.ptr[seg.len - 1] != '.')
         return true;
     if (seg.len == 1)
@@ -249,6 +253,10 @@ void sgd_target_query_key(struct sg_str query, enum sgd_query_policy policy,
     while (param_next(&query, &more, &param)) {
         if (policy == SGD_QUERY_LISTED && !is_listed(param_name(param), listed, listed_count))
             continue;
+        if (policy == SGD_QUERY_ALL) {
+            write_params(&param, 1, &first, out);
+            continue;
+        }
         if (count == PARAMS_SORTED_MAX) {
             write_params(params, count, &first, out);
             count = 0;
@@ -256,6 +264,16 @@ void sgd_target_query_key(struct sg_str query, enum sgd_query_policy policy,
         sort_in(params, count++, param);
     }
     write_params(params, count, &first, out);
+}
+
+static bool is_authority(struct sg_str text, bool https, struct sg_str authority)
+{
+    char copy[512];
+    struct sg_str read;
+    if (text.len == 0 || text.len > sizeof(copy))
+        return false;
+    memcpy(copy, text.ptr, text.len);
+    return sgd_authority_read(copy, text.len, https, &read) && sg_str_eq_nocase(read, authority);
 }
 
 /* Takes "scheme://authority" off the front. False: it is not this origin's. */
@@ -275,7 +293,7 @@ static bool resolve_origin(bool https, struct sg_str authority, struct sg_str *r
     size_t n = 0;
     while (n < rest.len && memchr("/?#", rest.ptr[n], 3) == NULL)
         n++;
-    if (!sg_str_eq_nocase((struct sg_str){rest.ptr, n}, authority))
+    if (!is_authority((struct sg_str){rest.ptr, n}, https, authority))
         return false;
     *reference = n < rest.len ? sg_str_skip(rest, n) : SG_STR("/");
     return true;

@@ -19,9 +19,10 @@ bool sgd_target_decode(struct sg_str path, struct sg_out *out);
 bool sgd_target_resolve(bool https, struct sg_str authority, struct sg_str path,
                         struct sg_str reference, struct sg_out *out, struct sg_str *query);
 
-enum sgd_query_policy { SGD_QUERY_ALL, SGD_QUERY_NONE, SGD_QUERY_LISTED };
-/* The query for the key: parameters sorted by name, stable; only listed ones where so. A parameter
- * with a malformed escape stays as it is. */
+enum sgd_query_policy { SGD_QUERY_ALL, SGD_QUERY_NONE, SGD_QUERY_LISTED, SGD_QUERY_SORTED };
+/* The query for the key: ALL as it came, or parameters sorted by name, stable; only listed ones
+ * where so. One spelling (RFC 3986 section 6.2.2), but of a parameter with a malformed escape,
+ * which stays as it is. */
 void sgd_target_query_key(struct sg_str query, enum sgd_query_policy policy,
                           const char *const *listed, uint32_t listed_count, struct sg_out *out);
 

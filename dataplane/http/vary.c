@@ -194,6 +194,9 @@ void sgd_vary_key(const struct sgd_request *req, struct sg_str names, struct sg_
         if (sg_str_eq(name, SG_STR("accept-encoding"))) {
             sg_out_char(out, ':');
             sgd_vary_accept_encoding(req, out);
+        } else if (sg_str_eq(name, SG_STR("host"))) { /* it is no field any more */
+            sg_out_char(out, ':');
+            sg_out_str(out, req->authority);
         } else {
             write_value(req, name, out);
         }

@@ -39,6 +39,7 @@ struct sgd_fetch {
     struct sg_str path;   /* as it goes on the wire: percent-encoded, with ?query */
     struct sg_str host;   /* the viewer's authority; used where the origin sets no host_header and
                              forwards it; may be empty */
+    const char *version;  /* of HTTP as the request came, static, for Via; NULL: 1.1 */
     struct sg_str fields; /* "name: value\r\n" lines to send, without framing ones */
     uint64_t body_bytes;  /* of the request; 0: none; SGD_LENGTH_UNKNOWN: chunked */
     uint64_t body_bytes_max; /* of the response: more is an error */

@@ -174,7 +174,7 @@ enum sgd_origin_error sgd_ask_write(const struct sgd_ask *ask, struct sg_out *ta
     if (error != SGD_ORIGIN_none)
         return error;
     /* A list may be several lines: ours is the last of each (RFC 9110 sections 5.3 and 7.6.3). */
-    sg_out_fmt(fields, "CDN-Loop: %s\r\nVia: 1.1 %s\r\n", ask->node_id, ask->node_id);
+    sg_out_fmt(fields, "CDN-Loop: %s\r\nVia: %s %s\r\n", ask->node_id, ask->version, ask->node_id);
     if (ask->pool->signs && !put_signature(ask, sg_str_from(target->ptr), fields))
         return SGD_ORIGIN_internal;
     sg_out_char(fields, 0);

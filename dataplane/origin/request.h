@@ -19,6 +19,7 @@ struct sgd_ask {
     const struct sgd_pool *pool;
     const struct sgd_url *url;
     const char *node_id;
+    const char *version; /* of HTTP as the request came, for Via */
     struct sg_str method;
     struct sg_str path;        /* and ?query, percent-encoded */
     struct sg_str viewer_host; /* may be empty */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "dataplane/http/date.h"
 #include "dataplane/http/fresh.h"
+#include "dataplane/http/head1.h"
 #include "dataplane/origin/pools.h"
 #include "dataplane/origin/request.h"
 
@@ -281,6 +282,8 @@ static bool head_whole(struct sgd_transfer *transfer)
         return false;
     }
     fetch_head(transfer);
+    if (head->status == 204 && (head->chunked || (head->length_known && head->length != 0)))
+        sgd_curl_part(transfer->xfer); /* what follows it could be read as the next answer */
     transfer->upload_over = is_uploading(transfer) && head->status >= 400;
     transfer->moved_ns = now_ns;
     transfer_enter(transfer, SGD_TRANSFER_BODY);
@@ -427,6 +430,7 @@ static enum sgd_origin_error ask_write(const struct sgd_transfer *transfer, char
         .method = fetch->method,
         .path = fetch->path,
         .viewer_host = fetch->host,
+        .version = fetch->version != NULL ? fetch->version : "1.1",
         .fields = fetch->fields,
         .has_body = fetch->body_bytes != 0,
         .wall_s = sg_clock_wall_ns() / SG_NS_PER_SEC,
@@ -442,7 +446,7 @@ static enum sgd_origin_error attempt_begin(struct sgd_transfer *transfer)
 {
     struct sgd_fetch *fetch = transfer->fetch;
     const struct sgd_url *url = &transfer->pool->urls[transfer->url];
-    char method[32];
+    char method[SGD_HEAD1_METHOD_MAX + 1];
     enum sgd_origin_error error = ask_write(transfer, method, sizeof(method));
     if (error != SGD_ORIGIN_none)
         return error;

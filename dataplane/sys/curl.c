@@ -578,6 +578,12 @@ enum sgd_origin_error sgd_curl_resume_upload(struct sgd_curl_xfer *xfer)
     return xfer_resume(xfer);
 }
 
+void sgd_curl_part(struct sgd_curl_xfer *xfer)
+{
+    SG_ASSERT(xfer != NULL);
+    curl_easy_setopt(xfer->easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
 bool sgd_curl_is_h2(const struct sgd_curl_xfer *xfer)
 {
     long version = 0;

@@ -75,6 +75,8 @@ void sgd_curl_stop(struct sgd_curl_xfer *xfer);
  * SGD_ORIGIN_none: it cannot go on; stop it. SGD_ORIGIN_aborted: as in done(). */
 SG_MUST_USE enum sgd_origin_error sgd_curl_resume_body(struct sgd_curl_xfer *xfer);
 SG_MUST_USE enum sgd_origin_error sgd_curl_resume_upload(struct sgd_curl_xfer *xfer);
+/* Its connection serves no other after it. From inside an op, too. */
+void sgd_curl_part(struct sgd_curl_xfer *xfer);
 /* The final response came by HTTP/2. */
 bool sgd_curl_is_h2(const struct sgd_curl_xfer *xfer);
 

@@ -23,14 +23,14 @@ static void check_path(struct sg_str path)
     }
 }
 
-static void check_query(struct sg_str query)
+static void check_query(struct sg_str query, enum sgd_query_policy policy)
 {
     static char once[8192], twice[8192];
     struct sg_out a = sg_out_init(once, sizeof(once)), b = sg_out_init(twice, sizeof(twice));
-    sgd_target_query_key(query, SGD_QUERY_ALL, NULL, 0, &a);
+    sgd_target_query_key(query, policy, NULL, 0, &a);
     if (a.full)
         return;
-    sgd_target_query_key(sg_out_view(&a), SGD_QUERY_ALL, NULL, 0, &b);
+    sgd_target_query_key(sg_out_view(&a), policy, NULL, 0, &b);
     SG_ASSERT(a.len <= query.len && a.len == b.len);
 }
 
@@ -40,6 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (len == 0 || len > 4096)
         return 0;
     check_path(all);
-    check_query(all);
+    check_query(all, SGD_QUERY_ALL);
+    check_query(all, SGD_QUERY_SORTED);
     return 0;
 }

@@ -83,7 +83,7 @@ class Origin:
             def do_GET(self):
                 origin.answer(self)
 
-            do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+            do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = do_BREW = do_GET
 
             def log_message(self, *_):
                 pass

@@ -2,6 +2,8 @@
 """What is stored, for how long, and for whom, beyond the stories of test_rfc9111: statuses,
 guesses, crowds, poisoning, and who is asked when an origin fails."""
 import email.utils
+import re
+import socket
 import threading
 import time
 
@@ -16,7 +18,7 @@ tenants: [{name: films}]
 origins: [{name: studio, urls: [{url: "{origin}"}]}]
 sites:
   - {name: films, tenant: films, hosts: ["*"], origin: studio, access: public,
-     methods: [POST, PUT, DELETE], forward_headers: ["*"]}
+     methods: ["*"], forward_headers: ["*"]}
 """
 
 
@@ -189,11 +191,76 @@ class Cache(sg.Scenario):
             self.assertNotIn("x-hop", answer.fields)
             self.assertNotIn("keep-alive", answer.fields)
 
-    def test_query_order_is_one_resource_and_case_is_two(self):
+    def test_a_query_counts_as_it_is_spelt(self):
         path = self.script(ok(("Cache-Control", "max-age=60")))
-        self.edge.get(path + "?a=1&b=2")
-        self.assertEqual(self.edge.get(path + "?b=2&a=1").body, b"answer 1")
-        self.assertEqual(self.edge.get(path + "?B=2&a=1").body, b"answer 2")
+        for count, query in enumerate(("", "?", "?a=1&b=2", "?b=2&a=1", "?B=2&a=1", "?a=1&b=2&"), 1):
+            for _ in range(2):
+                self.assertEqual(self.edge.get(path + query).body, b"answer %d" % count, query)
+        self.assertEqual(self.edge.get(path + "?%61=1&b=2").body, b"answer 3")  # RFC 3986, 6.2.2.2
+
+    def test_a_condition_for_the_origin_alone_is_passed_on(self):  # RFC 9110, 13.1.1 and 13.1.4
+        for name, value in (("If-Match", '"b"'), ("If-Unmodified-Since", date(-100))):
+            path = self.script((412, (("Cache-Control", "max-age=60"),)),
+                               ok(("Cache-Control", "max-age=60")))
+            self.assertEqual(self.edge.get(path, {name: value}).status, 412)
+            self.assertEqual(self.asked()[name.lower()], value)
+            self.assertEqual(self.edge.get(path).body, b"answer 2")
+            self.assertEqual(self.edge.get(path, {name: value}).body, b"answer 2")
+
+    def test_a_method_that_nobody_knows_passes_and_invalidates(self):  # RFC 9111, 4.4
+        path = self.script(ok(("Cache-Control", "max-age=60")))
+        self.edge.get(path)
+        self.assertEqual(self.edge.get(path, method="BREW").body, b"answer 2")
+        self.assertEqual(self.edge.get(path).body, b"answer 3")
+        for method, status in (("TRACE", 501), ("CONNECT", 501)):
+            self.assertEqual(self.edge.get(path, method=method).status, status)
+
+    def test_options_passes_as_far_as_it_is_to_go(self):  # RFC 9110, 7.6.2
+        path = self.script(ok(("X-From", "origin")))
+        self.assertEqual(self.edge.get(path, method="OPTIONS").fields.get("x-from"), "origin")
+        self.assertEqual(self.edge.get(path, {"Max-Forwards": "0"}, "OPTIONS").status, 204)
+        self.assertEqual(self.hits(path), 1)
+        self.edge.get(path, {"Max-Forwards": "3"}, "OPTIONS")
+        self.assertEqual(self.asked()["max-forwards"], "2")
+
+    def test_cache_status_says_why_the_origin_was_asked(self):  # RFC 9211, 2.2
+        path = self.script(ok(("Cache-Control", "max-age=0")))
+        self.assertIn("fwd=uri-miss", self.edge.get(path).fields["cache-status"])
+        self.assertIn("fwd=stale", self.edge.get(path).fields["cache-status"])
+        self.assertIn("fwd=method", self.edge.get(path, method="POST").fields["cache-status"])
+
+    def test_via_names_all_on_the_way_and_the_version_each_heard(self):  # RFC 9110, 7.6.3
+        asked = []
+
+        def answer(handler):
+            asked.append(handler.headers.get_all("via"))
+            handler.send_response(200)
+            for name, value in (("Via", "1.0 one"), ("Via", "1.1 two"), ("Content-Length", "0")):
+                handler.send_header(name, value)
+            handler.end_headers()
+        path = self.script()
+        self.source.content[path] = answer
+        with socket.create_connection(("127.0.0.1", self.edge.port), sg.PATIENCE_S) as new:
+            new.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nVia: 1.1 before\r\n\r\n".encode())
+            told = new.recv(65536)
+        self.assertEqual(re.findall(rb"\nvia: (.*)\r", told),
+                         [b"1.0 one", b"1.1 two", b"1.1 streamgate"])
+        with socket.create_connection(("127.0.0.1", self.edge.port), sg.PATIENCE_S) as old:
+            old.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            while old.recv(65536):
+                pass
+        self.assertEqual(asked, [["1.1 before", "1.1 streamgate-edge1"], ["1.0 streamgate-edge1"]])
+
+    def test_the_body_of_a_get_is_read_past(self):  # RFC 9110, 9.3.1: it means nothing
+        fields = {"Content-Length": "5", "Content-Type": "a/b"}
+        for answer in (ok(("Cache-Control", "max-age=60")), ok(("Cache-Control", "no-store"))):
+            path = self.script(answer)
+            for extra in ({}, {"If-Match": "*"}):
+                with socket.create_connection(("127.0.0.1", self.edge.port), sg.PATIENCE_S) as fat:
+                    lines = "".join(f"{k}: {v}\r\n" for k, v in {**fields, **extra}.items())
+                    fat.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n{lines}\r\nhello".encode())
+                    self.assertIn(b"200 OK", fat.recv(65536))
+            self.assertFalse({"content-length", "content-type"} & set(self.asked()))
 
     def test_a_crowd_is_one_fetch(self):
         gate = threading.Event()
@@ -215,6 +282,22 @@ class Cache(sg.Scenario):
         self.assertEqual({a.body for a in answers}, {b"x" * 100000})
         self.assertEqual(len(answers), 24)
         self.assertEqual(self.hits("/slow"), 1)
+
+    def test_the_reverse_proxy_of_the_documentation_is_one(self):
+        page = (sg.ROOT / "docs/configuration.md").read_text()
+        small, proxy = re.findall(r"```yaml\n(.*?)```", page, re.S)[:2]
+        config = (sg.CONFIG.split("listeners:")[0] + small.split("sites:")[0] + proxy).replace(
+            "0.0.0.0:8080", "127.0.0.1:{port}").replace("https://origin.example.org", "{origin}")
+        story = Script(ok(("Cache-Control", "max-age=60, public"), ("Set-Cookie", "c=d")))
+        origin = self.origin({"/a": story})
+        node = self.node(origin, config)
+        told = {"Authorization": "Basic eA==", "Cookie": "a=b", "X-App": "1"}
+        for method in ("GET", "POST", "BREW"):
+            self.assertEqual(node.get("/a", told, method).fields["set-cookie"], "c=d")
+            got = {name.lower(): value for name, value in origin.requests[-1][2].items()}
+            self.assertEqual(origin.requests[-1][0], method)
+            self.assertEqual({name: got.get(name.lower()) for name in told}, told)
+        self.assertEqual([node.get("/a").body for _ in range(2)], [b"answer 4"] * 2)
 
     def test_unkeyed_fields_poison_nothing(self):
         path = self.script(ok(("Cache-Control", "max-age=60")))

@@ -42,6 +42,10 @@ static const struct row rows[] = {
     {"/a%2Fb", NULL, NULL},
     {"/a%5cb", NULL, NULL},
     {"/a\\b", NULL, NULL},
+    {"/a/..;/b", NULL, NULL}, /* "/b" to who takes parameters off first */
+    {"/a/.;x=1/b", NULL, NULL},
+    {"/a/%2e%2E;/b", NULL, NULL},
+    {"/a;x/..b;y/...;", "/a;x/..b;y/...;", "/a;x/..b;y/...;"},
     {"", NULL, NULL},
     {"*", NULL, NULL},
     {"a/b", NULL, NULL},
@@ -115,13 +119,22 @@ static void check_query(const char *in, enum sgd_query_policy policy, const char
 
 static void query_parameters_are_sorted_by_name_and_keep_their_order_within_it(void **fixture)
 {
-    check_query("b=1&a=2&b=0&a=1", SGD_QUERY_ALL, "a=2&a=1&b=1&b=0");
-    check_query("%62=1&a=%7e%2f&b=2", SGD_QUERY_ALL, "a=~%2F&b=1&b=2");
-    check_query("", SGD_QUERY_ALL, "");
-    check_query("b&a&", SGD_QUERY_ALL, "&a&b");
-    check_query("a=%zz&%=1", SGD_QUERY_ALL, "%=1&a=%zz");
-    check_query("%%34%31=%41", SGD_QUERY_ALL, "%%34%31=%41"); /* not "%41" */
-    check_query("a%3db=1&a=2", SGD_QUERY_ALL, "a=2&a%3Db=1");
+    check_query("b=1&a=2&b=0&a=1", SGD_QUERY_SORTED, "a=2&a=1&b=1&b=0");
+    check_query("%62=1&a=%7e%2f&b=2", SGD_QUERY_SORTED, "a=~%2F&b=1&b=2");
+    check_query("", SGD_QUERY_SORTED, "");
+    check_query("b&a&", SGD_QUERY_SORTED, "&a&b");
+    check_query("a=%zz&%=1", SGD_QUERY_SORTED, "%=1&a=%zz");
+    check_query("%%34%31=%41", SGD_QUERY_SORTED, "%%34%31=%41"); /* not "%41" */
+    check_query("a%3db=1&a=2", SGD_QUERY_SORTED, "a=2&a%3Db=1");
+    (void)fixture;
+}
+
+/* RFC 9111 section 4: another order is another URI. */
+static void a_query_that_counts_as_it_came_keeps_its_order(void **fixture)
+{
+    check_query("b=1&a=2&b=0&a=1", SGD_QUERY_ALL, "b=1&a=2&b=0&a=1");
+    check_query("%62&&%2f&", SGD_QUERY_ALL, "b&&%2F&");
+    check_query("%%34%31=%41&%7e", SGD_QUERY_ALL, "%%34%31=%41&~");
     (void)fixture;
 }
 
@@ -140,7 +153,7 @@ static void more_parameters_than_are_sorted_at_once_all_stay(void **fixture)
     for (int i = 0; i < 200; i++)
         len += (size_t)snprintf(in + len, sizeof(in) - len, "%sp%03d=1", i ? "&" : "", 199 - i);
     struct sg_out out = sg_out_init(memory, sizeof(memory));
-    sgd_target_query_key((struct sg_str){in, len}, SGD_QUERY_ALL, NULL, 0, &out);
+    sgd_target_query_key((struct sg_str){in, len}, SGD_QUERY_SORTED, NULL, 0, &out);
     assert_false(out.full);
     assert_int_equal(out.len, len);
     assert_memory_equal(memory, "p136=1&p137=1", 13);
@@ -161,18 +174,22 @@ static void references_are_resolved_within_the_origin_only(void **fixture)
         {"http://h.test:80/x?1", "/x", "1"},
         {"HTTP://H.test:80", "/", NULL},
         {"//h.test:80/y", "/y", NULL},
-        {"https://h.test:80/x", NULL, NULL},
+        {"https://h.test/x", NULL, NULL},
         {"http://other.test/x", NULL, NULL},
         {"//other.test/x", NULL, NULL},
         {"mailto:x", NULL, NULL},
         {"http:/x", NULL, NULL},
+        {"http://h.test/x", "/x", NULL},
+        {"http://h.test:/x", "/x", NULL},
+        {"http://h.test:81/x", NULL, NULL},
+        {"http://u@h.test/x", NULL, NULL},
         {"/%zz", NULL, NULL},
     };
     for (size_t i = 0; i < SG_COUNT(cases); i++) {
         char memory[64];
         struct sg_out out = sg_out_init(memory, sizeof(memory));
         struct sg_str query = SG_STR("unset");
-        bool ok = sgd_target_resolve(false, SG_STR("h.test:80"), SG_STR("/a/b"),
+        bool ok = sgd_target_resolve(false, SG_STR("h.test"), SG_STR("/a/b"),
                                      sg_str_from(cases[i].reference), &out, &query);
         assert_int_equal(ok, cases[i].path != NULL);
         if (!ok)
@@ -192,6 +209,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_path_is_written_behind_what_is_there_and_climbs_no_further),
     cmocka_unit_test(a_path_that_does_not_fit_is_refused_at_every_size),
     cmocka_unit_test(query_parameters_are_sorted_by_name_and_keep_their_order_within_it),
+    cmocka_unit_test(a_query_that_counts_as_it_came_keeps_its_order),
     cmocka_unit_test(only_listed_parameters_or_none_are_kept),
     cmocka_unit_test(more_parameters_than_are_sorted_at_once_all_stay),
 };

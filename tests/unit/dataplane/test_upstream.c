@@ -68,6 +68,42 @@ static void a_star_forwards_all_but_who_and_where(void **fixture)
     (void)fixture;
 }
 
+/* CGI knows '-' and '_' as one character. */
+static void a_star_forwards_nothing_that_passes_for_another_field(void **fixture)
+{
+    static const char *const names[] = {"content_length",  "transfer_encoding",
+                                        "x_forwarded_for", "x.original.url",
+                                        "proxy",           "x_forwarded-host"};
+    const char *star[] = {"*"};
+    for (size_t i = 0; i < SG_COUNT(names); i++) {
+        struct sgd_field one[] = {{sg_str_from(names[i]), SG_STR("1")},
+                                  {SG_STR("x_y"), SG_STR("2")}};
+        struct sgd_request with = {.fields = one, .fields_count = 2, .version = "1.1"};
+        struct sg_conf_site site = {.forward_headers = star, .forward_headers_count = 1};
+        struct sg_out out = fresh_out();
+        sgd_upstream_fields(&site, &with, SG_STR_NONE, false, NULL, &out);
+        assert_string_equal((memory[out.len] = 0, memory), "x_y: 2\r\n");
+    }
+    (void)fixture;
+}
+
+static void what_describes_a_body_goes_with_it_alone(void **fixture)
+{
+    static const struct sgd_field type = {SG_STR("content-type"), SG_STR("a/b")};
+    struct sg_conf_site site = {0};
+    for (enum sgd_method method = SGD_METHOD_GET; method <= SGD_METHOD_OTHER; method++) {
+        struct sgd_request with = {.method = method,
+                                   .fields = &type,
+                                   .fields_count = 1,
+                                   .has_body = true,
+                                   .version = "1.1"};
+        struct sg_out out = fresh_out();
+        sgd_upstream_fields(&site, &with, SG_STR_NONE, true, NULL, &out);
+        assert_true(has(&out, "content-type") == (method >= SGD_METHOD_POST));
+    }
+    (void)fixture;
+}
+
 static void what_the_site_names_goes_and_a_pass_takes_the_conditions(void **fixture)
 {
     const char *named[] = {"Authorization", "Cookie"};
@@ -132,6 +168,8 @@ static void a_304_replaces_what_it_names_but_not_the_bodys_form(void **fixture)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(by_default_an_origin_learns_nothing_that_could_poison),
     cmocka_unit_test(a_star_forwards_all_but_who_and_where),
+    cmocka_unit_test(a_star_forwards_nothing_that_passes_for_another_field),
+    cmocka_unit_test(what_describes_a_body_goes_with_it_alone),
     cmocka_unit_test(what_the_site_names_goes_and_a_pass_takes_the_conditions),
     cmocka_unit_test(the_sites_prefix_becomes_the_origins),
     cmocka_unit_test(a_kept_head_has_a_date_and_no_framing_tags_or_private_fields),

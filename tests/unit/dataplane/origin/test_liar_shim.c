@@ -283,6 +283,32 @@ static void bytes_beyond_the_length_poison_no_other_answer(void **fixture)
     (void)fixture;
 }
 
+static void what_may_follow_an_answer_without_content_is_not_waited_for(void **fixture)
+{
+    static const struct sgt_liar_step said[] = {
+        {SGT_LIAR_SEND, "HTTP/1.1 204 No\r\nContent-Length: 6\r\n\r\n", 0},
+        {SGT_LIAR_AGAIN, NULL, 0}};
+    static const struct sgt_liar_step silent[] = {{SGT_LIAR_SEND, "HTTP/1.1 204 No\r\n\r\n", 0},
+                                                  {SGT_LIAR_AGAIN, NULL, 0}};
+    static const struct sgt_liar_script scripts[] = {{"/said", said}, {NULL, silent}};
+    static const struct {
+        const char *path;
+        unsigned connections;
+    } rows[] = {{"/said", 2}, {"/silent", 1}};
+    for (size_t i = 0; i < SG_COUNT(rows); i++) {
+        struct world w;
+        world_open(&w, scripts);
+        for (int n = 0; n < 2; n++) {
+            struct sgt_get *get = sgt_get_run(&w.rig, "GET", rows[i].path);
+            assert_int_equal(get->fetch.error, SGD_ORIGIN_none);
+            sgt_get_free(get);
+        }
+        assert_int_equal(sgt_liar_connections(w.liar), rows[i].connections);
+        world_close(&w);
+    }
+    (void)fixture;
+}
+
 static void back_pressure_longer_than_the_idle_time_is_not_the_origins_fault(void **fixture)
 {
     struct world w;
@@ -342,6 +368,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_head_of_any_size_beyond_the_bound_is_told_as_such),
     cmocka_unit_test(reset_stall_and_silence_are_told_apart),
     cmocka_unit_test(bytes_beyond_the_length_poison_no_other_answer),
+    cmocka_unit_test(what_may_follow_an_answer_without_content_is_not_waited_for),
     cmocka_unit_test(back_pressure_longer_than_the_idle_time_is_not_the_origins_fault),
     cmocka_unit_test(a_body_beyond_what_was_allowed_is_refused),
 };
