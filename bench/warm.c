@@ -119,7 +119,7 @@ int main(int argc, char **argv)
                                     .disk_bytes = 8ull << 30,
                                     .index_dir = index,
                                     .volume_mail_id = 1};
-    if (sg_mail_open(2, 1024, &mail) != SG_OK)
+    if (sg_mail_open(1 + SGE_VOLUME_MAILS, 1024, &mail) != SG_OK)
         return 1;
     conf.mail = mail;
     if (sge_content_open(&conf, &content) != SG_OK)

@@ -104,7 +104,13 @@ static void set_volume_gauges(struct sgd_delivery *d)
         return;
     sge_stat_set(stats, SGE_STAT_disk_reads, counts.reads);
     sge_stat_set(stats, SGE_STAT_disk_writes, counts.writes);
-    sge_stat_set(stats, SGE_STAT_disk_errors, counts.errors);
+    sge_stat_set(stats, SGE_STAT_disk_errors,
+                 counts.read_errors + counts.write_errors + counts.record_errors +
+                     counts.index_errors);
+    sge_stat_set(stats, SGE_STAT_disk_read_errors, counts.read_errors);
+    sge_stat_set(stats, SGE_STAT_disk_write_errors, counts.write_errors);
+    sge_stat_set(stats, SGE_STAT_disk_record_errors, counts.record_errors);
+    sge_stat_set(stats, SGE_STAT_disk_index_errors, counts.index_errors);
 }
 
 static void set_gauges(struct sgd_delivery *d, uint64_t now_ns)

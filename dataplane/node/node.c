@@ -249,7 +249,7 @@ static enum sg_err node_open_content(struct sgd_node *node, const struct sg_conf
 static enum sg_err node_open_mail(struct sgd_node *node, const struct sg_config *config)
 {
     node->volume_mail_id = (uint16_t)node->workers;
-    node->fetch_mail_id = (uint16_t)(node->volume_mail_id + 1);
+    node->fetch_mail_id = (uint16_t)(node->volume_mail_id + SGE_VOLUME_MAILS);
     node->grants_mail_id = (uint16_t)(node->fetch_mail_id + FETCH_THREADS);
     node->control_mail_id =
         (uint16_t)(node->grants_mail_id + config->gate.verify_threads + SGD_GRANTS_ASKERS);

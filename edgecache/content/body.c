@@ -251,7 +251,7 @@ struct sge_body *sge_body_make_on_disk(struct sge_shard *shard, const struct sge
     struct sge_body *body = sge_body_make(shard, card->meta.body_bytes, card->meta.tenant, false);
     if (body == NULL)
         return NULL;
-    body->disk_id = card->body_id;
+    atomic_store_explicit(&body->disk_id, card->body_id, memory_order_relaxed);
     memcpy(body->key_hash, card->key.hash, sizeof(body->key_hash));
     atomic_store_explicit(&body->part_on_disk, true, memory_order_relaxed);
     if (!sge_card_complete(card)) { /* stays open, as one that is filled by ranges */

@@ -44,7 +44,7 @@ struct sge_body {
     struct sg_list untold;
     uint64_t untold_mask;
     /* the volume's, but for a body that was made from a card */
-    uint64_t disk_id;
+    _Atomic uint64_t disk_id;
     _Atomic bool on_disk;      /* all of it */
     _Atomic bool part_on_disk; /* or only some slices */
     struct sge_body *gone_next;
@@ -53,6 +53,12 @@ struct sge_body {
 };
 
 /* ---- any thread ---- */
+
+/* What its records on disk name it by; 0: there are none. */
+static inline uint64_t sge_body_disk_id(const struct sge_body *body)
+{
+    return atomic_load_explicit(&body->disk_id, memory_order_relaxed);
+}
 
 /* Slice `number` if all of it is in RAM, with a reference; no use for eviction. */
 bool sge_body_slice_whole(struct sge_body *body, uint32_t number, struct sg_slice *out);

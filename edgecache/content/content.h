@@ -6,8 +6,8 @@
  *   owner's thread fills, publishes, evicts and frees.
  * - Any worker finds objects (sge_content_find, under RCU: within one turn of its loop) and reads
  *   bodies by taking references, which may outlive the turn.
- * - The volume thread alone touches the disk and the content index (LMDB); shards and it exchange
- *   messages. Nothing here blocks a worker.
+ * - The volume's two threads alone touch the disk and the content index (LMDB): one reads, the
+ *   other writes. Shards and they exchange messages. Nothing here blocks a worker.
  *
  * A body's bytes never change; a freshened object (304, RFC 9111 section 4.3.4) is a new object
  * over the same body. */
@@ -25,6 +25,7 @@
 #define SGE_TAGS_MAX       32
 #define SGE_PREFIXES_MAX   16
 #define SGE_LENGTH_UNKNOWN UINT64_MAX
+#define SGE_VOLUME_MAILS   2          /* mailboxes that the volume's threads need */
 #define SGE_SLICES_ALL     UINT32_MAX /* in place of a slice's number: all of a body's */
 
 /* A cache key: the bytes are compared, the hash (SipHash-2-4-128 under the store's own key) only
@@ -80,7 +81,7 @@ struct sge_content_conf {
     uint32_t workers;
     uint32_t objects_max;    /* in RAM; 0: from ram_bytes */
     struct sg_mail *mail;    /* worker i has mail id i */
-    uint16_t volume_mail_id; /* read only with a disk */
+    uint16_t volume_mail_id; /* the first of SGE_VOLUME_MAILS; read only with a disk */
 };
 
 /* Opens the arena, the volume and its thread. Blocks; before the workers start. A damaged volume or
@@ -229,11 +230,13 @@ void sge_shard_counts(const struct sge_shard *shard, struct sge_shard_counts *ou
 /* The disk tier. False: there is none. Any thread. */
 struct sge_volume_counts {
     uint64_t bytes, objects;
-    uint64_t kept;                /* objects written, or written anew */
-    uint64_t dropped, readmitted; /* when their segment's turn to be written came */
-    uint64_t reads, writes;       /* slices */
-    uint64_t errors;              /* of disk and index, rotten records included */
-    bool direct;                  /* O_DIRECT */
+    uint64_t kept, kept_for_good;       /* objects written, or written anew; and committed: found */
+    uint64_t dropped, readmitted;       /* when their segment's turn to be written came */
+    uint64_t reads, writes;             /* slices */
+    uint64_t read_errors, write_errors; /* the disk's */
+    uint64_t record_errors;             /* what was read was torn, rotten or another's */
+    uint64_t index_errors;              /* the content index's */
+    bool direct;                        /* O_DIRECT */
 };
 bool sge_content_volume_counts(const struct sge_content *content, struct sge_volume_counts *out);
 

@@ -57,7 +57,7 @@ struct sge_card sge_object_card(const struct sge_object *object)
                             .head = object->head,
                             .slices = sge_object_slices(object)};
     if (object->body != NULL) {
-        card.body_id = object->body->disk_id;
+        card.body_id = sge_body_disk_id(object->body);
         card.slice_bytes = object->body->slice_bytes;
         card.meta.body_bytes = sge_body_bytes(object->body);
     }

@@ -82,7 +82,7 @@ enum sg_err sge_record_check(const struct sge_record *record, const uint8_t *pag
     if (found.volume != record->volume || found.key_hash[0] != record->key_hash[0] ||
         found.key_hash[1] != record->key_hash[1] || found.body_id != record->body_id ||
         found.slice != record->slice || found.length != record->length)
-        return SG_ECORRUPT;
+        return SG_ESTALE;
     uint32_t crc = sge_crc32c(0, pages, pages_bytes);
     crc = sge_crc32c(crc, rest, record->length - pages_bytes);
     return crc == payload_crc ? SG_OK : SG_ECORRUPT;

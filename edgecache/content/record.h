@@ -41,7 +41,8 @@ static inline uint32_t sge_record_pages_bytes(uint32_t length)
 uint32_t sge_record_seal(const struct sge_record *record, const uint8_t *payload,
                          uint8_t rest[SGE_REST_BYTES_MAX]);
 /* Checks that `pages` (the whole pages) and `rest` are what *record says, and nothing else.
- * SG_ECORRUPT. */
+ * SG_ECORRUPT: no whole record ends here, or its payload is not what it was. SG_ESTALE: it is
+ * another one's. */
 SG_MUST_USE enum sg_err sge_record_check(const struct sge_record *record, const uint8_t *pages,
                                          const uint8_t *rest, uint32_t rest_bytes);
 /* Reads what a seal in `page` (its last page) says of itself. SG_ECORRUPT: it is none. */

@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#define ASKS         256 /* look-ups and loads under way */
-#define FORGETS_MAX  256 /* that wait for room in the volume's mailbox */
+#define ASKS         256  /* look-ups and loads under way */
+#define FORGETS_MAX  8192 /* words to forget that are not in force for good yet */
 #define DOOR_BITS    (1u << 20)
 #define DOOR_FULL    (1u << 17) /* names, after which it starts anew */
 #define WAITING_LOOK 4          /* a turn */
@@ -20,9 +20,12 @@ struct sge_tier {
     struct sg_pool asks;
     struct sg_list looking; /* look-ups under way */
     struct sg_list waiting; /* objects not used a second time yet */
+    /* What is to be forgotten, a ring in the order it came: told to the volume up to `told`. Until
+     * it is in force for good, what the volume finds under such a name may be just that. */
     uint64_t forgets[FORGETS_MAX][2];
-    uint32_t forgets_count;
-    uint64_t *door; /* names that were seen once: two bits each */
+    uint64_t first, told, end; /* counted from the start */
+    uint64_t blind_to;         /* words that had to leave the ring before they were in force */
+    uint64_t *door;            /* names that were seen once: two bits each */
     uint32_t door_count;
 };
 
@@ -72,30 +75,65 @@ static void tier_void_looks(struct sge_tier *tier, const uint64_t *hash)
     }
 }
 
-static bool tier_tell_forgets(struct sge_shard *shard)
+static uint64_t *tier_word(struct sge_tier *tier, uint64_t number)
+{
+    return tier->forgets[number % FORGETS_MAX];
+}
+
+static void tier_tell_forgets(struct sge_shard *shard)
 {
     struct sge_tier *tier = shard->tier;
-    while (tier->forgets_count > 0) {
-        if (!sge_volume_forget(tier->volume, shard->id, tier->forgets[tier->forgets_count - 1]))
-            return false;
-        tier->forgets_count--;
+    while (tier->told < tier->end &&
+           sge_volume_forget(tier->volume, shard->id, tier_word(tier, tier->told)))
+        tier->told++;
+}
+
+/* Lets go of those in force. Returns how many ever were. */
+static uint64_t tier_settle_forgets(struct sge_shard *shard)
+{
+    uint64_t for_good = sge_volume_forgotten(shard->tier->volume, shard->id);
+    shard->tier->first = SG_MAX(shard->tier->first, for_good);
+    return for_good;
+}
+
+/* Something of that name is to be forgotten first. */
+static bool tier_is_forgetting(struct sge_shard *shard, const uint64_t hash[2])
+{
+    struct sge_tier *tier = shard->tier;
+    if (tier_settle_forgets(shard) < tier->blind_to)
+        return true;
+    for (uint64_t i = tier->first; i < tier->end; i++) {
+        const uint64_t *word = tier_word(tier, i);
+        if (word[0] == hash[0] && word[1] == hash[1])
+            return true;
     }
-    return true;
+    return false;
+}
+
+/* Room for one more. What was told is not lost by leaving; nothing is looked up until it is in
+ * force. What can't be told is never lost either: rather everything is. */
+static void tier_make_room(struct sge_shard *shard)
+{
+    struct sge_tier *tier = shard->tier;
+    (void)tier_settle_forgets(shard);
+    if (tier->end - tier->first < FORGETS_MAX)
+        return;
+    if (tier->first < tier->told) {
+        tier->blind_to = ++tier->first;
+        return;
+    }
+    sge_volume_forget_all(tier->volume);
+    tier_void_looks(tier, NULL);
+    tier->end = tier->told;
 }
 
 static void tier_forget(struct sge_shard *shard, const uint64_t hash[2])
 {
     struct sge_tier *tier = shard->tier;
     tier_void_looks(tier, hash);
-    if (tier_tell_forgets(shard) && sge_volume_forget(tier->volume, shard->id, hash))
-        return;
-    if (tier->forgets_count == FORGETS_MAX) { /* never lost: rather lose everything */
-        sge_volume_forget_all(tier->volume);
-        tier_void_looks(tier, NULL);
-        tier->forgets_count = 0;
-        return;
-    }
-    memcpy(tier->forgets[tier->forgets_count++], hash, sizeof(tier->forgets[0]));
+    tier_make_room(shard);
+    memcpy(tier_word(tier, tier->end++), hash, sizeof(tier->forgets[0]));
+    tier_tell_forgets(shard);
 }
 
 void sge_tier_forget(struct sge_shard *shard, const uint64_t hash[2])
@@ -146,8 +184,10 @@ static bool object_used(struct sge_object_cell *cell)
 
 static void tier_send(struct sge_shard *shard, struct sge_object_cell *cell)
 {
+    struct sge_tier *tier = shard->tier;
     cell->maybe_on_disk = true;
-    if (sge_volume_keep(shard->tier->volume, &cell->object))
+    tier_tell_forgets(shard); /* in order: what is told later would take it away again */
+    if (tier->told == tier->end && sge_volume_keep(tier->volume, &cell->object))
         return;
     shard->counts.not_kept++;
     tier_forget(shard, cell->object.key.hash); /* not an older one in its place */
@@ -222,7 +262,7 @@ void sge_tier_turn(struct sge_shard *shard)
 {
     if (shard->tier == NULL)
         return;
-    (void)tier_tell_forgets(shard);
+    tier_tell_forgets(shard);
     tier_look_at_waiting(shard);
 }
 
@@ -231,8 +271,7 @@ void sge_tier_turn(struct sge_shard *shard)
 bool sge_shard_look_up(struct sge_shard *shard, const struct sge_key *key, uint64_t cookie)
 {
     struct sge_tier *tier = shard->tier;
-    /* While something must be forgotten first, what is found may be just that. */
-    if (tier == NULL || !tier_tell_forgets(shard))
+    if (tier == NULL || tier_is_forgetting(shard, key->hash))
         return false;
     struct sge_ask *ask = sg_pool_take(&tier->asks);
     if (ask == NULL)

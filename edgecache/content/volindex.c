@@ -311,6 +311,65 @@ uint64_t sge_volindex_objects(struct sge_volindex *index)
     return index_read(index, &txn) == SG_OK ? sg_mdb_count(txn, index->cards) : 0;
 }
 
+uint64_t sge_volindex_commits(const struct sge_volindex *index)
+{
+    return sg_mdb_last_txnid(index->mdb);
+}
+
+/* ---- a view ---- */
+
+struct sge_volindex_view {
+    struct sg_mdb_txn *reader;
+    uint32_t cards;
+    bool reading;
+};
+
+enum sg_err sge_volindex_view_open(struct sge_volindex *index, struct sge_volindex_view **out)
+{
+    struct sge_volindex_view *view = sg_boot_alloc(sizeof(*view));
+    if (view == NULL)
+        return SG_ENOMEM;
+    view->cards = index->cards;
+    enum sg_err err = sg_mdb_reader_open(index->mdb, &view->reader);
+    if (err == SG_OK)
+        *out = SG_TAKE(view);
+    sge_volindex_view_close(view);
+    return err;
+}
+
+void sge_volindex_view_close(struct sge_volindex_view *view)
+{
+    if (view == NULL)
+        return;
+    sg_mdb_reader_close(view->reader);
+    sg_boot_free(view);
+}
+
+enum sg_err sge_volindex_view_find(struct sge_volindex_view *view, const uint64_t hash[2],
+                                   struct sg_str *card)
+{
+    SG_ASSERT(!view->reading);
+    enum sg_err err = sg_mdb_renew(view->reader);
+    view->reading = err == SG_OK;
+    return err == SG_OK ? sg_mdb_get(view->reader, view->cards, bytes_of(hash, 16), card) : err;
+}
+
+uint64_t sge_volindex_view_commit(const struct sge_volindex_view *view)
+{
+    SG_ASSERT(view->reading);
+    return sg_mdb_txnid(view->reader);
+}
+
+/* A view that stood still would keep old pages from being used again. */
+void sge_volindex_view_end(struct sge_volindex_view *view)
+{
+    if (view->reading)
+        sg_mdb_reset(view->reader);
+    view->reading = false;
+}
+
+/* ---- what it is ---- */
+
 const uint8_t *sge_volindex_hash_key(const struct sge_volindex *index)
 {
     return index->hash_key;

@@ -1,7 +1,8 @@
 /* volindex - the content index: an LMDB environment that says of every object on the volume what
- * it is and where (its card), and of every segment which objects lie in it. Only the volume's
- * thread touches it. Changes gather in one write transaction that is committed now and then: what
- * is found includes them, what a crash loses is at most them. */
+ * it is and where (its card), and of every segment which objects lie in it. The volume's thread
+ * changes it. Changes gather in one write transaction that is committed now and then: what that
+ * thread finds includes them, what a crash loses is at most them. Another thread may have a view:
+ * it finds what was committed. */
 #ifndef SGE_CONTENT_VOLINDEX_H
 #define SGE_CONTENT_VOLINDEX_H
 
@@ -50,10 +51,26 @@ uint32_t sge_volindex_changes(const struct sge_volindex *index);
  * failure above: then nothing can be changed until it was called. */
 SG_MUST_USE enum sg_err sge_volindex_commit(struct sge_volindex *index,
                                             const struct sge_volhead *head);
+/* The number of the last commit. */
+uint64_t sge_volindex_commits(const struct sge_volindex *index);
 /* Gives up all since the last commit. */
 void sge_volindex_abort(struct sge_volindex *index);
 uint64_t sge_volindex_objects(struct sge_volindex *index);
 /* What the tenant's objects take on the volume: kept up to date for the first 64 tenants. */
 uint64_t sge_volindex_tenant_bytes(const struct sge_volindex *index, uint32_t tenant);
+
+/* ---- on one other thread ---- */
+
+/* Reads the index as of its newest commit. Ends before the index does. */
+struct sge_volindex_view;
+SG_MUST_USE enum sg_err sge_volindex_view_open(struct sge_volindex *index,
+                                               struct sge_volindex_view **out);
+void sge_volindex_view_close(struct sge_volindex_view *view);
+/* As sge_volindex_get(); borrowed until _end(), which must follow, whatever this returned. */
+SG_MUST_USE enum sg_err sge_volindex_view_find(struct sge_volindex_view *view,
+                                               const uint64_t hash[2], struct sg_str *card);
+void sge_volindex_view_end(struct sge_volindex_view *view);
+/* Between the two: the number of the commit that it sees. */
+uint64_t sge_volindex_view_commit(const struct sge_volindex_view *view);
 
 #endif

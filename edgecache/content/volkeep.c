@@ -1,5 +1,9 @@
 #include "edgecache/content/volinside.h"
 
+/* In a keeper's places: it was on the disk when the keeper began. Where it is, or that it is there
+ * no more, is the index's to say. */
+#define PLACE_THERE (SGE_PLACE_NONE - 1)
+
 /* ---- one object ---- */
 
 static bool is_under_way(const struct sge_volume_keeper *keeper)
@@ -40,56 +44,70 @@ static uint32_t keeper_placed(const struct sge_volume_keeper *keeper)
     return placed;
 }
 
+/* The card that the index has of the keeper's body now. */
+static bool keeper_finds(struct sge_volume *volume, const struct sge_volume_keeper *keeper,
+                         struct sge_card *card)
+{
+    const struct sge_object *object = keeper->object;
+    struct sg_str bytes;
+    return object->body != NULL && sge_body_disk_id(object->body) != 0 &&
+           sge_volume_card(volume, object->key.hash, &bytes, card) == SG_OK &&
+           card->body_id == sge_body_disk_id(object->body) && card->slices == keeper->slices;
+}
+
+/* What was there may have moved or gone while the rest was written. */
+static void keeper_look_again(struct sge_volume *volume, struct sge_volume_keeper *keeper)
+{
+    struct sge_card card;
+    bool found = keeper_finds(volume, keeper, &card);
+    for (uint32_t i = 0; i < keeper->slices; i++)
+        if (keeper->places[i] == PLACE_THERE)
+            keeper->places[i] = found ? sge_card_place(&card, i) : SGE_PLACE_NONE;
+}
+
+/* The log came round to the first that it wrote before the last was written. */
+static bool keeper_is_late(const struct sge_volume *volume, const struct sge_volume_keeper *keeper)
+{
+    return sge_vollog_advances(volume->log) - keeper->advances + 1 >= volume->disk.segments;
+}
+
 /* All of it that was in RAM is written. */
-static void keeper_card(struct sge_volume *volume, const struct sge_volume_keeper *keeper)
+static void keeper_card(struct sge_volume *volume, struct sge_volume_keeper *keeper)
 {
     struct sge_body *body = keeper->object->body;
     struct sge_card card = sge_object_card(keeper->object);
+    keeper_look_again(volume, keeper);
     uint32_t placed = keeper_placed(keeper);
-    if (body != NULL && placed == 0)
-        return; /* evicted before its turn came */
+    if (body != NULL && (placed == 0 || keeper_is_late(volume, keeper)))
+        return; /* evicted before its turn came, or overwritten since */
     enum sg_err err = keeper_put(volume, &card, keeper->places);
     sge_volume_changed(volume, err);
     if (err != SG_OK)
         return;
-    sge_volume_count(&volume->kept);
-    if (body == NULL)
-        return;
-    atomic_store_explicit(&body->part_on_disk, true, memory_order_release);
-    atomic_store_explicit(&body->on_disk, placed == keeper->slices, memory_order_release);
-}
-
-/* What of the body is there already; false: nothing. */
-static bool keeper_has_part(struct sge_volume *volume, struct sge_volume_keeper *keeper)
-{
-    struct sge_body *body = keeper->object->body;
-    struct sge_card card;
-    struct sg_str bytes;
-    if (body->disk_id == 0 ||
-        sge_volume_card(volume, keeper->object->key.hash, &bytes, &card) != SG_OK ||
-        card.body_id != body->disk_id || card.slices != keeper->slices)
-        return false;
-    for (uint32_t i = 0; i < card.slices; i++)
-        keeper->places[i] = sge_card_place(&card, i);
-    return true;
+    sge_volume_written(volume, body, placed == keeper->slices);
 }
 
 static void keeper_begin(struct sge_volume *volume, struct sge_volume_keeper *keeper,
                          struct sge_object *object)
 {
     uint64_t bytes_max = (uint64_t)volume->disk.segments * volume->disk.segment_bytes / 4;
-    *keeper = (struct sge_volume_keeper){
-        .object = object, .places = keeper->places, .slices = sge_object_slices(object)};
+    struct sge_card card;
+    *keeper = (struct sge_volume_keeper){.object = object,
+                                         .places = keeper->places,
+                                         .slices = sge_object_slices(object),
+                                         .advances = sge_vollog_advances(volume->log)};
     if (keeper->slices > SGE_CARD_SLICES_MAX ||
         (object->body != NULL && sge_body_bytes(object->body) > bytes_max)) {
         keeper_fail(keeper);
         return;
     }
-    if (object->body == NULL || keeper_has_part(volume, keeper))
-        return;
-    object->body->disk_id = sge_vollog_body_id(volume->log);
+    bool found = keeper_finds(volume, keeper, &card);
     for (uint32_t i = 0; i < keeper->slices; i++)
-        keeper->places[i] = SGE_PLACE_NONE;
+        keeper->places[i] =
+            found && sge_card_place(&card, i) != SGE_PLACE_NONE ? PLACE_THERE : SGE_PLACE_NONE;
+    if (object->body != NULL && !found)
+        atomic_store_explicit(&object->body->disk_id, sge_vollog_body_id(volume->log),
+                              memory_order_relaxed);
 }
 
 static void keeper_end(struct sge_volume *volume, struct sge_volume_keeper *keeper)
@@ -114,42 +132,43 @@ static void keeper_write(struct sge_volume *volume, struct sge_volume_keeper *ke
     if (keeper->places[number] != SGE_PLACE_NONE ||
         !sge_body_slice_whole(object->body, number, &slice))
         return;
-    enum sg_err err = sge_vollog_place(volume->log, sge_record_bytes(slice.len), &page);
+    enum sg_err err = sge_volume_place(volume, sge_record_bytes(slice.len), &page);
     if (err != SG_OK) {
         sg_slice_drop(&slice);
-        sge_volume_changed(volume, err);
+        if (err != SG_EBUSY)
+            sge_volume_changed(volume, err);
         keeper_fail(keeper);
         return;
     }
-    struct sge_volume_job *job = sge_volume_job_take(volume);
-    job->keeper = keeper;
+    struct sge_voljob *job = sge_voljobs_take(&volume->jobs);
+    job->user = keeper;
     job->slice = slice;
     job->record = (struct sge_record){.volume = volume->disk.id,
                                       .key_hash = {object->key.hash[0], object->key.hash[1]},
-                                      .body_id = object->body->disk_id,
+                                      .body_id = sge_body_disk_id(object->body),
                                       .slice = number,
                                       .length = slice.len};
     sge_record_seal(&job->record, slice.bytes, job->rest);
     keeper->places[number] = page;
     keeper->under_way++;
-    uint32_t parts = sge_volume_job_parts(job, (uint8_t *)(uintptr_t)slice.bytes);
+    uint32_t parts = sge_voljob_aim(job, page, (uint8_t *)(uintptr_t)slice.bytes);
     sge_aio_write(volume->aio, volume->disk.fd, job->iov, parts, sge_voldisk_offset(page), job);
 }
 
-void sge_volkeep_written(struct sge_volume *volume, struct sge_volume_job *job, int32_t result)
+void sge_volkeep_written(struct sge_volume *volume, struct sge_voljob *job, int32_t result)
 {
-    struct sge_volume_keeper *keeper = job->keeper;
+    struct sge_volume_keeper *keeper = job->user;
     sge_volume_count(&volume->writes);
     keeper->under_way--;
     if (result == (int32_t)job->bytes) {
         volume->errors_in_a_row = 0;
     } else {
-        sge_volume_disk_error(volume, "writing",
-                              result < 0 ? sg_err_from_errno(-result) : SG_ENOSPC);
+        sge_volume_write_failed(volume, job->page,
+                                result < 0 ? sg_err_from_errno(-result) : SG_ENOSPC);
         keeper_fail(keeper);
     }
     sg_slice_drop(&job->slice);
-    sge_volume_job_give(volume, job);
+    sge_voljobs_give(&volume->jobs, job);
 }
 
 /* ---- all of them ---- */
@@ -222,7 +241,6 @@ static struct sge_object *volkeep_next(struct sge_volume *volume)
     return NULL;
 }
 
-/* Reads come first: some jobs are left for them. */
 static void keeper_work(struct sge_volume *volume, struct sge_volume_keeper *keeper)
 {
     struct sge_object *object;
@@ -230,16 +248,22 @@ static void keeper_work(struct sge_volume *volume, struct sge_volume_keeper *kee
         keeper_begin(volume, keeper, object);
     if (keeper->object == NULL)
         return;
-    while (keeper->begun < keeper->slices && volume->jobs_under_way < SGE_VOLUME_JOBS * 3 / 4)
+    while (keeper->begun < keeper->slices && volume->jobs.under_way < SGE_VOLJOBS)
         keeper_write(volume, keeper);
     if (keeper->begun == keeper->slices && keeper->under_way == 0)
         keeper_end(volume, keeper);
 }
 
+/* Who began first comes first: none waits until the log came round to what it wrote. */
 void sge_volkeep_work(struct sge_volume *volume)
 {
-    for (int i = 0; i < SGE_VOLUME_KEEPERS; i++)
-        keeper_work(volume, &volume->keepers[i]);
+    for (uint32_t i = 0; i < SGE_VOLUME_KEEPERS; i++)
+        keeper_work(volume, &volume->keepers[(volume->keepers_first + i) % SGE_VOLUME_KEEPERS]);
+    for (uint32_t i = 0; i < SGE_VOLUME_KEEPERS; i++) {
+        if (volume->keepers[volume->keepers_first].object != NULL)
+            break;
+        volume->keepers_first = (volume->keepers_first + 1) % SGE_VOLUME_KEEPERS;
+    }
 }
 
 bool sge_volkeep_busy(const struct sge_volume *volume)

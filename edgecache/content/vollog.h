@@ -8,21 +8,42 @@
 #include "edgecache/content/content.h"
 #include "edgecache/content/voldisk.h"
 #include "edgecache/content/volindex.h"
+#include "edgecache/content/voltrouble.h"
+
+/* Names of objects that were asked for: those are worth another round. Any thread marks. */
+#define SGE_VOLUSED_SLOTS (1u << 16)
+struct sge_volused {
+    _Atomic bool slots[SGE_VOLUSED_SLOTS];
+};
+static inline void sge_volused_mark(struct sge_volused *used, const uint64_t hash[2])
+{
+    atomic_store_explicit(&used->slots[hash[0] % SGE_VOLUSED_SLOTS], true, memory_order_relaxed);
+}
 
 struct sge_vollog;
-/* Borrows disk and index. Goes on where the index says. */
-SG_MUST_USE enum sg_err sge_vollog_open(struct sge_content *content, struct sge_voldisk *disk,
-                                        struct sge_volindex *index, struct sge_vollog **out);
+struct sge_vollog_on {
+    struct sge_content *content;
+    struct sge_voldisk *disk;
+    struct sge_volindex *index;
+    struct sge_volused *used;
+    struct sge_troubles *troubles;
+};
+/* Borrows what it stands on. Goes on where the index says. */
+SG_MUST_USE enum sg_err sge_vollog_open(const struct sge_vollog_on *on, struct sge_vollog **out);
 void sge_vollog_close(struct sge_vollog *log);
-/* Room for a record of `bytes`: its first page. May clean a segment first, and blocks then. */
-SG_MUST_USE enum sg_err sge_vollog_place(struct sge_vollog *log, uint32_t bytes, uint32_t *page);
+/* Room for a record of `bytes` in this segment: its first page. False: it is full. */
+SG_MUST_USE bool sge_vollog_place(struct sge_vollog *log, uint32_t bytes, uint32_t *page);
+/* Cleans what is left to clean of the next segment. Blocks. */
+SG_MUST_USE enum sg_err sge_vollog_clean(struct sge_vollog *log);
+/* To the next segment. It is clean, that was committed, and nobody reads what lay there. */
+void sge_vollog_advance(struct sge_vollog *log);
 /* A little of the cleaning ahead; *more: there is more to do. */
 SG_MUST_USE enum sg_err sge_vollog_work(struct sge_vollog *log, bool *more);
+/* How often it went on to another segment. */
+uint64_t sge_vollog_advances(const struct sge_vollog *log);
 /* For the commit. */
 struct sge_volhead sge_vollog_head(const struct sge_vollog *log);
 uint64_t sge_vollog_body_id(struct sge_vollog *log);
-/* The object was asked for: it is worth another round. */
-void sge_vollog_used(struct sge_vollog *log, const uint64_t hash[2]);
 /* Objects that lost their place, and those that were given another. */
 uint64_t sge_vollog_dropped(const struct sge_vollog *log);
 uint64_t sge_vollog_readmitted(const struct sge_vollog *log);

@@ -1,9 +1,11 @@
-/* volume - the disk tier: a thread with a mailbox, that alone touches the disk (voldisk), the log
- * on it (vollog) and the content index (volindex). Shards ask it for objects and slices, and hand
- * it whole objects to keep; it writes to, and reads into, cells of the arena that others gave it.
+/* volume - the disk tier: two threads with a mailbox each, that alone touch the disk. One writes:
+ * it is handed whole objects to keep and keys to forget, and has the log on the disk (vollog) and
+ * the content index (volindex). The other reads (volread): shards ask it for objects and slices,
+ * which it reads into cells of the arena that they gave it.
  *
- * What it keeps is in the index only after its bytes were written. Commits gather for a fraction of
- * a second: a crash loses at most that. Errors are counted and told; the node goes on without. */
+ * What is kept is in the index only after its bytes were written, and found once that was
+ * committed. Commits gather for a fraction of a second: a crash loses at most that. Errors are
+ * counted and told; the node goes on without. */
 #ifndef SGE_CONTENT_VOLUME_H
 #define SGE_CONTENT_VOLUME_H
 
@@ -13,10 +15,10 @@
 struct sge_volume;
 
 enum sge_ask_kind { SGE_ASK_LOOK_UP, SGE_ASK_LOAD };
-/* A shard's question, and its answer. The shard's memory; the volume's between the two. */
+/* A shard's question, and its answer. The shard's memory; the reader's between the two. */
 struct sge_ask {
     struct sg_list link;  /* the shard's: look-ups under way */
-    struct sge_ask *next; /* the volume's */
+    struct sge_ask *next; /* the reader's */
     enum sge_ask_kind kind;
     uint16_t shard;
     bool ok;       /* answer: it is there */
@@ -37,6 +39,7 @@ enum sge_volume_msg {
     SGE_MSG_ANSWER,                  /* ptr[0]: the same */
     SGE_MSG_KEEP,                    /* ptr[0]: struct sge_object, with a reference */
     SGE_MSG_FORGET,                  /* ptr[0], ptr[1]: hash of the key */
+    SGE_MSG_BAD, /* the reader's: the same, if arg64 is its body still; 0: if it can't be read */
 };
 
 /* Opens disk and index, and starts the thread. SG_OK and *out NULL: there is no disk to be had,
@@ -52,6 +55,9 @@ bool sge_volume_ask(struct sge_volume *volume, struct sge_ask *ask);
 /* Takes a reference to it when true. */
 bool sge_volume_keep(struct sge_volume *volume, struct sge_object *object);
 bool sge_volume_forget(struct sge_volume *volume, uint16_t shard, const uint64_t hash[2]);
+/* How many of the shard's words to forget, in the order it told them, are in force for good: who
+ * looks up after it read this finds nothing that those took away. */
+uint64_t sge_volume_forgotten(const struct sge_volume *volume, uint16_t shard);
 /* When even forgetting can't be told any more: everything is forgotten. */
 void sge_volume_forget_all(struct sge_volume *volume);
 

@@ -500,7 +500,7 @@ void rig_open(void)
     rig_fetches = 0;
     memset(stats, 0, sizeof(stats));
     sg_rcu_register();
-    assert_int_equal(sg_mail_open(RIG_WORKERS + 1, 64, &mail), SG_OK);
+    assert_int_equal(sg_mail_open(RIG_WORKERS + SGE_VOLUME_MAILS, 64, &mail), SG_OK);
     struct sge_content_conf conf = {.ram_bytes = 64 << 20,
                                     .slice_bytes = RIG_SLICE,
                                     .workers = RIG_WORKERS,

@@ -40,7 +40,7 @@ static inline void sgt_store_configure(struct sgt_store *s, const char *dir, uin
 
 static inline enum sg_err sgt_store_open(struct sgt_store *s)
 {
-    enum sg_err err = sg_mail_open(2, 256, &s->mail);
+    enum sg_err err = sg_mail_open(1 + SGE_VOLUME_MAILS, 256, &s->mail);
     s->conf.mail = s->mail;
     if (err == SG_OK)
         err = sge_content_open(&s->conf, &s->content);
@@ -193,6 +193,19 @@ static inline void sgt_store_settle(struct sgt_store *s, uint64_t kept)
         (void)sgt_store_turn(s, &event);
         usleep(200);
     } while (sge_content_volume_counts(s->content, &counts) && counts.kept < kept &&
+             sg_clock_mono_ns() < end_ns);
+}
+
+/* And until that can be found there. */
+static inline void sgt_store_commit(struct sgt_store *s)
+{
+    struct sge_volume_counts counts;
+    struct sge_event event;
+    uint64_t end_ns = sg_clock_mono_ns() + 10 * SG_NS_PER_SEC;
+    do {
+        (void)sgt_store_turn(s, &event);
+        usleep(200);
+    } while (sge_content_volume_counts(s->content, &counts) && counts.kept_for_good < counts.kept &&
              sg_clock_mono_ns() < end_ns);
 }
 

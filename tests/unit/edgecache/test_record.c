@@ -81,7 +81,7 @@ static void a_record_of_something_else_is_refused(void **fixture)
     do {                                                                                           \
         other = record;                                                                            \
         other.change;                                                                              \
-        assert_int_equal(sge_record_check(&other, payload, rest, bytes), SG_ECORRUPT);             \
+        assert_int_equal(sge_record_check(&other, payload, rest, bytes), SG_ESTALE);               \
     } while (0)
     REFUSED(volume++);
     REFUSED(key_hash[0]++);
