@@ -31,7 +31,7 @@ struct sgd_ossl {
     size_t in_len;
     struct watch watch;
     struct sgd_okdf_secrets secrets;
-    struct sgd_hellofault hello;
+    struct sgd_ossl_hello hello;
 };
 
 /* TLS 1.3: after the client's Finished only tickets go out, and they are flushed in these states.
@@ -75,13 +75,24 @@ static void watch_bytes(struct sgd_ossl *ossl, const uint8_t *bytes, size_t len)
     }
 }
 
-static int bio_write(BIO *bio, const char *bytes, int len)
+/* RFC 8446 section 6.2 calls a PSK binder that does not verify a decrypt_error. */
+static const uint8_t *right_alert(const uint8_t *bytes, size_t len)
+{
+    static const uint8_t wrong[] = {21, 3, 3, 0, 2, SSL3_AL_FATAL, SSL_AD_ILLEGAL_PARAMETER},
+                         right[] = {21, 3, 3, 0, 2, SSL3_AL_FATAL, SSL_AD_DECRYPT_ERROR};
+    bool binder = len == sizeof(wrong) && memcmp(bytes, wrong, len) == 0 &&
+                  ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_BINDER_DOES_NOT_VERIFY;
+    return binder ? right : bytes;
+}
+
+static int bio_write(BIO *bio, const char *text, int len)
 {
     struct sgd_ossl *ossl = BIO_get_data(bio);
     if (len <= 0)
         return 0;
-    watch_bytes(ossl, (const uint8_t *)bytes, (size_t)len);
-    return ossl->sink.write(ossl->sink.arg, (const uint8_t *)bytes, (size_t)len) ? len : -1;
+    const uint8_t *bytes = right_alert((const uint8_t *)text, (size_t)len);
+    watch_bytes(ossl, bytes, (size_t)len);
+    return ossl->sink.write(ossl->sink.arg, bytes, (size_t)len) ? len : -1;
 }
 
 /* OpenSSL asks for a header, then for exactly its record: it never takes more than is its. */
@@ -240,6 +251,14 @@ static enum sg_err keys12(struct sgd_ossl *ossl, struct sgd_tls_keys *keys)
     return SG_OK;
 }
 
+static void limit_records(const struct sgd_ossl *ossl, struct sgd_tls_keys *keys)
+{
+    unsigned fragment = SSL_SESSION_get_max_fragment_length(SSL_get_session(ossl->ssl));
+    keys->tx_plain_max = ossl->hello.tx_plain_max;
+    if (fragment >= TLSEXT_max_fragment_length_512 && fragment <= TLSEXT_max_fragment_length_4096)
+        keys->tx_plain_max = keys->rx_plain_max = (uint16_t)(256u << fragment);
+}
+
 enum sg_err sgd_ossl_keys(struct sgd_ossl *ossl, struct sgd_tls_keys *out)
 {
     struct sgd_tls_keys keys = {.version = (uint16_t)SSL_version(ossl->ssl)};
@@ -250,6 +269,7 @@ enum sg_err sgd_ossl_keys(struct sgd_ossl *ossl, struct sgd_tls_keys *out)
         err = keys13(ossl, &keys);
     else if (keys.version == TLS1_2_VERSION)
         err = keys12(ossl, &keys);
+    limit_records(ossl, &keys);
     if (err == SG_OK)
         *out = keys;
     sg_wipe(&keys, sizeof(keys));

@@ -5,6 +5,8 @@
 #include "base/sys/crypto.h"
 #include "dataplane/sys/osslkdf.h"
 #include "dataplane/sys/osslshare.h"
+#include "dataplane/tls/hello13.h"
+#include "dataplane/tls/view.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -32,13 +34,13 @@ static void on_message(int writes, int version, int type, const void *message, s
     const uint8_t *bytes = message;
     (void)version, (void)arg;
     if (!writes && type == SSL3_RT_HANDSHAKE && len > 0 && bytes[0] == SSL3_MT_CLIENT_HELLO)
-        sgd_hellofault_read(bytes, len, sgd_ossl_hello(ssl));
+        sgd_hellofault_read(bytes, len, &sgd_ossl_hello(ssl)->fault);
 }
 
 /* Only what RFC 7627 protects may be resumed; without it TLS 1.2 is not spoken. */
 static bool lacks_master_secret(SSL *ssl)
 {
-    const struct sgd_hellofault *hello = sgd_ossl_hello(ssl);
+    const struct sgd_hellofault *hello = &sgd_ossl_hello(ssl)->fault;
     return !hello->offers_13 && !hello->extended_master_secret &&
            SSL_get_min_proto_version(ssl) <= TLS1_2_VERSION;
 }
@@ -46,7 +48,7 @@ static bool lacks_master_secret(SSL *ssl)
 static int on_hello(SSL *ssl, int *alert, void *arg)
 {
     (void)arg;
-    *alert = sgd_ossl_hello(ssl)->alert;
+    *alert = sgd_ossl_hello(ssl)->fault.alert;
     if (*alert == 0 && lacks_master_secret(ssl))
         *alert = SSL_AD_HANDSHAKE_FAILURE;
     return *alert == 0 ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
@@ -119,6 +121,26 @@ static int on_ticket(SSL *ssl, unsigned char name[16], unsigned char iv[EVP_MAX_
     return !ok ? -1 : which == SGD_TICKET_OLD && !makes ? 2 : 1;
 }
 
+/* RFC 8449's answer: our limit is a full record, and from here on the client's is kept. A client
+ * that offers max_fragment_length too is answered there, by OpenSSL, as if we did not know this
+ * one. */
+static int on_size_limit(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
+                         size_t *out_len, X509 *cert, size_t index, int *alert, void *arg)
+{
+    static const uint8_t full12[] = {0x40, 0x00}, full13[] = {0x40, 0x01};
+    struct sgd_ossl_hello *hello = sgd_ossl_hello(ssl);
+    bool is_13 = (context & SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS) != 0;
+    unsigned limit = hello->fault.size_limit - (is_13 ? 1u : 0); /* the content's type counts too */
+    (void)type, (void)cert, (void)index, (void)alert, (void)arg;
+    if (hello->fault.max_fragment_length || limit < SGD_HELLO13_PLAIN_MIN)
+        return 0;
+    hello->tx_plain_max = limit < SSL3_RT_MAX_PLAIN_LENGTH ? (uint16_t)limit : 0;
+    SSL_set_max_send_fragment(ssl, SG_MIN(limit, (unsigned)SSL3_RT_MAX_PLAIN_LENGTH));
+    *out = is_13 ? full13 : full12;
+    *out_len = sizeof(full13);
+    return 1;
+}
+
 /* RFC 6066 section 3: in TLS 1.2 a session is resumed only for the name that it was made for. In
  * TLS 1.3 a ticket is good once, so who used it gets another (RFC 8446 appendix C.4). */
 static SSL_TICKET_RETURN on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
@@ -131,7 +153,7 @@ static SSL_TICKET_RETURN on_ticket_read(SSL *ssl, SSL_SESSION *session, const un
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     if (SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION)
         return SSL_TICKET_RETURN_USE_RENEW;
-    const char *then = SSL_SESSION_get0_hostname(session), *now = sgd_ossl_hello(ssl)->name;
+    const char *then = SSL_SESSION_get0_hostname(session), *now = sgd_ossl_hello(ssl)->fault.name;
     if (OPENSSL_strcasecmp(then == NULL ? "" : then, now) != 0)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     return status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
@@ -147,6 +169,14 @@ static void set_hooks(SSL_CTX *ctx, uint32_t ticket_lifetime_s)
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
     SSL_CTX_set_session_ticket_cb(ctx, NULL, on_ticket_read, NULL);
     SSL_CTX_set_timeout(ctx, (long)ticket_lifetime_s);
+}
+
+static bool set_extensions(SSL_CTX *ctx)
+{
+    return SSL_CTX_add_custom_ext(ctx, SGD_TLSEXT_RECORD_SIZE_LIMIT,
+                                  SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO |
+                                      SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS,
+                                  on_size_limit, NULL, NULL, NULL, NULL) == 1;
 }
 
 static bool set_rules(SSL_CTX *ctx, bool tls13_only)
@@ -221,7 +251,8 @@ enum sg_err sgd_octx_open(const struct sgd_octx_conf *conf,
     octx->arg = conf->arg;
     octx->ticket_lifetime_s = conf->ticket_lifetime_s;
     octx->ssl_ctx = SSL_CTX_new_ex(NULL, SGD_OKDF_PROPERTIES, TLS_server_method());
-    if (octx->ssl_ctx == NULL || !set_rules(octx->ssl_ctx, conf->tls13_only))
+    if (octx->ssl_ctx == NULL || !set_rules(octx->ssl_ctx, conf->tls13_only) ||
+        !set_extensions(octx->ssl_ctx))
         goto out;
     set_hooks(octx->ssl_ctx, conf->ticket_lifetime_s);
     SSL_CTX_set_app_data(octx->ssl_ctx, octx);

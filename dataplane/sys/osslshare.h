@@ -32,8 +32,13 @@ struct sgd_octx {
     } chains[SGD_CERT_KINDS];
 };
 
-/* An SSL's application data: what stood in the ClientHello. */
-static inline struct sgd_hellofault *sgd_ossl_hello(const SSL *ssl)
+/* An SSL's application data: what stood in the ClientHello, and what follows from it. */
+struct sgd_ossl_hello {
+    struct sgd_hellofault fault;
+    uint16_t tx_plain_max; /* as struct sgd_tls_keys has it */
+};
+
+static inline struct sgd_ossl_hello *sgd_ossl_hello(const SSL *ssl)
 {
     return SSL_get_app_data(ssl);
 }

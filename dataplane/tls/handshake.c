@@ -212,7 +212,7 @@ static void hand_on(struct handshake *shake)
     stat_add(shake, resumed ? SGE_STAT_handshakes_resumed : SGE_STAT_handshakes_full);
     if (shake->ossl == NULL)
         stat_add(shake, SGE_STAT_handshakes_own);
-    keys.ktls = sgd_tls_ctx_ktls(shake->ctx);
+    keys.ktls = sgd_tls_ctx_ktls(shake->ctx) && keys.tx_plain_max == 0; /* its records are full */
     sgd_conn_wake_at(conn, SG_NEVER);
     sgd_conn_tls_install(conn, &keys);
     sg_wipe(&keys, sizeof(keys));

@@ -92,11 +92,11 @@ static bool read_versions(struct sgd_view body, struct found *found)
     return true;
 }
 
-/* RFC 8449, which we need not answer; but a limit below 64 is an error. */
-static bool read_size_limit(struct sgd_view body)
+/* RFC 8449; a very small one is OpenSSL's. */
+static bool read_size_limit(struct sgd_view body, struct found *found)
 {
-    uint16_t limit;
-    return sgd_view_u16(&body, &limit) && body.left == 0 && limit >= 64;
+    return sgd_view_u16(&body, &found->hello.size_limit) && body.left == 0 &&
+           found->hello.size_limit > SGD_HELLO13_PLAIN_MIN;
 }
 
 static bool read_psk_modes(struct sgd_view body, struct found *found)
@@ -122,7 +122,7 @@ static bool read_extension(uint16_t type, struct sgd_view body, struct found *fo
     case SGD_TLSEXT_ALPN:
         return read_alpn(body, found);
     case SGD_TLSEXT_RECORD_SIZE_LIMIT:
-        return read_size_limit(body);
+        return read_size_limit(body, found);
     case SGD_TLSEXT_SUPPORTED_VERSIONS:
         return read_versions(body, found);
     case SGD_TLSEXT_PSK_MODES:

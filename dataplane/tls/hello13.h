@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define SGD_HELLO13_SHARE_BYTES 32u
+#define SGD_HELLO13_PLAIN_MIN   512u /* bytes a record; who takes less only is OpenSSL's */
 
 struct sgd_hello13 {
     struct sgd_span session_id; /* to be echoed; lies in the message */
@@ -21,6 +22,7 @@ struct sgd_hello13 {
     bool ecdsa_p256, rsa_pss;   /* signatures that the client takes, both with SHA-256 */
     bool staple;                /* it asked for an OCSP response */
     bool tickets;               /* it can use them: with a new key exchange */
+    uint16_t size_limit;        /* of records that it takes, their type included; 0: none */
     bool alpn;                  /* it offered protocols, http/1.1 among them */
     char name[256];             /* of the server; "": none */
 };

@@ -61,12 +61,11 @@ static enum alert read_versions(struct sgd_view body, struct found *found)
     return NONE;
 }
 
-static enum alert read_size_limit(struct sgd_view body)
+static enum alert read_size_limit(struct sgd_view body, struct sgd_hellofault *out)
 {
-    uint16_t limit;
-    if (!sgd_view_u16(&body, &limit) || body.left != 0)
+    if (!sgd_view_u16(&body, &out->size_limit) || body.left != 0)
         return DECODE_ERROR;
-    return limit < NO_LIMIT ? ILLEGAL_PARAMETER : NONE;
+    return out->size_limit < NO_LIMIT ? ILLEGAL_PARAMETER : NONE;
 }
 
 static enum alert read_extension(uint16_t type, struct sgd_view body, struct found *found)
@@ -78,7 +77,10 @@ static enum alert read_extension(uint16_t type, struct sgd_view body, struct fou
     case SGD_TLSEXT_SUPPORTED_VERSIONS:
         return read_versions(body, found);
     case SGD_TLSEXT_RECORD_SIZE_LIMIT:
-        return read_size_limit(body);
+        return read_size_limit(body, found->out);
+    case SGD_TLSEXT_MAX_FRAGMENT_LENGTH:
+        found->out->max_fragment_length = true;
+        return NONE;
     case SGD_TLSEXT_EXTENDED_MASTER_SECRET:
         found->out->extended_master_secret = true;
         return body.left == 0 ? NONE : DECODE_ERROR;

@@ -12,6 +12,8 @@ struct sgd_hellofault {
     uint8_t alert;               /* to refuse it with; 0: none */
     bool offers_13;              /* TLS 1.3 */
     bool extended_master_secret; /* RFC 7627 */
+    bool max_fragment_length;    /* RFC 6066's way to say what comes next */
+    uint16_t size_limit;         /* of records that it takes (RFC 8449); 0: none */
     char name[256];              /* of the server; "": none */
 };
 

@@ -22,6 +22,9 @@ struct sgd_tls_keys {
     enum sgd_tls_aead aead;
     uint8_t secret_len; /* 32 or 48: the suite's hash */
     bool ktls;          /* the listener lets the kernel send, if it can */
+    /* Bytes of data a record, where the client wants less than TLS allows (RFC 6066 section 4, RFC
+     * 8449); 0: it does not. */
+    uint16_t tx_plain_max, rx_plain_max;
     struct sgd_tls_direction tx, rx;
 };
 

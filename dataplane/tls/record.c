@@ -108,6 +108,8 @@ void sgd_tlsrec_init(struct sgd_tlsrec *rec, struct sgd_tlscrypto *crypto,
         .rx = keys->rx,
         .crypto = crypto,
         .version = keys->version,
+        .tx_plain_max = keys->tx_plain_max != 0 ? keys->tx_plain_max : SGD_TLSREC_PLAIN_MAX,
+        .rx_plain_max = keys->rx_plain_max != 0 ? keys->rx_plain_max : SGD_TLSREC_PLAIN_MAX,
         .aead = (uint8_t)keys->aead,
         .secret_len = keys->secret_len,
     };
@@ -312,7 +314,7 @@ static size_t seal_data(struct sgd_tlsrec *rec, struct cursor *at, uint8_t *out,
             continue;
         }
         size_t room = room_end - *out_len - overhead(rec);
-        size_t len = cursor_take(at, SG_MIN(room, (size_t)SGD_TLSREC_PLAIN_MAX), spans, &count);
+        size_t len = cursor_take(at, SG_MIN(room, (size_t)rec->tx_plain_max), spans, &count);
         if (len == 0)
             break; /* the slices that are left are empty */
         *out_len += seal_record(rec, TYPE_DATA, spans, count, len, out + *out_len);
@@ -351,7 +353,7 @@ size_t sgd_tlsrec_seal_messages(struct sgd_tlsrec *rec, const uint8_t *bytes, si
     SG_ASSERT(rec->shaking && (rec->state & TX_ENDED) == 0);
     size_t out_len = 0;
     while (len > 0) {
-        size_t part = SG_MIN(len, (size_t)SGD_TLSREC_PLAIN_MAX);
+        size_t part = SG_MIN(len, (size_t)rec->tx_plain_max);
         out_len += seal_control(rec, TYPE_HANDSHAKE, bytes, part, out + out_len);
         bytes += part;
         len -= part;
@@ -565,7 +567,7 @@ static enum sgd_tlsrec_got got_record(struct sgd_tlsrec *rec, uint8_t *record, s
     size_t len = record_len - before - SGD_AEAD_TAG_LEN;
     if (!unseal_record(rec, record, len, content))
         return fail(rec, ALERT_BAD_RECORD_MAC, SGD_CLOSE_tls_bad_record);
-    if (rec->version == VERSION_13 && len > SGD_TLSREC_PLAIN_MAX + 1)
+    if (rec->version == VERSION_13 && len > rec->rx_plain_max + 1u)
         return fail(rec, ALERT_RECORD_OVERFLOW, SGD_CLOSE_tls_record_overflow);
     if (rec->version == VERSION_13 && !strip_padding(content, &len, &type))
         return unexpected(rec);
@@ -592,8 +594,8 @@ static enum sgd_tlsrec_got check_header(struct sgd_tlsrec *rec, const uint8_t *h
                                         size_t *record_len)
 {
     size_t len = (size_t)header[3] << 8 | header[4];
-    size_t max = SGD_TLSREC_PLAIN_MAX +
-                 (rec->version == VERSION_13 ? PADDED_MAX : overhead(rec) - HEADER_LEN);
+    size_t max =
+        rec->rx_plain_max + (rec->version == VERSION_13 ? PADDED_MAX : overhead(rec) - HEADER_LEN);
     bool plain = rec->shaking && (header[0] == TYPE_ALERT || header[0] == TYPE_CHANGE_CIPHER_SPEC);
     if (rec->version == VERSION_13 ? header[0] != TYPE_DATA && !plain
                                    : header[0] < TYPE_ALERT || header[0] > TYPE_DATA)

@@ -54,6 +54,7 @@ struct sgd_tlsrec {
     uint32_t tx_slot, rx_slot; /* where the expanded keys were last */
     uint16_t partial_len;
     uint16_t version;
+    uint16_t tx_plain_max, rx_plain_max;
     uint8_t aead; /* enum sgd_tls_aead */
     uint8_t secret_len;
     uint8_t state;       /* flags, record.c */
@@ -89,15 +90,23 @@ SG_MUST_USE enum sgd_tlsrec_got sgd_tlsrec_open(struct sgd_tlsrec *rec, uint8_t 
 bool sgd_tlsrec_pending(const struct sgd_tlsrec *rec);
 
 /* Room that surely suffices to seal `plain_bytes` given in one call. */
-static inline size_t sgd_tlsrec_room(size_t plain_bytes)
+static inline size_t sgd_tlsrec_room(const struct sgd_tlsrec *rec, size_t plain_bytes)
 {
-    return plain_bytes + (plain_bytes / SGD_TLSREC_PLAIN_MAX + 1) * SGD_TLSREC_OVERHEAD +
+    return plain_bytes + (plain_bytes / rec->tx_plain_max + 1) * SGD_TLSREC_OVERHEAD +
            SGD_TLSREC_CONTROL_ROOM;
 }
+/* The other way round: what may be given in one call that has so much room. */
+static inline size_t sgd_tlsrec_fits(const struct sgd_tlsrec *rec, size_t room)
+{
+    size_t whole = rec->tx_plain_max + SGD_TLSREC_OVERHEAD;
+    size_t rest = (room - SGD_TLSREC_CONTROL_ROOM) % whole;
+    return (room - SGD_TLSREC_CONTROL_ROOM) / whole * rec->tx_plain_max +
+           (rest > SGD_TLSREC_OVERHEAD ? rest - SGD_TLSREC_OVERHEAD : 0);
+}
 /* Writes what is pending, then the slices' bytes from `skip` (into the first slice) on, as records
- * of 16 KiB and a rest, to `out` (SGD_TLSREC_CONTROL_ROOM at least); stops early when another
- * record no longer fits, or the key is spent. Holds no references: the slices stay the caller's.
- * Returns how many plaintext bytes were sealed; *out_len is what was written. */
+ * of 16 KiB (or the client's limit) and a rest, to `out` (SGD_TLSREC_CONTROL_ROOM at least); stops
+ * early when another record no longer fits, or the key is spent. Holds no references: the slices
+ * stay the caller's. Returns how many plaintext bytes were sealed; *out_len is what was written. */
 size_t sgd_tlsrec_seal(struct sgd_tlsrec *rec, const struct sg_slice *slices, size_t count,
                        size_t skip, uint8_t *out, size_t out_cap, size_t *out_len);
 /* The next seal ends with close_notify; nothing may be sealed after it. */

@@ -10,12 +10,14 @@
 
 #include <string.h>
 
-#define HASH               SG_SHA256_BYTES
-#define RECORD_HEAD        5u
-#define MESSAGE_HEAD       4u
-#define VERSION_13         0x0304
-#define MESSAGES_BYTES     (40u * 1024) /* of the first flight: a chain of 16 KiB and its staple */
-#define OTHERS_BYTES       256u         /* EncryptedExtensions, and the heads of what follows */
+#define HASH           SG_SHA256_BYTES
+#define RECORD_HEAD    5u
+#define MESSAGE_HEAD   4u
+#define VERSION_13     0x0304
+#define MESSAGES_BYTES (40u * 1024) /* of the first flight: a chain of 16 KiB and its staple */
+/* What sealing adds to it in the smallest records. */
+#define SEALS_BYTES        ((MESSAGES_BYTES / SGD_HELLO13_PLAIN_MIN + 1) * SGD_TLSREC_OVERHEAD)
+#define OTHERS_BYTES       256u /* EncryptedExtensions, and the heads of what follows */
 #define HELLO_BYTES        (RECORD_HEAD + 128u + 6u) /* ServerHello and change_cipher_spec */
 #define UNEXPECTED_MESSAGE 10
 #define DECODE_ERROR       50
@@ -34,7 +36,7 @@ struct sgd_servers13 {
     struct sgd_tlscrypto *crypto;
     struct sgd_okx *okx;
     uint8_t messages[MESSAGES_BYTES]; /* in the clear */
-    uint8_t out[HELLO_BYTES + MESSAGES_BYTES + 1024];
+    uint8_t out[HELLO_BYTES + MESSAGES_BYTES + SEALS_BYTES];
 };
 
 /* A first flight in the making. */
@@ -142,8 +144,10 @@ static void schedule_begin(struct flight *flight)
     uint8_t hash[HASH], handshake[HASH];
     transcript_now(server, hash);
     sgd_hmac(HASH, (struct sgd_span){early, HASH}, &input, 1, handshake);
-    *keys = (struct sgd_tls_keys){
-        .version = VERSION_13, .aead = flight->hello.aead, .secret_len = HASH};
+    *keys = (struct sgd_tls_keys){.version = VERSION_13,
+                                  .aead = flight->hello.aead,
+                                  .secret_len = HASH,
+                                  .tx_plain_max = server->tx_plain_max};
     derive(handshake, "c hs traffic", hash, keys->rx.secret);
     derive(handshake, "s hs traffic", hash, keys->tx.secret);
     sgd_tls_direction_derive(keys->aead, HASH, &keys->rx);
@@ -207,12 +211,16 @@ static void write_extensions(struct flight *flight)
 {
     static const uint8_t alpn[] = {0, 16, 0, 11, 0, 9, 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
     uint8_t *message = message_begin(flight, ENCRYPTED_EXTENSIONS);
-    bool named = flight->hello.name[0] != 0;
-    put_u16(flight, (named ? 4u : 0) + (flight->hello.alpn ? sizeof(alpn) : 0));
+    static const uint8_t limit[] = {0, 28, 0, 2, 0x40, 0x01}; /* ours: a full record */
+    bool named = flight->hello.name[0] != 0, limited = flight->hello.size_limit != 0;
+    put_u16(flight, (named ? 4u : 0) + (flight->hello.alpn ? sizeof(alpn) : 0) +
+                        (limited ? sizeof(limit) : 0));
     if (named)
         put(flight, (uint8_t[]){0, 0, 0, 0}, 4); /* the name was of use */
     if (flight->hello.alpn)
         put(flight, alpn, sizeof(alpn));
+    if (limited)
+        put(flight, limit, sizeof(limit));
     message_end(flight, message);
 }
 
@@ -306,6 +314,12 @@ static bool flight_fits(const struct flight *flight)
            MESSAGES_BYTES;
 }
 
+/* The limit counts the content's type too. */
+static uint16_t plain_max(uint16_t size_limit)
+{
+    return size_limit == 0 || size_limit > SGD_TLSREC_PLAIN_MAX ? 0 : (uint16_t)(size_limit - 1);
+}
+
 bool sgd_server13_begin(struct sgd_server13 *server, struct sgd_servers13 *servers,
                         struct sgd_octx *octx, const uint8_t *record, size_t len,
                         struct sgd_span *out)
@@ -326,7 +340,8 @@ bool sgd_server13_begin(struct sgd_server13 *server, struct sgd_servers13 *serve
         return false;
     *server = (struct sgd_server13){.octx = flight.credential.octx,
                                     .aead = (uint8_t)flight.hello.aead,
-                                    .tickets = flight.hello.tickets};
+                                    .tickets = flight.hello.tickets,
+                                    .tx_plain_max = plain_max(flight.hello.size_limit)};
     sg_random(&server->random, sizeof(server->random));
     size_t out_len = flight_write(&flight, record + RECORD_HEAD, len - RECORD_HEAD);
     sg_wipe(&flight.secret, sizeof(flight.secret));
@@ -444,6 +459,7 @@ void sgd_server13_keys(const struct sgd_server13 *server, struct sgd_tls_keys *o
     *out = (struct sgd_tls_keys){.version = VERSION_13,
                                  .aead = server->aead,
                                  .secret_len = HASH,
+                                 .tx_plain_max = server->tx_plain_max,
                                  .tx = server->rec.tx, /* which counted the ticket */
                                  .rx = server->rx_data};
 }

@@ -34,6 +34,7 @@ struct sgd_server13 {
     uint8_t got_len;
     uint8_t aead; /* enum sgd_tls_aead */
     bool tickets;
+    uint16_t tx_plain_max; /* as struct sgd_tls_keys has it */
     struct sgd_server13_random {
         uint8_t hello[32], ticket_iv[16];
         uint32_t ticket_age_add;

@@ -188,7 +188,8 @@ class Client:
         self.version = 0x0304
         self.transcript = b""
         self.pending = b""
-        self.ticket = self.resumption = None
+        self.resumption = None  # the key that a ticket stands for
+        self.longest_sealed = 0  # of TLS 1.3's records: what was in them
 
     def __enter__(self):
         return self
@@ -242,6 +243,7 @@ class Client:
             aad = struct.pack(">QBHH", self.rx.seq, kind, 0x0303, length - 16)
             return kind, self.rx.unseal(aad, body)
         inner = self.rx.unseal(header, body).rstrip(b"\0")
+        self.longest_sealed = max(self.longest_sealed, len(inner) - 1)
         return inner[-1], inner[:-1]
 
     def message(self):
@@ -417,8 +419,9 @@ def extensions_of(bytes_):
     return out
 
 
-def psk_hello(ticket, extensions=None, binder=None, age_ms=0, **others):
-    """A ClientHello that offers `ticket` (of hear_ticket()), with its binder made."""
+def psk_hello(ticket, extensions=None, binder=None, age_ms=0, before=b"", **others):
+    """A ClientHello that offers `ticket` (of hear_ticket()), with its binder made; `before` is what was
+    said before it. `binder` may change the binder."""
     extensions = dict(extensions13() if extensions is None else extensions)
     age = (age_ms + ticket["age_add"]) & 0xffffffff
     identities = vector(2, vector(2, ticket["ticket"]) + struct.pack(">I", age))
@@ -426,5 +429,5 @@ def psk_hello(ticket, extensions=None, binder=None, age_ms=0, **others):
     whole = hello(extensions, **others)
     key = expand(expand(mac(bytes(32), ticket["psk"]), "res binder", hashlib.sha256(b"").digest()),
                  "finished")
-    good = mac(key, hashlib.sha256(whole[:-35]).digest())
+    good = mac(key, hashlib.sha256(before + whole[:-35]).digest())
     return whole[:-32] + (binder(good) if binder else good)

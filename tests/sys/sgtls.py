@@ -13,6 +13,7 @@ CONFIG = sg.CONFIG.replace('listeners: [{address: "127.0.0.1:{port}"}]', """list
         - {cert_file: {certs}/other.pem, key_file: {certs}/other.key}
 """)
 BODY = bytes(range(256)) * 5000  # more than a record, a buffer, a window
+SOME = BODY[:40000]
 
 
 class TlsScenario(sg.Scenario):
@@ -27,5 +28,5 @@ class TlsScenario(sg.Scenario):
         self.certificate_of("ec", "node.test")
         self.certificate_of("rsa", "node.test", "rsa")
         self.certificate_of("other", "other.test")
-        origin = self.origin({"/big": BODY, "/small": b"hello"})
+        origin = self.origin({"/big": BODY, "/some": SOME, "/small": b"hello"})
         return self.node(origin, CONFIG.replace("{certs}", str(self.folder)))

@@ -3,6 +3,7 @@
 (names, fragments), 7507 (fallback), 7627 (extended master secret). The client is rawtls.py."""
 import rawtls
 import sg
+import sgtls
 import test_rfc8446
 from rawtls import ALERT, CCS, DATA, HANDSHAKE
 from test_rfc8446 import (AGREED, ANSWERED, BAD_RECORD_MAC, DECODE_ERROR, GET, HANDSHAKE_FAILURE,
@@ -93,6 +94,18 @@ class Rfc5246(test_rfc8446.RulesScenario):
                 client.say(HANDSHAKE, again)
                 self.assertEqual([client.hear(), client.hear(), client.hear()],
                                  [(ALERT, bytes([1, NO_RENEGOTIATION])), (ALERT, b"\1\0"), None])
+
+    def test_records_are_as_short_as_the_client_wants_them(self):
+        node = self.tls_node()
+        for limits, most in (((1, b"\2"), 1024), ((28, b"\4\0"), 1024)):
+            extensions = {**rawtls.extensions12(), limits[0]: limits[1]}
+            with rawtls.Client(node.tls_port) as client:
+                heard = client.shake12(rawtls.hello(extensions, suites=(rawtls.CHACHA20_12_RSA,)))
+                self.assertEqual(heard[rawtls.EXTENSIONS][limits[0]],
+                                 b"\2" if limits[0] == 1 else b"\x40\0")
+                body, longest = self.fetch(client, "/some")
+                self.assertTrue(body.endswith(sgtls.SOME))
+                self.assertEqual(longest, most)
 
     def resumes(self, node, before, now):
         """Whether a session made for one name is resumed for another (None: no name)."""

@@ -340,6 +340,15 @@ class RulesScenario(sgtls.TlsScenario):
                 self.assertEqual(self.outcome(node, with_what(how)), wanted)
         sg.until(lambda: node.counter("connections_open") == 0, "none is left open")
 
+    def fetch(self, client, path):
+        """The answer's bytes, and the longest content of a record."""
+        client.say(DATA, f"GET {path} HTTP/1.1\r\nHost: node.test\r\nConnection: close\r\n\r\n".encode())
+        body, longest = b"", 0
+        while (record := client.hear())[0] in (DATA, HANDSHAKE):
+            body += record[1] if record[0] == DATA else b""
+            longest = max(longest, len(record[1]))
+        return body, longest
+
 
 class Rfc8446(RulesScenario):
     def test_a_client_hello(self):
@@ -348,6 +357,118 @@ class Rfc8446(RulesScenario):
             client.hear_flight()
             return AGREED
         self.all_of(HELLOS, lambda hello: lambda client: client.say_hello(hello) or hear_all(client))
+
+    def test_records_are_as_short_as_the_client_wants_them(self):
+        node = self.tls_node()
+        shapes = {"ours": {}, "OpenSSL's": {"version": 0x0302}}
+        for limits, most in (({28: b"\4\0"}, 1023), ({1: b"\2"}, 1024), ({28: b"\x40\1"}, 16384),
+                             ({28: b"\2\1"}, 512), ({1: b"\1", 28: b"\x10\0"}, 512)):
+            for whose, shape in shapes.items():
+                with self.subTest(whose, limits=limits), rawtls.Client(node.tls_port) as client:
+                    heard = client.shake(rawtls.hello({**limits, **rawtls.extensions13()}, **shape))
+                    agreed = rawtls.extensions_of(heard[rawtls.EXTENSIONS])
+                    self.assertEqual(agreed.get(28), None if 1 in limits else b"\x40\1")
+                    self.assertEqual(agreed.get(1), limits.get(1))
+                    body, longest = self.fetch(client, "/some")
+                    self.assertTrue(body.endswith(sgtls.SOME))
+                    self.assertEqual(longest, most)
+                    self.assertLessEqual(client.longest_sealed, most)
+
+    def test_a_client_that_wants_short_records_sends_them_too(self):
+        hello = rawtls.hello({1: b"\1", **rawtls.extensions13()})
+        def connected(*steps):
+            return lambda client: (client.shake(hello), in_turn(*steps)(client))
+        self.all_of({"as long as agreed": (connected(say(DATA, GET, 512 - len(GET))), ANSWERED),
+                     "a byte more": (connected(say(DATA, GET, 513 - len(GET))), RECORD_OVERFLOW)})
+
+    def test_a_ticket_resumes(self):
+        node = self.tls_node()
+        tickets = []
+        for retry in (False, True):
+            ticket = self.ticket(node)
+            tickets.append(ticket["ticket"])
+            self.assertEqual(self.offer(node, ticket, retry), "resumed")
+        self.assertEqual(node.counter("handshakes_resumed"), 2)
+        self.assertEqual(len(set(tickets)), 2)
+
+    def ticket(self, node):
+        with rawtls.Client(node.tls_port) as client:
+            client.shake()
+            get(client)
+            return client.hear_ticket()
+
+    def offer(self, node, ticket, retry=False, **others):
+        """What becomes of a ClientHello with the ticket: "resumed", "full", or an alert. A resumed
+        connection must bring another ticket."""
+        with rawtls.Client(node.tls_port) as client:
+            client.resumption = ticket["psk"]
+            try:
+                if retry:
+                    client.say_hello(rawtls.hello({**rawtls.extensions13(), rawtls.KEY_SHARE: b"\0\0"}))
+                    client.hear_hello()
+                    self.assertEqual(client.server_random, rawtls.RETRY)
+                client.say_hello(rawtls.psk_hello(ticket, before=client.transcript, **others))
+                agreed = client.hear_hello()
+                heard = client.hear_flight()
+            except rawtls.Refused as refused:
+                return refused.record[1][1]
+            client.say_finished()
+            get(client)
+            self.assertNotEqual(client.hear_ticket()["ticket"], ticket["ticket"])
+            resumed = rawtls.PSK in agreed and rawtls.CERTIFICATE not in heard
+            return "resumed" if resumed else "full"
+
+    def test_a_ticket_that_is_no_good(self):
+        node = self.tls_node()
+        ticket = self.ticket(node)
+
+        def spoilt(at):
+            bytes_ = ticket["ticket"]
+            return {**ticket, "ticket": bytes_[:at] + bytes([bytes_[at] ^ 1]) + bytes_[at + 1:]}
+        forged = {"binder": lambda good: good[:-1] + bytes([good[-1] ^ 1])}
+        for what, told, offered in (
+                ("its binder", DECRYPT_ERROR, (ticket, False, forged)),
+                ("its binder after a retry", DECRYPT_ERROR, (ticket, True, forged)),
+                ("its name", "full", (spoilt(3), False, {})), ("its iv", "full", (spoilt(20), False, {})),
+                ("its content", "full", (spoilt(50), False, {})),
+                ("its mac", "full", (spoilt(len(ticket["ticket"]) - 1), False, {})),
+                ("its length", "full", ({**ticket, "ticket": ticket["ticket"][:20]}, False, {}))):
+            with self.subTest(what):
+                offered_ticket, retry, others = offered
+                self.assertEqual(self.offer(node, offered_ticket, retry, **others), told)
+
+    def test_a_second_client_hello(self):
+        def retried(second):
+            def run(client):
+                first = {**rawtls.extensions13(), rawtls.KEY_SHARE: b"\0\0"}
+                client.say_hello(rawtls.hello(first, session=bytes(32), random=bytes(32)))
+                client.hear_hello()
+                self.assertEqual(client.server_random, rawtls.RETRY)
+                second(client)
+                client.hear_hello()
+                client.hear_flight()
+                finished(client)
+                get(client)
+            return run
+
+        def again(suites=None, **extensions):
+            hello = rawtls.hello({**rawtls.extensions13(), **{getattr(rawtls, name): body for name, body
+                                                              in extensions.items()}},
+                                 session=bytes(32), random=bytes(32), suites=suites)
+            return lambda client: client.say_hello(hello)
+        self.all_of({
+            "as asked for": (again(), ANSWERED),
+            "behind change_cipher_spec": (in_turn(plainly(CCS, b"\1"), again()), ANSWERED),
+            "without a share": (again(KEY_SHARE=b"\0\0"), ILLEGAL_PARAMETER),
+            "with another share": (again(GROUPS=rawtls.numbers(P256), KEY_SHARE=rawtls.vector(
+                2, rawtls.share(P256, A_POINT))), ILLEGAL_PARAMETER),
+            "with two shares": (again(GROUPS=rawtls.numbers(rawtls.X25519, P256), KEY_SHARE=rawtls.vector(
+                2, rawtls.share() + rawtls.share(P256, A_POINT))), ILLEGAL_PARAMETER),
+            "with another suite": (again((0x1301,)), ILLEGAL_PARAMETER),
+            "of TLS 1.2": (again(VERSIONS=None, EMS=b""), PROTOCOL_VERSION),
+            "with early data": (again(EARLY_DATA=b""), ILLEGAL_PARAMETER),
+            "behind data": (in_turn(plainly(DATA, bytes(40)), again()), UNEXPECTED_MESSAGE),
+        }, retried)
 
     def test_the_first_records(self):
         self.all_of(RECORDS)

@@ -141,7 +141,7 @@ bool sgd_ue_tls_seal(struct sgd_ue_batch *batch, bool last)
     tls->cut &= batch->count == 0;
     if (tls->ktls)
         return tls_give_kernel(batch, last);
-    bool small = sgd_tlsrec_room(batch->bytes) <= SGD_UE_SMALL_BYTES;
+    bool small = sgd_tlsrec_room(&tls->rec, batch->bytes) <= SGD_UE_SMALL_BYTES;
     struct sg_pool *pool = small ? &conn->engine->small : &conn->engine->records;
     SG_ASSERT(batch->memory == NULL && pool->free_count > 0);
     if (last && !tls->ended) {
@@ -176,7 +176,10 @@ size_t sgd_ue_tls_budget(const struct sgd_conn *conn)
         return 0;
     if (conn->tls->ktls)
         return SIZE_MAX;
-    return engine->records.free_count > 0 ? SGD_UE_RECORD_PLAIN : SGD_TLSREC_PLAIN_MAX;
+    bool large = engine->records.free_count > 0;
+    size_t fits =
+        sgd_tlsrec_fits(&conn->tls->rec, large ? SGD_UE_RECORD_BYTES : SGD_UE_SMALL_BYTES);
+    return SG_MIN(fits, (size_t)(large ? SGD_UE_RECORD_PLAIN : SGD_TLSREC_PLAIN_MAX));
 }
 
 enum sgd_close sgd_ue_tls_why(const struct sgd_conn *conn, enum sgd_close why)

@@ -119,7 +119,7 @@ static void openssl_reads_what_we_seal_and_we_what_it_seals(void **fixture)
             sgd_tlsrec_init(&rec, crypto, &pair.keys);
             for (int turn = 0; turn < 3; turn++) {
                 size_t len = seal(&rec, plain_of_16k, sizeof(plain_of_16k), wire, sizeof(wire));
-                assert_true(len <= sgd_tlsrec_room(sizeof(plain_of_16k)));
+                assert_true(len <= sgd_tlsrec_room(&rec, sizeof(plain_of_16k)));
                 BIO_write(pair.client.rbio, wire, (int)len);
                 size_t have = 0, n;
                 while (SSL_read_ex(pair.client.ssl, got + have, sizeof(got) - have, &n) == 1)
