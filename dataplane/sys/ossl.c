@@ -237,7 +237,7 @@ static enum sg_err keys12(struct sgd_ossl *ossl, struct sgd_tls_keys *keys)
 {
     uint8_t master[48], client_random[32], server_random[32];
     const SSL *ssl = ossl->ssl;
-    if (SSL_get_extms_support(ossl->ssl) != 1 ||
+    if ((sgd_ossl_is_unbound(ossl->ssl) && sgd_ossl_resumed(ossl)) ||
         SSL_SESSION_get_master_key(SSL_get_session(ssl), master, sizeof(master)) != sizeof(master))
         return SG_EPROTO;
     SSL_get_client_random(ssl, client_random, sizeof(client_random));

@@ -37,20 +37,10 @@ static void on_message(int writes, int version, int type, const void *message, s
         sgd_hellofault_read(bytes, len, &sgd_ossl_hello(ssl)->fault);
 }
 
-/* Only what RFC 7627 protects may be resumed; without it TLS 1.2 is not spoken. */
-static bool lacks_master_secret(SSL *ssl)
-{
-    const struct sgd_hellofault *hello = &sgd_ossl_hello(ssl)->fault;
-    return !hello->offers_13 && !hello->extended_master_secret &&
-           SSL_get_min_proto_version(ssl) <= TLS1_2_VERSION;
-}
-
 static int on_hello(SSL *ssl, int *alert, void *arg)
 {
     (void)arg;
     *alert = sgd_ossl_hello(ssl)->fault.alert;
-    if (*alert == 0 && lacks_master_secret(ssl))
-        *alert = SSL_AD_HANDSHAKE_FAILURE;
     return *alert == 0 ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
 }
 
@@ -103,6 +93,8 @@ static int on_ticket(SSL *ssl, unsigned char name[16], unsigned char iv[EVP_MAX_
 {
     struct sgd_octx *octx = octx_of(ssl);
     struct sgd_ticket_key key;
+    if (makes && sgd_ossl_is_unbound(ssl))
+        return 0;
     enum sgd_ticket which = octx->hooks.ticket_key(octx->arg, makes ? NULL : name, &key);
     if (which == SGD_TICKET_UNKNOWN)
         return 0;

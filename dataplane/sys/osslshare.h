@@ -43,4 +43,12 @@ static inline struct sgd_ossl_hello *sgd_ossl_hello(const SSL *ssl)
     return SSL_get_app_data(ssl);
 }
 
+/* A session of TLS 1.2 whose keys do not stand for its handshake (RFC 7627): never to be resumed.
+ */
+static inline bool sgd_ossl_is_unbound(const SSL *ssl)
+{
+    return SSL_version(ssl) == TLS1_2_VERSION &&
+           !sgd_ossl_hello(ssl)->fault.extended_master_secret;
+}
+
 #endif

@@ -355,7 +355,7 @@ class Client:
     # ---- TLS 1.2 ----
 
     def shake12(self, hello_, behind_finished=b""):
-        """A full handshake with ECDHE and the extended master secret; returns {kind: content}."""
+        """A full handshake with ECDHE; returns {kind: content}."""
         self.say_hello(hello_)
         heard = {EXTENSIONS: self.hear_hello()}
         while HELLO_DONE not in heard:
@@ -365,8 +365,10 @@ class Client:
         public = exchange[4:4 + exchange[3]]
         key = message(CLIENT_KEY, vector(1, PUBLIC))
         self.transcript += key
-        self.master12(prf12(x25519(PRIVATE, public), "extended master secret", self.hash(), 48),
-                      hello_[6:38])
+        label, seed = "master secret", hello_[6:38] + self.server_random
+        if EMS in heard[EXTENSIONS]:
+            label, seed = "extended master secret", self.hash()
+        self.master12(prf12(x25519(PRIVATE, public), label, seed, 48), hello_[6:38])
         self.say(HANDSHAKE, key)
         self.say_finished12(behind_finished)
         return {**heard, **self.hear_finished12()}

@@ -28,7 +28,7 @@ HELLOS = {
     "with the old signal of RFC 5746": (hello((rawtls.CHACHA20_12_ECDSA, RENEGOTIATION_SCSV),
                                               RENEGOTIATION=None), AGREED),
     "with a renegotiation's extension": (hello(RENEGOTIATION=b"\1\1"), HANDSHAKE_FAILURE),
-    "without the extended master secret": (hello(EMS=None), HANDSHAKE_FAILURE),
+    "without the extended master secret": (hello(EMS=None), AGREED),
     "with an extended master secret of a byte": (hello(EMS=b"\0"), DECODE_ERROR),
     "fallen back": (hello((rawtls.CHACHA20_12_ECDSA, FALLBACK_SCSV)), INAPPROPRIATE_FALLBACK),
     "with RSA key exchange": (hello((0x9c, 0x2f, 0x35)), HANDSHAKE_FAILURE),
@@ -94,6 +94,18 @@ class Rfc5246(test_rfc8446.RulesScenario):
                 client.say(HANDSHAKE, again)
                 self.assertEqual([client.hear(), client.hear(), client.hear()],
                                  [(ALERT, bytes([1, NO_RENEGOTIATION])), (ALERT, b"\1\0"), None])
+
+    def test_without_the_extended_master_secret_nothing_is_resumed(self):
+        node = self.tls_node()
+        with rawtls.Client(node.tls_port) as client:
+            heard = client.shake12(hello(EMS=None, SESSION_TICKET=b""))
+            self.assertEqual(heard[rawtls.TICKET], bytes(6), "a ticket of no bytes")
+            get(client)
+            self.assertIn(b"200 OK", client.hear()[1])
+        with rawtls.Client(node.tls_port) as client:
+            ticket = client.shake12(hello(SESSION_TICKET=b""))[rawtls.TICKET][6:]
+        again = hello(EMS=None, SESSION_TICKET=ticket, session=bytes(32))
+        self.assertEqual(self.outcome(node, lambda client: client.shake12(again)), HANDSHAKE_FAILURE)
 
     def test_records_are_as_short_as_the_client_wants_them(self):
         node = self.tls_node()

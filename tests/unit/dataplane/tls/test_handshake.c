@@ -442,12 +442,10 @@ static void an_ocsp_response_is_stapled_while_it_is_good(void **fixture)
     (void)fixture;
 }
 
-static enum sgd_close refused(struct sgd_tls_ctx *ctx, const struct sgt_tls_options *options,
-                              uint64_t ssl_options)
+static enum sgd_close refused(struct sgd_tls_ctx *ctx, const struct sgt_tls_options *options)
 {
     struct sgt_tls client;
     sgt_tls_client(&client, options);
-    SSL_set_options(client.ssl, ssl_options);
     start(ctx);
     shuttle(&client, 1 << 14);
     assert_false(SSL_is_init_finished(client.ssl));
@@ -470,13 +468,11 @@ static void what_is_too_old_is_refused(void **fixture)
     struct sgt_tls_options cbc = {.version = TLS1_2_VERSION, .ciphers = "ECDHE-RSA-AES128-SHA256"};
     struct sgt_tls_options rsa = {.version = TLS1_2_VERSION, .ciphers = "AES128-GCM-SHA256"};
     struct sgt_tls_options h2 = {.alpn = "\x02h2"};
-    assert_int_equal(refused(ctx, &tls11, 0), SGD_CLOSE_tls_handshake);
-    assert_int_equal(refused(ctx, &tls12, SSL_OP_NO_EXTENDED_MASTER_SECRET),
-                     SGD_CLOSE_tls_handshake);
-    assert_int_equal(refused(ctx, &cbc, 0), SGD_CLOSE_tls_handshake);
-    assert_int_equal(refused(ctx, &rsa, 0), SGD_CLOSE_tls_handshake);
-    assert_int_equal(refused(ctx, &h2, 0), SGD_CLOSE_tls_handshake);
-    assert_int_equal(refused(only13, &tls12, 0), SGD_CLOSE_tls_handshake);
+    assert_int_equal(refused(ctx, &tls11), SGD_CLOSE_tls_handshake);
+    assert_int_equal(refused(ctx, &cbc), SGD_CLOSE_tls_handshake);
+    assert_int_equal(refused(ctx, &rsa), SGD_CLOSE_tls_handshake);
+    assert_int_equal(refused(ctx, &h2), SGD_CLOSE_tls_handshake);
+    assert_int_equal(refused(only13, &tls12), SGD_CLOSE_tls_handshake);
     sgd_tls_ctx_unref(ctx);
     sgd_tls_ctx_unref(only13);
     (void)fixture;
