@@ -5,17 +5,19 @@
 #include "base/base58.h"
 #include "edgecache/state/bytes.h"
 
-#define HOLDING_BYTES    165u
-#define MINT_BYTES       82u
-#define MULTISIG_BYTES   355u /* a third kind of account, whose length no extension may have */
-#define KIND_AT          HOLDING_BYTES /* Token-2022: what an account with extensions is */
-#define KIND_MINT        1
-#define KIND_HOLDING     2
-#define METADATA_KEY     4 /* Key::MetadataV1 */
-#define NAME_BYTES_MAX   32u
-#define SYMBOL_BYTES_MAX 10u
-#define URI_BYTES_MAX    200u
-#define CREATOR_BYTES    34u
+#define HOLDING_BYTES          165u
+#define MINT_BYTES             82u
+#define MULTISIG_BYTES         355u /* a third kind of account, whose length no extension may have */
+#define KIND_AT                HOLDING_BYTES /* Token-2022: what an account with extensions is */
+#define KIND_MINT              1
+#define KIND_HOLDING           2
+#define METADATA_KEY           4 /* Key::MetadataV1 */
+#define EXTENSION_HEAD         4u
+#define EXTENSION_CONFIDENTIAL 4u /* ExtensionType::ConfidentialTransferMint */
+#define NAME_BYTES_MAX         32u
+#define SYMBOL_BYTES_MAX       10u
+#define URI_BYTES_MAX          200u
+#define CREATOR_BYTES          34u
 #define CREATORS_AT                                                                                \
     (1u + 32 + 32 + 4 + NAME_BYTES_MAX + 4 + SYMBOL_BYTES_MAX + 4 + URI_BYTES_MAX + 2)
 
@@ -240,12 +242,30 @@ bool sgc_sol_read_holding(const struct sgc_sol_account *account, struct sgc_sol_
     return true;
 }
 
+/* Extensions follow as type, length and value; what is cut short may be any. */
+static bool has_extension(const struct sgc_sol_account *account, uint32_t type)
+{
+    const uint8_t *at = account->data + KIND_AT + 1;
+    size_t left = account->data_len > KIND_AT + 1 ? account->data_len - KIND_AT - 1 : 0;
+    while (left >= EXTENSION_HEAD) {
+        uint32_t kind = at[0] | (uint32_t)at[1] << 8, len = at[2] | (uint32_t)at[3] << 8;
+        if (kind == type || len > left - EXTENSION_HEAD)
+            return true;
+        if (kind == 0) /* padding */
+            return false;
+        at += EXTENSION_HEAD + len;
+        left -= EXTENSION_HEAD + len;
+    }
+    return false;
+}
+
 bool sgc_sol_read_mint(const struct sgc_sol_account *account, struct sgc_sol_mint *out)
 {
     if (!account->exists || !is_kind(account, MINT_BYTES, KIND_MINT) || account->data[45] != 1)
         return false;
     out->supply = le64(account->data + 36);
     out->decimals = account->data[44];
+    out->is_hidden = has_extension(account, EXTENSION_CONFIDENTIAL);
     return true;
 }
 

@@ -93,6 +93,7 @@ bool sgc_sol_read_holding(const struct sgc_sol_account *account, struct sgc_sol_
 struct sgc_sol_mint {
     uint64_t supply;
     uint8_t decimals;
+    bool is_hidden; /* balances of it may be confidential: what accounts say need not be all */
 };
 bool sgc_sol_read_mint(const struct sgc_sol_account *account, struct sgc_sol_mint *out);
 /* One token there is, and no part of it: its one holder is the owner. */

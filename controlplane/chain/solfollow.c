@@ -32,9 +32,10 @@ static enum sg_err wants_take(struct sgc_solfollow *follow,
     follow->wants = sg_boot_alloc_array(count, sizeof(*follow->wants));
     follow->keys = sg_boot_alloc_array(count, sizeof(*follow->keys));
     follow->sources = sg_boot_alloc_array(count, sizeof(*follow->sources));
+    follow->is_hidden = sg_boot_alloc_array(count, sizeof(*follow->is_hidden));
     follow->pending = sg_boot_alloc_array(SGC_SOLPENDING_MAX, sizeof(*follow->pending));
     if (follow->wants == NULL || follow->keys == NULL || follow->sources == NULL ||
-        follow->pending == NULL)
+        follow->is_hidden == NULL || follow->pending == NULL)
         return SG_ENOMEM;
     for (uint32_t i = 0; i < count; i++) {
         follow->wants[i] = options->wants[i];
@@ -77,6 +78,7 @@ void sgc_solfollow_close(struct sgc_solfollow *follow)
     sg_boot_free(follow->wants);
     sg_boot_free(follow->keys);
     sg_boot_free(follow->sources);
+    sg_boot_free(follow->is_hidden);
     sg_boot_free(follow->events);
     sg_boot_free(follow->pending);
     sg_boot_free(follow);
@@ -257,20 +259,6 @@ static enum sg_err base_make(struct sgc_solfollow *follow, uint64_t slot, uint64
     return err;
 }
 
-/* Of one mint all accounts are seen; of mints, those that were found. */
-static enum sg_err want_tell(struct sgc_solfollow *follow, uint32_t want)
-{
-    const struct sgc_solwant *wanted = &follow->wants[want];
-    const struct sg_caip_chain *chain = &follow->options.chain;
-    struct sgc_following following = {
-        .source = follow->sources[want], .group = follow->sources[want], .how = SGE_FOLLOWED_PART};
-    if (wanted->kind == SGC_SOLWANT_COLLECTION)
-        following.group = sge_group_collection(chain, wanted->key);
-    else if (wanted->kind == SGC_SOLWANT_CREATOR)
-        following.group = sge_group_creator(chain, wanted->key);
-    return sgc_ledger_follow(follow->options.ledger, chain, &following);
-}
-
 /* A want's history is what is so now. */
 static enum sg_err want_join(struct sgc_solfollow *follow, uint32_t want, uint64_t time_s)
 {
@@ -295,7 +283,9 @@ static enum sg_err want_join(struct sgc_solfollow *follow, uint32_t want, uint64
                                   .blocks = &block,
                                   .blocks_count = 0};
     err = sgc_ledger_add_safe(ledger, &span);
-    return err == SG_OK ? sgc_ledger_join(ledger, &contract) : err;
+    if (err == SG_OK)
+        err = sgc_ledger_join(ledger, &contract);
+    return err == SG_OK ? sgc_solwhole_begin(follow, want) : err;
 }
 
 /* What no rule asks for any more is not told further, and says so in the ledger. */
@@ -323,11 +313,8 @@ static enum sg_err begin(struct sgc_solfollow *follow, uint64_t time_s)
         err = base_make(follow, slot, time_s);
     if (err == SG_OK)
         err = leave_others(follow);
-    for (uint32_t i = 0; err == SG_OK && i < follow->options.wants_count; i++) {
+    for (uint32_t i = 0; err == SG_OK && i < follow->options.wants_count; i++)
         err = want_join(follow, i, time_s);
-        if (err == SG_OK)
-            err = want_tell(follow, i);
-    }
     follow->based = err == SG_OK;
     follow->remembers |= follow->based;
     return err;
@@ -365,9 +352,11 @@ static enum sg_err discover(struct sgc_solfollow *follow, uint64_t now_ns)
     enum sg_err err = sgc_solask_slot(follow->options.servers, SGC_SOL_FINALIZED, &slot);
     if (err == SG_OK)
         err = sgc_solsee_discover(follow, slot);
-    if (err == SG_OK)
-        follow->discover_at_ns = now_ns + every_ms * SG_NS_PER_MS;
-    return err;
+    if (err != SG_OK)
+        return err;
+    follow->discovered = true;
+    follow->discover_at_ns = now_ns + every_ms * SG_NS_PER_MS;
+    return SG_OK;
 }
 
 enum sg_err sgc_solfollow_turn(struct sgc_solfollow *follow, uint64_t now_ns)
@@ -382,6 +371,8 @@ enum sg_err sgc_solfollow_turn(struct sgc_solfollow *follow, uint64_t now_ns)
         err = sgc_solsee_all(follow, SGC_SOL_CONFIRMED, slot);
     if (err == SG_OK)
         err = tell(follow, slot, time_s);
+    if (err == SG_OK)
+        err = sgc_solwhole_tell(follow);
     if (err != SG_OK)
         return err;
     follow->stats.head = slot;

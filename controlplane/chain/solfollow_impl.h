@@ -24,9 +24,11 @@ struct sgc_solfollow {
     struct sgc_solwant *wants;
     uint8_t (*keys)[SGC_SOL_KEY_BYTES]; /* of the wants */
     uint64_t *sources;                  /* of the wants: sge_group_contract() */
+    bool *is_hidden; /* of the wants that are tokens: not all balances can be seen */
     struct sgc_solwatch watch;
-    bool remembers; /* the file was there: what the ledger has is known */
-    bool based;     /* the ledger has a base, and every want joined */
+    bool remembers;  /* the file was there: what the ledger has is known */
+    bool based;      /* the ledger has a base, and every want joined */
+    bool discovered; /* in this run, all of it once */
     uint64_t discover_at_ns;
     uint32_t lookup_at; /* the next mint to be looked up */
     struct sgc_event *events;
@@ -51,6 +53,11 @@ SG_MUST_USE enum sg_err sgc_solsee_holdings(struct sgc_solfollow *follow,
                                             const uint8_t mint[SGC_SOL_KEY_BYTES],
                                             enum sgc_sol_commitment commitment, uint64_t slot_min,
                                             sgc_solsee_fn *each, void *ctx);
+
+/* Says to the stream, behind what it is told, how much of each want that is. */
+SG_MUST_USE enum sg_err sgc_solwhole_tell(struct sgc_solfollow *follow);
+/* What of it is being seen for the first time. */
+SG_MUST_USE enum sg_err sgc_solwhole_begin(struct sgc_solfollow *follow, uint32_t want);
 
 /* Tells the ledger what of the pending became safe. */
 SG_MUST_USE enum sg_err sgc_solsafe_turn(struct sgc_solfollow *follow);

@@ -230,9 +230,11 @@ static enum sg_err want_discover(struct sgc_solfollow *follow, uint32_t want, ui
 static void mint_take(void *ctx, const struct sgc_sol_account *account)
 {
     const struct chunk *chunk = ctx;
+    struct sgc_solnft *nft = chunk->nfts[account->index];
     struct sgc_sol_mint mint;
-    chunk->nfts[account->index]->is_nft =
-        sgc_sol_read_mint(account, &mint) && sgc_sol_is_nft(&mint);
+    bool is_mint = sgc_sol_read_mint(account, &mint);
+    nft->is_nft = is_mint && sgc_sol_is_nft(&mint);
+    nft->is_none = !account->exists || (is_mint && mint.supply == 0);
 }
 
 static enum sg_err mints_ask(struct sgc_solfollow *follow, uint64_t slot_min)
@@ -248,6 +250,42 @@ static enum sg_err mints_ask(struct sgc_solfollow *follow, uint64_t slot_min)
                                   (const uint8_t(*)[SGC_SOL_KEY_BYTES])chunk.keys, chunk.count,
                                   SGC_SOL_FINALIZED, slot_min, mint_take, &chunk);
         chunk.count = 0;
+    }
+    return err;
+}
+
+struct tokens {
+    struct sgc_solfollow *follow;
+    uint32_t wants[SGC_SOL_ACCOUNTS_MAX];
+    uint8_t keys[SGC_SOL_ACCOUNTS_MAX][SGC_SOL_KEY_BYTES];
+    uint32_t count;
+};
+
+static void token_take(void *ctx, const struct sgc_sol_account *account)
+{
+    const struct tokens *tokens = ctx;
+    struct sgc_sol_mint mint;
+    tokens->follow->is_hidden[tokens->wants[account->index]] =
+        account->exists && (!sgc_sol_read_mint(account, &mint) || mint.is_hidden);
+}
+
+/* Of which tokens all balances can be seen. */
+static enum sg_err tokens_ask(struct sgc_solfollow *follow, uint64_t slot_min)
+{
+    struct tokens tokens = {.follow = follow};
+    enum sg_err err = SG_OK;
+    for (uint32_t i = 0; err == SG_OK && i <= follow->options.wants_count; i++) {
+        bool last = i == follow->options.wants_count;
+        if (!last && follow->wants[i].kind == SGC_SOLWANT_TOKEN) {
+            memcpy(tokens.keys[tokens.count], follow->keys[i], SGC_SOL_KEY_BYTES);
+            tokens.wants[tokens.count++] = i;
+        }
+        if (tokens.count == 0 || (!last && tokens.count < SGC_SOL_ACCOUNTS_MAX))
+            continue;
+        err = sgc_solask_multiple(follow->options.servers,
+                                  (const uint8_t(*)[SGC_SOL_KEY_BYTES])tokens.keys, tokens.count,
+                                  SGC_SOL_FINALIZED, slot_min, token_take, &tokens);
+        tokens.count = 0;
     }
     return err;
 }
@@ -283,6 +321,8 @@ enum sg_err sgc_solsee_discover(struct sgc_solfollow *follow, uint64_t slot_min)
     }
     if (err == SG_OK)
         err = mints_ask(follow, slot_min);
+    if (err == SG_OK)
+        err = tokens_ask(follow, slot_min);
     if (err == SG_OK)
         groups_drop(follow);
     return err;

@@ -20,6 +20,7 @@ struct sgc_solnft {
     bool has_account;
     bool is_told; /* the ledger knows `owner`, in this run */
     bool is_nft;  /* its mint says so: one, undivided */
+    bool is_none; /* its mint is gone, or there is nothing of it: nobody can hold it */
     bool is_seen; /* by the discovery under way */
     bool regroup; /* `groups` changed and the ledger does not know */
     bool looked;  /* this turn said who holds it: now_* */

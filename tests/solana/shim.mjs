@@ -6,7 +6,7 @@
 // JSON-RPC: getGenesisHash, getSlot, getMultipleAccounts, getProgramAccounts, and to steer it:
 //   test_wallet [] -> address            test_finalize []: what is confirmed is final
 //   test_advance [slots]                 test_fork []: back to what is final, later slots
-//   test_mint [{owner, amount, decimals, program, extended}] -> mint
+//   test_mint [{owner, amount, decimals, program, extended, hidden}] -> mint
 //   test_transfer [{mint, from, to, amount}]   test_burn [{mint, from, amount}]
 //   test_move [{mint, owner}]: to another account of the same owner
 //   test_metadata [{mint, collection, verified, creators: [{address, verified}], standard}]
@@ -87,9 +87,18 @@ async function account(mint, owner, space = 165) {
     return fresh.address;
 }
 
-// Of Token-2022 with one extension, so that accounts are longer than the base.
-function extension(mint) {
-    return token2022.getInitializeMintCloseAuthorityInstruction({ mint, closeAuthority: payer.address });
+// Of Token-2022 with extensions, so that accounts are longer than the base; the second one lets
+// holders hide what they have.
+function extensions(extended, hidden) {
+    const auditor = { authority: payer.address, autoApproveNewAccounts: true, auditorElgamalPubkey: null };
+    return [
+        ...(extended ? [{ data: token2022.extension('MintCloseAuthority', { closeAuthority: payer.address }),
+            make: mint => token2022.getInitializeMintCloseAuthorityInstruction(
+                { mint, closeAuthority: payer.address }) }] : []),
+        ...(hidden ? [{ data: token2022.extension('ConfidentialTransferMint', {
+            ...auditor, authority: kit.some(payer.address), auditorElgamalPubkey: kit.none() }),
+            make: mint => token2022.getInitializeConfidentialTransferMintInstruction({ mint, ...auditor }) }] : []),
+    ];
 }
 
 const steer = {
@@ -98,16 +107,15 @@ const steer = {
         wallets.set(signer.address, signer);
         return signer.address;
     },
-    async test_mint([{ owner, amount = 1, decimals = 0, program = 'token', extended = false }]) {
+    async test_mint([{ owner, amount = 1, decimals = 0, program = 'token', extended = false, hidden = false }]) {
         const mint = await kit.generateKeyPairSigner();
         const programAddress = PROGRAMS[program];
-        const space = BigInt(extended
-            ? token2022.getMintSize([token2022.extension('MintCloseAuthority', { closeAuthority: payer.address })])
-            : 82);
+        const more = extensions(extended, hidden);
+        const space = BigInt(more.length > 0 ? token2022.getMintSize(more.map(e => e.data)) : 82);
         await send([mint], [
             system.getCreateAccountInstruction({ payer, newAccount: mint, space, programAddress,
                 lamports: svm.minimumBalanceForRentExemption(space) }),
-            ...(extended ? [extension(mint.address)] : []),
+            ...more.map(e => e.make(mint.address)),
             token.getInitializeMint2Instruction(
                 { mint: mint.address, decimals, mintAuthority: payer.address }, { programAddress }),
         ]);

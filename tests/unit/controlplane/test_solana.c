@@ -250,6 +250,34 @@ static void questions_are_json_with_the_commitment_and_the_least_slot(void **fix
     (void)fixture;
 }
 
+/* A mint of Token-2022 with one extension, and bytes of another one. */
+static bool is_hidden(uint8_t type, uint8_t len, size_t bytes)
+{
+    uint8_t data[256] = {0};
+    struct sgc_sol_mint mint;
+    data[45] = 1;  /* initialised */
+    data[165] = 1; /* a mint */
+    data[166] = 3;
+    data[168] = 2;
+    data[172] = type;
+    data[174] = len;
+    const struct sgc_sol_account account = {
+        .exists = true, .program = SGC_SOL_TOKEN_2022, .data = data, .data_len = bytes};
+    assert_true(sgc_sol_read_mint(&account, &mint));
+    return mint.is_hidden;
+}
+
+static void a_mint_tells_whether_balances_may_be_hidden(void **fixture)
+{
+    assert_true(is_hidden(4, 65, 241));
+    assert_false(is_hidden(3, 65, 241));
+    assert_false(is_hidden(0, 0, 241));
+    assert_true(is_hidden(3, 66, 241)); /* cut short: who knows */
+    assert_false(is_hidden(3, 65, 172));
+    assert_false(is_hidden(4, 65, 175)); /* no whole head */
+    (void)fixture;
+}
+
 static bool notice_is_read(const char *text, struct sgc_sol_notice *out)
 {
     struct sg_jsonread value;
@@ -294,6 +322,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(metadata_cut_short_anywhere_name_no_collection),
     cmocka_unit_test(answers_that_are_not_whole_are_garbage),
     cmocka_unit_test(questions_are_json_with_the_commitment_and_the_least_slot),
+    cmocka_unit_test(a_mint_tells_whether_balances_may_be_hidden),
     cmocka_unit_test(subscriptions_and_what_they_tell),
 };
 SGT_MAIN("solana", tests)
