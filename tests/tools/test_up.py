@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What tools/up starts, with a short stream: test_up.py BINARIES."""
+import contextlib
 import json
 import os
 import pathlib
@@ -55,10 +56,24 @@ class Up(unittest.TestCase):
                 self.assertIn(b"media_0.m3u8", playlist.read())
             with urllib.request.urlopen(told["page"]) as page:
                 self.assertIn(b"page.mjs", page.read())
+            with contextlib.ExitStack() as otherwise:
+                otherwise.callback(child.terminate)
+                self.check_user(told["config"])
+                otherwise.pop_all()
             child.send_signal(signal.SIGINT)
             self.assertEqual(child.wait(20), 0)
         with self.assertRaises(urllib.error.URLError):
             urllib.request.urlopen(told["page"])
+
+    def check_user(self, config):
+        """The node is nobody special, whoever started it; and can read its file for a reload."""
+        sgctl = [f"{BINARIES}/sgctl", "--config", config]
+        told = subprocess.run([*sgctl, "--json", "status"], stdout=subprocess.PIPE, check=True)
+        uid = os.stat(f"/proc/{json.loads(told.stdout)['pid']}").st_uid
+        self.assertNotEqual(uid, 0)
+        if os.geteuid() != 0:
+            self.assertEqual(uid, os.geteuid())
+        subprocess.run([*sgctl, "reload"], check=True, stdout=subprocess.DEVNULL)
 
     def test_one_set_of_segments_is_under_both_manifests(self):
         card = pathlib.Path(self.dir.name, "card")

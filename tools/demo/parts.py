@@ -6,8 +6,11 @@ import http.server
 import json
 import os
 import pathlib
+import pwd
 import shutil
+import stat
 import subprocess
+import tempfile
 import threading
 from urllib.parse import parse_qs, urlsplit
 
@@ -60,7 +63,7 @@ NODE_CONF = """\
 node:
   name: demo
   workers: 1
-  state_dir: {run}/state
+{user}  state_dir: {run}/state
   run_dir: {run}/node
 listeners:
   - address: 127.0.0.1:{tls_port}
@@ -119,11 +122,50 @@ class Origin:
         self.stop = self.child.stop
 
 
+def node_user():
+    """Whom the node becomes where root starts it; None: it stays who we are."""
+    for name in ("streamgate-demo", "nobody") if os.geteuid() == 0 else ():
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            pass
+    return None
+
+
+def others_reach(folder):
+    """Whether each folder on the way there lets others through (not so below root's home)."""
+    path = pathlib.Path(folder).resolve()
+    return all(place.stat().st_mode & stat.S_IXOTH for place in path.parents)
+
+
+class Place:
+    """Where the node has its file, keys and state: `run`, or where its user cannot reach that, a
+    folder of its own."""
+
+    def __init__(self, run):
+        self.user, self.run = node_user(), run
+        self.elsewhere = self.user is not None and not others_reach(run)
+        if self.elsewhere:
+            self.run = tempfile.mkdtemp(prefix="streamgate-demo-", dir="/var/tmp")
+
+    def give_away(self):
+        """All in it becomes the user's; the origin's and the logs too, where it is `run` itself."""
+        if self.user is None:
+            return
+        for folder, _, files in os.walk(self.run):
+            for path in (folder, *(f"{folder}/{name}" for name in files)):
+                os.chown(path, self.user.pw_uid, self.user.pw_gid)
+
+    def stop(self):
+        if self.elsewhere:
+            shutil.rmtree(self.run, ignore_errors=True)
+
+
 class Node:
     """streamgated, with a certificate and a region secret made on the spot."""
 
-    def __init__(self, args, tls_port, plain_port, origin_port, market):
-        self.run, self.binaries, self.lifetime_s = args.run, args.binaries, args.lifetime
+    def __init__(self, args, place, tls_port, plain_port, origin_port, market):
+        self.run, self.binaries, self.lifetime_s = place.run, args.binaries, args.lifetime
         self.market = market
         run, binaries = self.run, self.binaries
         self.plain_url = f"http://127.0.0.1:{plain_port}"
@@ -136,11 +178,13 @@ class Node:
             NODE_CONF.format(run=run, tls_port=tls_port, plain_port=plain_port,
                              origin_port=origin_port, lifetime=self.lifetime_s,
                              asset=market.asset, chains=market.chains,
+                             user=f"  user: {place.user.pw_name}\n" if place.user else "",
                              sign_in="sign_in: any" if args.anyone else "rule: film"),
             encoding="utf-8")
         market.open(self)
+        place.give_away()
         self.child = Child("streamgated", [f"{binaries}/streamgated", "--config", self.conf],
-                           f"{run}/node.log", plain_port)
+                           f"{args.run}/node.log", plain_port)
         # What the followers of a chain say, where there is none: that all is known up to now.
         self.feed = None
         if not market.chains:

@@ -14,7 +14,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from market import ByHand, OnChain  # noqa: E402
-from parts import BackEnd, Node, Origin  # noqa: E402
+from parts import BackEnd, Node, Origin, Place  # noqa: E402
 from processes import Failed, ports_from  # noqa: E402
 
 HEADER = "CTA-Common-Access-Token"
@@ -98,9 +98,11 @@ def main():
         os.makedirs(args.run)
         tls, plain, origin, back_end = ports_from(args.port, 4)
         parts.append(Origin(args.run, origin, args.media, args.page, back_end))
+        place = Place(args.run)
+        parts.append(place)
         market = OnChain(args.chain) if args.chain else ByHand()
         parts.append(market)
-        node = Node(args, tls, plain, origin, market)
+        node = Node(args, place, tls, plain, origin, market)
         parts.append(node)
         parts.append(BackEnd(back_end, node))
         token = node.mint()
