@@ -175,17 +175,14 @@ static void revalidate_behind(struct sgd_exchange *x)
 }
 
 /* RFC 9111 section 4.4: what changed the resource makes what is stored of it invalid, for every
- * worker and before the viewer hears of the change; its owner then takes it away. */
+ * worker, in every process that serves (upgrade), and before the viewer hears of the change; its
+ * owner then takes it away. */
 static void invalidate(struct sgd_exchange *x, struct sg_str primary)
 {
     struct sgd_want *want = make_want_for(x, primary);
     if (want == NULL)
         return;
-    struct sge_object *object = sge_content_find(x->d->worker->content, &want->primary);
-    if (object != NULL) {
-        atomic_store_explicit(&object->stale_forced, true, memory_order_release);
-        sg_hold_unref(&object->hold);
-    }
+    sge_content_invalidate(x->d->worker->content, &want->primary);
     want->kind = SGD_WANT_INVALIDATE;
     want->background = true;
     sgd_want_send(x->d, want);

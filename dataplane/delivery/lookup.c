@@ -62,6 +62,7 @@ static struct sge_object *find_variant(struct sgd_worker *worker, const struct s
 void sgd_lookup(struct sgd_worker *worker, const struct sgd_lookup_ask *ask, struct sgd_lookup *out)
 {
     bool soft = false;
+    sge_shard_heed(worker->shard);
     *out = (struct sgd_lookup){.key = ask->primary, .reuse = SGD_REUSE_VALIDATE};
     struct sge_object *object = find(worker, &ask->primary, &soft);
     if (object != NULL && (object->meta.flags & SGD_STORE_VARY_MARK))

@@ -124,6 +124,14 @@ uint16_t sge_key_owner(const struct sge_content *content, const struct sge_key *
  * only. Counts as a use for eviction. */
 struct sge_object *sge_content_find(struct sge_content *content, const struct sge_key *key);
 
+/* RFC 9111 section 4.4: what is stored under `key` is stale from now on, for every worker of this
+ * process and of another that has the same disk tier, before or after it (upgrade). Its owner still
+ * has to take it away. */
+void sge_content_invalidate(struct sge_content *content, const struct sge_key *key);
+/* On the shard's own thread, before it finds anything: takes in what other processes made invalid.
+ * The usual cost: a load and a compare. */
+void sge_shard_heed(struct sge_shard *shard);
+
 enum sge_read {
     SGE_READ_OK,      /* *count slices, at least one */
     SGE_READ_WAIT,    /* being filled: watch, and come back when told */

@@ -1,7 +1,10 @@
 #include "edgecache/content/object.h"
 
+#include "base/clock.h"
 #include "edgecache/content/body.h"
+#include "edgecache/content/invalid.h"
 #include "edgecache/content/tier.h"
+#include "edgecache/content/volume.h"
 
 #include <string.h>
 
@@ -37,6 +40,29 @@ struct sge_object *sge_content_find(struct sge_content *content, const struct sg
 bool sge_object_listed(struct sge_content *content, const struct sge_key *key)
 {
     return sg_rcuhash_find(content->index, object_hash(key), object_is, key) != NULL;
+}
+
+static bool object_is_named(const struct sg_rcuhash_node *node, const void *arg)
+{
+    const struct sge_object_cell *cell = (const struct sge_object_cell *)(const void *)node;
+    const uint64_t *hash = arg;
+    return atomic_load_explicit(&cell->published, memory_order_acquire) &&
+           cell->object.key.hash[0] == hash[0] && cell->object.key.hash[1] == hash[1];
+}
+
+struct sge_object *sge_object_named(struct sge_content *content, const uint64_t hash[2])
+{
+    struct sg_rcuhash_node *node = sg_rcuhash_find(content->index, hash[0], object_is_named, hash);
+    return node == NULL ? NULL : &((struct sge_object_cell *)(void *)node)->object;
+}
+
+void sge_content_invalidate(struct sge_content *content, const struct sge_key *key)
+{
+    struct sge_object *object = sge_object_named(content, key->hash);
+    if (object != NULL)
+        atomic_store_explicit(&object->stale_forced, true, memory_order_release);
+    if (content->volume != NULL)
+        sge_invalid_tell(sge_volume_invalid(content->volume), key, sg_clock_wall_ns());
 }
 
 /* ---- for the disk ---- */

@@ -31,6 +31,10 @@ static inline struct sge_object_cell *sge_object_cell(struct sge_object *object)
 /* On a thread registered with RCU: whether `key` is in RAM. No use for eviction. */
 bool sge_object_listed(struct sge_content *content, const struct sge_key *key);
 
+/* The same, by the key's hash alone: the object in RAM until the thread's next quiescent state, or
+ * NULL. */
+struct sge_object *sge_object_named(struct sge_content *content, const uint64_t hash[2]);
+
 /* By holders of a reference, when its body is whole: how many slices it has (more than
  * SGE_CARD_SLICES_MAX: too many), and its card, borrowing from it; the places are the caller's. */
 uint32_t sge_object_slices(const struct sge_object *object);

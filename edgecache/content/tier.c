@@ -1,9 +1,11 @@
 #include "edgecache/content/tier.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/pool.h"
 #include "edgecache/content/body.h"
 #include "edgecache/content/card.h"
+#include "edgecache/content/invalid.h"
 #include "edgecache/content/object.h"
 #include "edgecache/content/volume.h"
 
@@ -11,6 +13,7 @@
 
 #define ASKS         256  /* look-ups and loads under way */
 #define FORGETS_MAX  8192 /* words to forget that are not in force for good yet */
+#define HOLES_MAX    8    /* words of others that were not whole when they were looked at */
 #define DOOR_BITS    (1u << 20)
 #define DOOR_FULL    (1u << 17) /* names, after which it starts anew */
 #define WAITING_LOOK 4          /* a turn */
@@ -25,7 +28,10 @@ struct sge_tier {
     uint64_t forgets[FORGETS_MAX][2];
     uint64_t first, told, end; /* counted from the start */
     uint64_t blind_to;         /* words that had to leave the ring before they were in force */
-    uint64_t *door;            /* names that were seen once: two bits each */
+    uint64_t heeded;           /* words of other processes, up to this one */
+    uint64_t holes[HOLES_MAX];
+    uint32_t holes_count;
+    uint64_t *door; /* names that were seen once: two bits each */
     uint32_t door_count;
 };
 
@@ -35,6 +41,7 @@ enum sg_err sge_tier_open(struct sge_shard *shard)
     if (tier == NULL)
         return SG_ENOMEM;
     tier->volume = shard->content->volume;
+    tier->heeded = sge_volume_invalid_from(tier->volume);
     sg_list_init(&tier->looking);
     sg_list_init(&tier->waiting);
     tier->door = sg_boot_alloc(DOOR_BITS / 8);
@@ -159,6 +166,82 @@ void sge_tier_evicted(struct sge_shard *shard, struct sge_object *object)
         tier_forget(shard, object->key.hash);
 }
 
+/* ---- what other processes made invalid ---- */
+
+static void tier_heed_word(struct sge_shard *shard, const struct sge_invalid_word *word)
+{
+    struct sge_key key = {.hash = {word->hash[0], word->hash[1]}, .owner_hash = word->owner_hash};
+    struct sge_object *object = sge_object_named(shard->content, key.hash);
+    if (object != NULL)
+        atomic_store_explicit(&object->stale_forced, true, memory_order_release);
+    if (sge_key_owner(shard->content, &key) != shard->id)
+        return;
+    tier_forget(shard, key.hash);
+    if (object != NULL)
+        sge_object_withdraw(shard, object);
+}
+
+/* Too many came since we looked: all of it may be meant. */
+static void tier_heed_all(struct sge_shard *shard)
+{
+    struct sge_tier *tier = shard->tier;
+    sg_warn("cache: more was made invalid by another process than was heeded: it is emptied");
+    tier->holes_count = 0;
+    tier->heeded = sge_invalid_end(sge_volume_invalid(tier->volume));
+    sge_volume_forget_all(tier->volume);
+    tier_void_looks(tier, NULL);
+    sge_shard_empty(shard);
+}
+
+/* False: it is not to be had any more. */
+static bool tier_heed_one(struct sge_shard *shard, uint64_t number)
+{
+    struct sge_tier *tier = shard->tier;
+    struct sge_invalid_word word;
+    switch (sge_invalid_get(sge_volume_invalid(tier->volume), number, &word)) {
+    case SGE_INVALID_WORD:
+        tier_heed_word(shard, &word);
+        return true;
+    case SGE_INVALID_OWN:
+        return true;
+    case SGE_INVALID_NONE:
+        if (tier->holes_count == HOLES_MAX)
+            return false;
+        tier->holes[tier->holes_count++] = number;
+        return true;
+    case SGE_INVALID_LOST:
+        return false;
+    }
+    SG_UNREACHABLE();
+}
+
+static void tier_heed(struct sge_shard *shard, uint64_t end)
+{
+    struct sge_tier *tier = shard->tier;
+    uint64_t holes[HOLES_MAX];
+    uint32_t count = tier->holes_count;
+    memcpy(holes, tier->holes, sizeof(holes));
+    tier->holes_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (end - holes[i] < SGE_INVALID_WORDS) /* else its writer was killed over it */
+            (void)tier_heed_one(shard, holes[i]);
+    while (tier->heeded < end)
+        if (!tier_heed_one(shard, tier->heeded++)) {
+            tier_heed_all(shard);
+            return;
+        }
+}
+
+void sge_shard_heed(struct sge_shard *shard)
+{
+    struct sge_tier *tier = shard->tier;
+    if (tier == NULL)
+        return;
+    uint64_t end = sge_invalid_end(sge_volume_invalid(tier->volume));
+    if (end != tier->heeded || tier->holes_count > 0)
+        tier_heed(shard, end);
+}
+
 /* ---- keeping ---- */
 
 /* True from the second time on that a name comes, more or less. */
@@ -262,6 +345,7 @@ void sge_tier_turn(struct sge_shard *shard)
 {
     if (shard->tier == NULL)
         return;
+    sge_shard_heed(shard);
     tier_tell_forgets(shard);
     tier_look_at_waiting(shard);
 }

@@ -1,7 +1,7 @@
 /* tier - a shard's side of the disk tier: what it asks of the volume, what it hands it to keep, and
  * what must be forgotten there before anything else is said. On the owner's thread; with no volume
- * all of it does nothing. sge_shard_look_up(), sge_body_load() and sge_shard_message() of content.h
- * are here too. */
+ * all of it does nothing. sge_shard_look_up(), sge_body_load(), sge_shard_heed() and
+ * sge_shard_message() of content.h are here too. */
 #ifndef SGE_CONTENT_TIER_H
 #define SGE_CONTENT_TIER_H
 

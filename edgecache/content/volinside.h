@@ -52,6 +52,8 @@ struct sge_volume {
     _Atomic bool gone;   /* it was given up: nothing is there any more */
     struct sge_voldisk disk;
     struct sge_volindex *index;
+    struct sge_invalid *invalid;
+    uint64_t invalid_from;
     struct sge_vollog *log;
     struct sge_volread *read;
     struct sge_aio *aio;

@@ -1,6 +1,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/sys/rcu.h"
+#include "edgecache/content/invalid.h"
 #include "edgecache/content/volinside.h"
 
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #define COMMIT_NS       (200 * SG_NS_PER_MS)
+#define REPLAY_NS       (600 * SG_NS_PER_SEC)
 #define IDLE_NS         (10 * SG_NS_PER_SEC)
 #define MAIL_A_TURN     32
 #define ERRORS_MAX      8 /* in a row, and writing pauses */
@@ -377,6 +379,28 @@ static enum sg_err volume_start(struct sge_volume *volume)
     return err;
 }
 
+/* What was made invalid while no process had the disk, or by one that was killed before it could
+ * commit that. What is older was committed long ago. */
+static enum sg_err volume_replay(struct sge_volume *volume)
+{
+    struct sge_invalid_word word;
+    struct sge_volhead head = sge_volindex_head(volume->index);
+    uint64_t now_ns = sg_clock_wall_ns(), end = sge_invalid_end(volume->invalid);
+    enum sg_err err = SG_OK;
+    for (uint64_t i = end - SG_MIN(end, (uint64_t)SGE_INVALID_WORDS); err == SG_OK && i < end; i++)
+        if (sge_invalid_get(volume->invalid, i, &word) == SGE_INVALID_WORD &&
+            word.at_ns + REPLAY_NS >= now_ns)
+            err = sge_volindex_del(volume->index, word.hash);
+    volume->invalid_from = end;
+    if (err == SG_OK)
+        err = sge_volindex_commit(volume->index, &head);
+    if (err == SG_OK)
+        return SG_OK;
+    sg_error("volume: the index is emptied: what was made invalid could not be taken out (%s)",
+             sg_err_text(err));
+    return sge_volindex_drop(volume->index);
+}
+
 static enum sg_err volume_open_disk(struct sge_volume *volume, const struct sge_content_conf *conf,
                                     uint8_t hash_key[16])
 {
@@ -388,6 +412,11 @@ static enum sg_err volume_open_disk(struct sge_volume *volume, const struct sge_
     if (err != SG_OK)
         return err;
     memcpy(hash_key, sge_volindex_hash_key(volume->index), 16);
+    err = sge_invalid_open(conf->index_dir, &volume->invalid);
+    if (err == SG_OK)
+        err = volume_replay(volume);
+    if (err != SG_OK)
+        return err;
     const struct sge_vollog_on on = {volume->content, &volume->disk, volume->index, &volume->used,
                                      &volume->troubles};
     err = sge_vollog_open(&on, &volume->log);
@@ -437,6 +466,7 @@ void sge_volume_close(struct sge_volume *volume)
     sge_vollog_close(volume->log);
     sge_volindex_close(volume->index);
     sge_voldisk_close(&volume->disk);
+    sge_invalid_close(volume->invalid);
     sge_voljobs_fini(&volume->jobs);
     sg_boot_free(volume->places);
     sg_boot_free(volume->card);
@@ -466,6 +496,16 @@ bool sge_volume_forget(struct sge_volume *volume, uint16_t shard, const uint64_t
     struct sg_msg msg = {.type = SGE_MSG_FORGET,
                          .ptr = {(void *)(uintptr_t)hash[0], (void *)(uintptr_t)hash[1]}};
     return sg_mail_send(volume->mail, shard, volume->mail_id, &msg);
+}
+
+struct sge_invalid *sge_volume_invalid(struct sge_volume *volume)
+{
+    return volume->invalid;
+}
+
+uint64_t sge_volume_invalid_from(const struct sge_volume *volume)
+{
+    return volume->invalid_from;
 }
 
 void sge_volume_forget_all(struct sge_volume *volume)

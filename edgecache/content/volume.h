@@ -58,6 +58,10 @@ bool sge_volume_forget(struct sge_volume *volume, uint16_t shard, const uint64_t
 /* How many of the shard's words to forget, in the order it told them, are in force for good: who
  * looks up after it read this finds nothing that those took away. */
 uint64_t sge_volume_forgotten(const struct sge_volume *volume, uint16_t shard);
+/* What other processes with this disk tier made invalid, and which words of it are in force since
+ * the volume was opened. */
+struct sge_invalid *sge_volume_invalid(struct sge_volume *volume);
+uint64_t sge_volume_invalid_from(const struct sge_volume *volume);
 /* When even forgetting can't be told any more: everything is forgotten. */
 void sge_volume_forget_all(struct sge_volume *volume);
 

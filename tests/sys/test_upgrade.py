@@ -116,6 +116,50 @@ class Upgrade(sg.Scenario):
         self.assertEqual(node.get("/a").body, b"hello")
         self.assertEqual(source.hits["/a"], 1)
 
+    def test_what_a_viewer_of_the_old_process_changes_the_new_one_does_not_serve_from_disk(self):
+        config = sg.CONFIG.replace("ram_bytes: 64MiB",
+                                   "ram_bytes: 64MiB, disk_path: {folder}/disk, disk_bytes: 64MiB")
+        config = config.replace("access: public", "access: public, methods: [PUT]")
+        reached, go_on = threading.Event(), threading.Event()
+
+        def answer(handler):
+            if handler.command == "PUT":
+                reached.set()
+                go_on.wait(sg.PATIENCE_S)
+            sg.reply(handler, 200, "hello")
+        source = self.origin({"/a": answer, "/b": "other"})
+        node = self.node(source, config=config)
+        self.assertEqual(node.get("/a").body, b"hello")
+        self.assertEqual(node.get("/b").body, b"other")
+        changer = threading.Thread(target=lambda: node.get("/a", method="PUT"))
+        changer.start()
+        reached.wait(sg.PATIENCE_S)  # the old process has it
+        self.upgraded(node)
+        self.assertEqual(node.get("/a").body, b"hello")
+        self.assertEqual(source.hits["/a"], 2)  # the PUT is the second: this came from the disk
+        go_on.set()
+        changer.join()
+        self.assertEqual(node.get("/a").body, b"hello")
+        self.assertEqual(source.hits["/a"], 3)
+        self.assertEqual(node.get("/b").body, b"other")
+        self.assertEqual(source.hits["/b"], 1)
+
+    def test_what_is_purged_while_the_old_process_drains_neither_serves(self):
+        config = sg.CONFIG.replace("ram_bytes: 64MiB",
+                                   "ram_bytes: 64MiB, disk_path: {folder}/disk, disk_bytes: 64MiB")
+        source = self.origin({"/slow": slowly(2), "/a": "hello"})
+        node = self.node(source, config=config)
+        node.get("/a")
+        viewer = threading.Thread(target=lambda: node.get("/slow"))  # keeps the old one up
+        viewer.start()
+        sg.until(lambda: node.counter("origin_fetches") == 2, "the fetch has begun")
+        self.upgraded(node)
+        self.assertIsNone(node.process.poll())
+        node.sgctl("purge", "url", "http://any.example/a")
+        self.assertEqual(node.get("/a").body, b"hello")
+        self.assertEqual(source.hits["/a"], 2)
+        viewer.join()
+
 
 if __name__ == "__main__":
     sg.main()

@@ -1,6 +1,7 @@
 #include "tests/sgt.h"
 
 #include "base/alloc.h"
+#include "edgecache/content/invalid.h"
 #include "edgecache/content/voldisk.h"
 #include "tests/unit/edgecache/sgt_store.h"
 
@@ -256,6 +257,16 @@ static void without_a_disk_the_store_goes_on_in_memory(void **fixture)
     assert_null(sgt_store_get(s, 4));
 }
 
+static void give_up(struct sgt_store *s)
+{
+    struct sge_event event;
+    uint64_t end_ns = sg_clock_mono_ns() + PATIENCE_NS;
+    while (!sge_content_give_up_disk(s->content, SG_NS_PER_MS)) {
+        assert_true(sg_clock_mono_ns() < end_ns);
+        (void)sgt_store_turn(s, &event);
+    }
+}
+
 static void the_disk_is_one_process_s_until_it_gives_it_up(void **fixture)
 {
     struct sgt_store *s = *fixture;
@@ -283,6 +294,74 @@ static void the_disk_is_one_process_s_until_it_gives_it_up(void **fixture)
     assert_int_equal(sgt_store_open(s), SG_OK);
     assert_int_equal(get_and_verify(s, 7), 1);
     assert_null(sgt_store_get(s, 50));
+}
+
+static void invalidate(struct sgt_store *s, uint32_t number)
+{
+    char text[16];
+    struct sge_key key = sgt_store_key(s, number, text);
+    sge_content_invalidate(s->content, &key);
+}
+
+static bool is_stale(struct sgt_store *s, uint32_t number)
+{
+    sge_shard_heed(s->shard);
+    struct sge_object *object = sgt_store_get(s, number);
+    assert_non_null(object);
+    bool stale = atomic_load(&object->stale_forced);
+    sg_hold_unref(&object->hold);
+    return stale;
+}
+
+static void
+what_one_process_makes_invalid_is_gone_from_the_next_one_s_disk_and_memory(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    struct sgt_store next = {0};
+    sgt_store_configure(&next, s->dir, SGT_DISK_BYTES);
+    for (uint32_t i = 0; i < 20; i++)
+        assert_true(sgt_store_put(s, i, 1, true));
+    sgt_store_settle(s, 20);
+    give_up(s);
+    invalidate(s, 5); /* nobody has the disk */
+    assert_true(is_stale(s, 5));
+    assert_int_equal(sgt_store_open(&next), SG_OK);
+    assert_null(sgt_store_get(&next, 5));
+    assert_int_equal(get_and_verify(&next, 7), 1);
+    invalidate(s, 7); /* in its memory by now */
+    invalidate(s, 8); /* on its disk only */
+    sge_shard_heed(next.shard);
+    assert_null(sgt_store_get(&next, 7));
+    assert_null(sgt_store_get(&next, 8));
+    assert_false(is_stale(s, 9));
+    invalidate(&next, 9); /* and the other way round */
+    sge_shard_heed(s->shard);
+    assert_null(sgt_store_get(s, 9));
+    assert_int_equal(get_and_verify(&next, 10), 1);
+    sgt_store_close(&next);
+    assert_int_equal(sgt_store_open(&next), SG_OK);
+    assert_null(sgt_store_get(&next, 8));
+    assert_int_equal(get_and_verify(&next, 10), 1);
+    sgt_store_close(&next);
+}
+
+static void who_missed_too_many_words_takes_all_it_has_for_invalid(void **fixture)
+{
+    struct sgt_store *s = *fixture;
+    struct sgt_store next = {0};
+    sgt_store_configure(&next, s->dir, SGT_DISK_BYTES);
+    assert_true(sgt_store_put(s, 3, 1, true));
+    assert_true(sgt_store_put(s, 4, 1, true));
+    sgt_store_settle(s, 2);
+    give_up(s);
+    assert_int_equal(sgt_store_open(&next), SG_OK);
+    assert_int_equal(get_and_verify(&next, 3), 1);
+    for (uint32_t i = 0; i <= SGE_INVALID_WORDS; i++)
+        invalidate(s, 1000 + i);
+    sge_shard_heed(next.shard);
+    assert_null(sgt_store_get(&next, 3));
+    assert_null(sgt_store_get(&next, 4));
+    sgt_store_close(&next);
 }
 
 /* A viewer has the last byte of an object before its fill is told to be over. */
@@ -443,6 +522,8 @@ static const struct CMUnitTest tests[] = {
     TEST(another_disk_or_a_lost_index_is_a_cold_start),
     TEST(without_a_disk_the_store_goes_on_in_memory),
     TEST(the_disk_is_one_process_s_until_it_gives_it_up),
+    TEST(what_one_process_makes_invalid_is_gone_from_the_next_one_s_disk_and_memory),
+    TEST(who_missed_too_many_words_takes_all_it_has_for_invalid),
     TEST(what_becomes_whole_while_the_disk_is_given_up_is_kept),
     TEST(what_came_by_ranges_is_kept_slice_by_slice),
     TEST(a_disk_that_refuses_writes_is_counted_and_done_without),
