@@ -234,7 +234,8 @@ struct sg_conf_site {
     struct sg_conf_cors *cors;
     enum sg_conf_access access;
     enum sg_conf_sign_in sign_in;
-    const char *rule; /* a rule's name; NULL: none, so nobody signs in by one */
+    const char *rule;            /* a rule's name; NULL: none, so nobody signs in by one */
+    const char *list_proofs_url; /* where players find proofs for list(); NULL: not told */
     struct sg_conf_geo geo;
     const char **add_response_headers; /* "Name: value" */
     uint32_t add_response_headers_count;

@@ -471,6 +471,9 @@ static const struct sg_conf_key sg_conf_site_keys[] = {
          "in), any (every account that signs), off (nobody: only tokens minted elsewhere)."),
     STRING(sg_conf_site, rule, NAME, NULL,
            "What an account must hold to sign in: a rule's name, of the same tenant."),
+    STRING(sg_conf_site, list_proofs_url, ORIGIN_URL, NULL,
+           "Where players find the proofs of an account's places in allow lists: its address and "
+           "\".json\" are added. The challenge tells them."),
     MAP(sg_conf_site, geo, sg_conf_geo_map, "By country."),
     STRINGS(sg_conf_site, add_response_headers, FIELD_LINE, NULL, "Fields added to every answer."),
 };

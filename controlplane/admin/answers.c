@@ -382,8 +382,8 @@ static bool hex_read(const char *text, uint8_t *out, size_t bytes)
 /* NULL: *out is the word; else what is wrong. */
 static const char *word_read(const struct ask *ask, struct sge_word *out)
 {
-    static const char *const kinds[] = {"cti", "index", "epoch", "rule"};
-    char tenant[80], kind[8], cti[40];
+    static const char *const kinds[] = {"cti", "index", "epoch", "rule", "root"};
+    char tenant[80], kind[8], cti[40], list[80], root[72];
     uint64_t number = param_number(ask, "number");
     uint32_t at = 0;
     if (!sgc_request_param(ask->request, "tenant", tenant, sizeof(tenant)))
@@ -393,7 +393,7 @@ static const char *word_read(const struct ask *ask, struct sge_word *out)
     while (at < SG_COUNT(kinds) && strcmp(kinds[at], kind) != 0)
         at++;
     if (at == SG_COUNT(kinds))
-        return "kind must be cti, index, epoch or rule";
+        return "kind must be cti, index, epoch, rule or root";
     *out = (struct sge_word){.kind = (enum sge_word_kind)at,
                              .tenant = sge_tenant_id(sg_str_from(tenant)),
                              .number = (uint32_t)number,
@@ -403,6 +403,13 @@ static const char *word_read(const struct ask *ask, struct sge_word *out)
     if (out->kind == SGE_WORD_CTI && (!sgc_request_param(ask->request, "cti", cti, sizeof(cti)) ||
                                       !hex_read(cti, out->cti, sizeof(out->cti))))
         return "cti must be 32 hex digits";
+    if (out->kind != SGE_WORD_ROOT)
+        return NULL;
+    if (!sgc_request_param(ask->request, "list", list, sizeof(list)) ||
+        !sgc_request_param(ask->request, "root", root, sizeof(root)) ||
+        !hex_read(root, out->root, sizeof(out->root)))
+        return "list must be a name, root 64 hex digits";
+    sge_fact_root(out->tenant, sg_str_from(list), &out->list);
     return NULL;
 }
 

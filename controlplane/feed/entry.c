@@ -2,7 +2,7 @@
 
 #include "controlplane/feed/wire.h"
 
-#define VERSION 2 /* 1 had no SGE_FACT_FOLLOWED */
+#define VERSION 2 /* 1 had no SGE_FACT_FOLLOWED, and no SGE_WORD_ROOT */
 
 /* ---- writing ---- */
 
@@ -32,6 +32,10 @@ static void word_write(const struct sge_word *word, struct sg_out *out)
     if (word->kind == SGE_WORD_CTI) {
         sg_out_bytes(out, word->cti, sizeof(word->cti));
         sgc_wire_put(out, word->until_ns, 8);
+    } else if (word->kind == SGE_WORD_ROOT) {
+        sgc_wire_put(out, word->list.key, 8);
+        sgc_wire_put(out, word->list.check, 8);
+        sg_out_bytes(out, word->root, sizeof(word->root));
     } else {
         sgc_wire_put(out, word->number, 4);
     }
@@ -75,14 +79,19 @@ static void change_read(struct sgc_wire *in, uint64_t version, struct sge_change
         change->groups[i] = sgc_wire_number(in, 8);
 }
 
-static void word_read(struct sgc_wire *in, struct sge_word *word)
+static void word_read(struct sgc_wire *in, uint64_t version, struct sge_word *word)
 {
     *word = (struct sge_word){0};
-    word->kind = (enum sge_word_kind)sgc_wire_below(in, 1, SGE_WORD_RULE);
+    word->kind =
+        (enum sge_word_kind)sgc_wire_below(in, 1, version == 1 ? SGE_WORD_RULE : SGE_WORD_ROOT);
     word->tenant = (uint32_t)sgc_wire_number(in, 4);
     if (word->kind == SGE_WORD_CTI) {
         sgc_wire_bytes(in, word->cti, sizeof(word->cti));
         word->until_ns = sgc_wire_number(in, 8);
+    } else if (word->kind == SGE_WORD_ROOT) {
+        word->list.key = sgc_wire_number(in, 8);
+        word->list.check = sgc_wire_number(in, 8);
+        sgc_wire_bytes(in, word->root, sizeof(word->root));
     } else {
         word->number = (uint32_t)sgc_wire_number(in, 4);
     }
@@ -100,7 +109,7 @@ enum sg_err sgc_entry_read(struct sg_str bytes, struct sgc_entry_room *room, str
     for (uint32_t i = 0; i < changes && !in.bad; i++)
         change_read(&in, version, &room->changes[i]);
     for (uint32_t i = 0; i < words && !in.bad; i++)
-        word_read(&in, &room->words[i]);
+        word_read(&in, version, &room->words[i]);
     if (in.bad || in.rest.len != 0)
         return SG_ECORRUPT;
     out->changes = room->changes;

@@ -241,6 +241,25 @@ static enum sgd_grant_verdict try_reading(const struct sgd_grant *grant)
     return whole.full ? SGD_GRANT_too_large : sgd_grant_read(sg_out_view(&whole), &read);
 }
 
+/* Where the account's proof of its place in the allow lists is to be had: a file by its address. */
+static void put_proofs_url(struct sg_json *json, const struct challenge *c)
+{
+    char memory[1024], account[256];
+    struct sg_out url = sg_out_init(memory, sizeof(memory));
+    struct sg_out name = sg_out_init(account, sizeof(account));
+    if (c->terms->list_proofs_url == NULL)
+        return;
+    sg_caip_account_put(&name, &c->grant.account);
+    struct sg_str address = sg_out_view(&name);
+    while (memchr(address.ptr, ':', address.len) != NULL)
+        address = sg_str_skip(address, 1);
+    sg_out_str(&url, sg_str_from(c->terms->list_proofs_url));
+    sg_out_str(&url, address);
+    sg_out_lit(&url, ".json");
+    if (!url.full)
+        sg_json_str(json, "list_proofs", sg_out_view(&url));
+}
+
 static void put_answer(struct challenge *c, struct sg_out *out)
 {
     char header[256], claims[SGD_GRANT_BYTES_MAX];
@@ -263,6 +282,7 @@ static void put_answer(struct challenge *c, struct sg_out *out)
     sg_json_hex(&json, "nonce", grant->cti, sizeof(grant->cti));
     sg_json_u64(&json, "sign_before", grant->issued_s + SGD_SIGNIN_NONCE_S);
     sg_json_u64(&json, "expires", grant->expires_s);
+    put_proofs_url(&json, c);
     sg_json_object_end(&json);
 }
 

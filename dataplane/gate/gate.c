@@ -296,6 +296,7 @@ bool sgd_gate_terms(const struct sgd_gate *gate, uint32_t site, struct sgd_gate_
         .countersigners = gate->countersigners,
         .countersigners_count = gate->countersigners_count,
         .sign_in = s->conf->sign_in,
+        .list_proofs_url = s->conf->list_proofs_url,
         .rule = s->rule,
         .rule_version = s->rule_version,
         .geo = &gate->geo,

@@ -101,6 +101,7 @@ struct sgd_gate_terms {
     struct sgd_verify_key *const *issuers, *const *countersigners;
     uint32_t issuers_count, countersigners_count;
     enum sg_conf_sign_in sign_in;
+    const char *list_proofs_url; /* NULL: players are told of none */
     const struct sgd_rule *rule; /* NULL: none */
     uint32_t rule_version;
     const struct sgd_geo *geo;

@@ -52,6 +52,22 @@ bool sgd_rule_asks(const struct sgd_rule *rule, const struct sg_caip_asset *asse
     return false;
 }
 
+uint32_t sgd_rule_lists(const struct sgd_rule *rule, struct sg_str *out, uint32_t max)
+{
+    SG_ASSERT(rule != NULL && out != NULL);
+    uint32_t count = 0;
+    for (uint16_t i = 0; i < rule->leaves_count && count < max; i++) {
+        uint32_t known = 0;
+        if (rule->leaves[i].kind != SGD_LEAF_LIST)
+            continue;
+        while (known < count && !sg_str_eq(out[known], rule->leaves[i].list))
+            known++;
+        if (known == count)
+            out[count++] = rule->leaves[i].list;
+    }
+    return count;
+}
+
 static bool same_fact(const struct sge_fact_id *a, const struct sge_fact_id *b)
 {
     return a->key == b->key && a->check == b->check;

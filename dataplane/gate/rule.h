@@ -29,6 +29,8 @@ uint32_t sgd_rule_assets(const struct sgd_rule *rule, struct sg_caip_asset *out,
 /* Whether it asks for such an asset as one of `group` (sge_group_collection() and so on); group 0:
  * for that asset itself. */
 bool sgd_rule_asks(const struct sgd_rule *rule, const struct sg_caip_asset *asset, uint64_t group);
+/* The names of the allow lists that it asks for; borrowed from the rule. Returns how many. */
+uint32_t sgd_rule_lists(const struct sgd_rule *rule, struct sg_str *out, uint32_t max);
 /* What it must be known of how much is followed: sge_fact_followed() of each group, with its chain.
  * Returns how many. */
 struct sgd_rule_source {

@@ -26,9 +26,11 @@ enum sgd_leaf_kind {
 
 struct sgd_leaf {
     enum sgd_leaf_kind kind;
-    bool delegated;     /* a vault of the holder's may have it: ONE, ANY, BALANCE of the EVM */
-    struct sg_str text; /* as the rule has it */
+    bool list_has_chain; /* whose contracts are meant too: asset.chain */
+    bool delegated;      /* a vault of the holder's may have it: ONE, ANY, BALANCE of the EVM */
+    struct sg_str text;  /* as the rule has it */
     struct sg_caip_asset asset;
+    struct sg_str list;          /* of LIST: its name */
     uint32_t chain_id;           /* of the asset */
     uint8_t chain;               /* its place among the rule's chains */
     struct sge_fact_id id;       /* of ONE, USER, LIST */

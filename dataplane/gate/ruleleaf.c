@@ -1,12 +1,11 @@
 /* One condition of a rule: met, not met, or not known. What is taken away at the head is gone; what
  * is given counts at safe (or at the head, for who is content with provisional tokens). */
 #include "base/assert.h"
-#include "base/keccak.h"
+#include "dataplane/gate/allowlist.h"
 #include "dataplane/gate/check.h"
 #include "dataplane/gate/rulecode.h"
 
 #define HOLDINGS_AT_ONCE 4
-#define PROOF_HASHES_MAX 64
 #define DAY_S            86400u
 
 /* ---- the account, the facts ---- */
@@ -294,32 +293,13 @@ static enum sgd_met delegated_ask(struct sgd_rule_look *look, const struct sgd_l
 
 /* ---- allow lists ---- */
 
-/* As OpenZeppelin's StandardMerkleTree: the leaf is hashed twice, an address as the ABI encodes it:
- * 20 bytes after 12 of zeros; Solana's 32 bytes as a bytes32. */
-static void list_leaf(const struct sg_caip_address *address, uint8_t out[SG_KECCAK256_BYTES])
+/* A list names addresses. A contract of the same address may be another's on another chain, so one
+ * that does not sign by its own key is meant only where the rule names its chain. */
+static bool list_means(const struct sgd_rule_look *look, const struct sgd_leaf *leaf)
 {
-    uint8_t encoded[32] = {0};
-    memcpy(encoded + sizeof(encoded) - address->len, address->bytes, address->len);
-    sg_keccak256(encoded, sizeof(encoded), out);
-    sg_keccak256(out, SG_KECCAK256_BYTES, out);
-}
-
-static bool proof_holds(struct sgd_rule_look *look, struct sg_str proof, const uint8_t root[32])
-{
-    uint8_t pair[2][SG_KECCAK256_BYTES], hash[SG_KECCAK256_BYTES];
-    if (proof.len % sizeof(hash) != 0 || proof.len / sizeof(hash) > PROOF_HASHES_MAX)
-        return false;
-    list_leaf(&look->holder->account.address, hash);
-    for (size_t at = 0; at < proof.len; at += sizeof(hash)) {
-        const uint8_t *beside = (const uint8_t *)proof.ptr + at;
-        bool first = memcmp(hash, beside, sizeof(hash)) < 0; /* the smaller one stands first */
-        if (!step(look))
-            return false;
-        memcpy(pair[first ? 0 : 1], hash, sizeof(hash));
-        memcpy(pair[first ? 1 : 0], beside, sizeof(hash));
-        sg_keccak256(pair, sizeof(pair), hash);
-    }
-    return memcmp(hash, root, sizeof(hash)) == 0;
+    const struct sg_caip_chain *chain = &look->holder->account.chain;
+    return look->holder->any_evm_chain || chain->ns != SG_CAIP_EIP155 ||
+           (leaf->list_has_chain && sg_caip_chain_eq(chain, &leaf->asset.chain));
 }
 
 static enum sgd_met list_ask(struct sgd_rule_look *look, const struct sgd_leaf *leaf)
@@ -330,8 +310,11 @@ static enum sgd_met list_ask(struct sgd_rule_look *look, const struct sgd_leaf *
     if (!step(look) || sge_state_fact_get(look->reader, &leaf->id, &fact, &generation) != SG_OK ||
         memcmp(fact.head, no_root, sizeof(no_root)) == 0)
         return met(look, SGD_MET_UNKNOWN, "there is no such list");
+    if (!list_means(look, leaf))
+        return met(look, SGD_MET_UNKNOWN, "a contract may be another's on another chain");
     for (uint32_t i = 0; i < look->holder->list_proofs_count; i++) {
-        if (!proof_holds(look, look->holder->list_proofs[i], fact.head))
+        if (!step(look) || !sgd_list_proves(&look->holder->account.address,
+                                            look->holder->list_proofs[i], fact.head))
             continue;
         enum sgd_met answer = settled(look, true, memcmp(fact.head, fact.safe, 32) == 0);
         if (answer == SGD_MET_YES)

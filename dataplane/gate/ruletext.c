@@ -257,8 +257,12 @@ static enum sg_err list_make(struct parser *p, const struct call *call, struct s
         return wrong(p, call->count == 0 ? call->column : name->column,
                      "expected the list's name between \", of at most %d bytes", SGD_RULE_NAME_MAX);
     leaf->kind = SGD_LEAF_LIST;
+    leaf->list = name->text;
+    leaf->list_has_chain = call->count > 1;
+    if (leaf->list_has_chain && !sg_caip_chain_read(call->args[1].text, &leaf->asset.chain))
+        return wrong(p, call->args[1].column, "expected a chain, such as eip155:1");
     sge_fact_root(p->tree->tenant, name->text, &leaf->id);
-    return arguments_max(p, call, 1);
+    return arguments_max(p, call, 2);
 }
 
 /* `count` digits at `at`, of a text that is long enough. */

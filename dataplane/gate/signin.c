@@ -5,7 +5,6 @@
 #include "base/json.h"
 #include "dataplane/gate/challenge.h"
 #include "dataplane/gate/check.h"
-#include "dataplane/gate/grantbody.h"
 #include "dataplane/gate/keys.h"
 #include "dataplane/gate/mint.h"
 #include "dataplane/gate/nonce.h"
@@ -68,11 +67,13 @@ static enum sgd_grant_verdict refuse(struct signin *s, enum sgd_grant_verdict ve
 static enum sgd_grant_verdict read_grant(struct signin *s)
 {
     struct sg_str bytes = s->ask->body;
+    s->clerk->list_proofs.count = 0;
     if (s->ask->body_is_json) {
         struct sg_out cose = sg_out_init(s->clerk->body, sizeof(s->clerk->body));
-        if (!sgd_grantbody_wrap(bytes, &cose))
+        if (!sgd_grantbody_wrap(bytes, &cose, &s->clerk->list_proofs))
             return refuse(s, SGD_GRANT_malformed,
-                          "the body is no object of the texts header, claims, signature (tx)");
+                          "the body is no object of the texts header, claims, signature (tx), "
+                          "and list_proofs");
         bytes = sg_out_view(&cose);
     }
     enum sgd_grant_verdict verdict = sgd_grant_read(bytes, &s->grant);
@@ -300,6 +301,8 @@ static enum sgd_grant_verdict check_rule(struct signin *s)
         .provisional = s->terms.provisional_s > 0,
         .now_s = s->now_s,
         .place = ask->has_address ? &place : NULL,
+        .list_proofs = s->clerk->list_proofs.proofs,
+        .list_proofs_count = s->clerk->list_proofs.count,
     };
     sgd_rule_check(s->terms.rule, s->clerk->reader, &holder, &s->rule);
     memcpy(s->answer->why, s->rule.why, sizeof(s->answer->why));

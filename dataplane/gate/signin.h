@@ -7,6 +7,7 @@
 
 #include "dataplane/gate/geo.h"
 #include "dataplane/gate/grant.h"
+#include "dataplane/gate/grantbody.h"
 #include "dataplane/gate/onchain.h"
 #include "dataplane/gate/remember.h"
 
@@ -66,6 +67,7 @@ struct sgd_signin_clerk {
     uint64_t wait_until_ns; /* for a chain, monotonic; 0: SGD_GRANT_on_chain says that one must be
                                asked */
     uint8_t body[SGD_GRANT_BYTES_MAX];
+    struct sgd_list_proofs list_proofs; /* that the grant under way brought */
     char params[4096];
 };
 

@@ -81,8 +81,32 @@ static enum sg_err changes_put(struct sge_state *state, struct sg_mdb_txn *txn,
     return err;
 }
 
+static struct sge_change root_change(const struct sge_word *word)
+{
+    struct sge_change change = {.id = word->list, .kind = SGE_FACT_ROOT};
+    memcpy(change.head, word->root, sizeof(change.head));
+    memcpy(change.safe, word->root, sizeof(change.safe));
+    return change;
+}
+
+/* Whether it is another tree than before is found out here: at the same mark all have the same. */
+static enum sg_err root_put(struct sge_state *state, struct sg_mdb_txn *txn,
+                            const struct sge_word *word, uint64_t seq)
+{
+    struct sge_change change = root_change(word);
+    uint64_t generation;
+    enum sg_err err = sge_fact_falls(state, txn, &change, &change.bump);
+    if (err == SG_OK)
+        err = sge_fact_put(state, txn, &change, seq, &generation);
+    if (err != SG_EEXIST)
+        return err;
+    sg_error("state: entry %llu: the key of an allow list is another fact's: it is not believed",
+             (unsigned long long)seq);
+    return SG_OK;
+}
+
 static enum sg_err word_put(struct sge_state *state, struct sg_mdb_txn *txn,
-                            const struct sge_word *word)
+                            const struct sge_word *word, uint64_t seq)
 {
     switch (word->kind) {
     case SGE_WORD_CTI:
@@ -95,6 +119,8 @@ static enum sg_err word_put(struct sge_state *state, struct sg_mdb_txn *txn,
     case SGE_WORD_RULE:
         return sge_tenant_merge(state, txn, word->tenant,
                                 &(struct sge_tenant_row){.rule_version = word->number});
+    case SGE_WORD_ROOT:
+        return root_put(state, txn, word, seq);
     }
     return SG_EPROTO; /* a word that we do not know may be one that refuses */
 }
@@ -106,7 +132,7 @@ static enum sg_err batch_put(struct sge_state *state, struct sg_mdb_txn *txn,
     memcpy(mark.stream, batch->stream, sizeof(mark.stream));
     enum sg_err err = changes_put(state, txn, batch, refused);
     for (uint32_t i = 0; err == SG_OK && i < batch->words_count; i++)
-        err = word_put(state, txn, &batch->words[i]);
+        err = word_put(state, txn, &batch->words[i], batch->seq);
     return err != SG_OK ? err : sge_mark_put(state, txn, &mark);
 }
 
@@ -168,6 +194,14 @@ enum sg_err sge_state_change(struct sge_state *state, const struct sge_change *c
     if (err == SG_OK)
         *generation = given;
     return err;
+}
+
+enum sg_err sge_state_set_root(struct sge_state *state, const struct sge_word *word)
+{
+    SG_ASSERT(word != NULL && word->kind == SGE_WORD_ROOT);
+    struct sge_change change = root_change(word);
+    uint64_t generation;
+    return sge_state_change(state, &change, &generation);
 }
 
 enum sg_err sge_state_fact_set(struct sge_state *state, uint64_t fact_key,

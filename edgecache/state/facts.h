@@ -78,14 +78,22 @@ struct sge_change {
 void sge_followed_make(uint64_t group, uint32_t chain, enum sge_followed how,
                        struct sge_change *out);
 
-enum sge_word_kind { SGE_WORD_CTI, SGE_WORD_INDEX, SGE_WORD_EPOCH, SGE_WORD_RULE };
-/* What else the stream says: revocations and lowest versions of a tenant. */
+enum sge_word_kind {
+    SGE_WORD_CTI,
+    SGE_WORD_INDEX,
+    SGE_WORD_EPOCH,
+    SGE_WORD_RULE,
+    SGE_WORD_ROOT, /* an allow list is this tree from now on; zero: there is none */
+};
+/* What else the stream says: revocations, lowest versions and allow lists of a tenant. */
 struct sge_word {
     enum sge_word_kind kind;
     uint32_t tenant;
     uint32_t number; /* index, epoch, rule version */
     uint8_t cti[16];
-    uint64_t until_ns; /* of CTI */
+    uint64_t until_ns;       /* of CTI */
+    struct sge_fact_id list; /* of ROOT: sge_fact_root() */
+    uint8_t root[32];
 };
 
 struct sge_batch {
@@ -108,6 +116,9 @@ SG_MUST_USE enum sg_err sge_state_apply(struct sge_state *state, const struct sg
  */
 SG_MUST_USE enum sg_err sge_state_change(struct sge_state *state, const struct sge_change *change,
                                          uint64_t *generation);
+
+/* The same of SGE_WORD_ROOT. */
+SG_MUST_USE enum sg_err sge_state_set_root(struct sge_state *state, const struct sge_word *word);
 
 struct sge_mark {
     uint8_t stream[16]; /* zero: none was ever applied */

@@ -29,9 +29,14 @@ static void check_params(struct sg_str query)
 static void check_body(struct sg_str json)
 {
     static char memory[16384];
+    static struct sgd_list_proofs proofs;
     struct sg_out cose = sg_out_init(memory, sizeof(memory));
-    if (!sgd_grantbody_wrap(json, &cose))
+    if (!sgd_grantbody_wrap(json, &cose, &proofs))
         return;
+    SG_ASSERT(proofs.count <= SGD_LIST_PROOFS_MAX);
+    for (uint32_t i = 0; i < proofs.count; i++)
+        SG_ASSERT(proofs.proofs[i].len % SGD_LIST_HASH_BYTES == 0 &&
+                  proofs.proofs[i].len <= SGD_LIST_PROOF_BYTES);
     struct sg_cbor cbor = sg_cbor_init(sg_out_view(&cose));
     SG_ASSERT(cose.len <= json.len);
     SG_ASSERT(sg_cbor_skip(&cbor) && cbor.at == cbor.end);

@@ -66,9 +66,19 @@ export class Viewer extends EventTarget {
     const signed = await wallet.sign(challenge); // {signature[, tx]}, bytes
     const grant = { header, claims };
     for (const [part, bytes] of Object.entries(signed)) grant[part] = b64url(bytes);
-    this.session = { key, grant, account: wallet.account, expires: challenge.expires };
+    await this.prove(grant, challenge.list_proofs);
+    this.session = { key, grant, account: wallet.account, expires: challenge.expires,
+      proofs: challenge.list_proofs };
     this.take(await this.post('grant'));
     await save(this.name, { ...this.session, token: this.token });
+  }
+
+  // The account's place in the operator's allow list, where there is one: a file by its address. A
+  // changed list has other proofs, so it is asked for again with each renewal.
+  async prove(grant, url) {
+    if (!url) return;
+    const answer = await fetch(url, { cache: 'no-cache' }).catch(() => null);
+    if (answer?.ok) grant.list_proofs = [await answer.json()];
   }
 
   // With what an earlier page left behind. False: nothing, or it is over.
@@ -90,6 +100,7 @@ export class Viewer extends EventTarget {
   // A new token for the same grant: the node looks again at who holds what.
   async renew() {
     clearTimeout(this.timer);
+    await this.prove(this.session.grant, this.session.proofs);
     try {
       this.take(await this.post('renew', this.token));
       this.renewals += 1;

@@ -245,7 +245,8 @@ static int revoke(const struct sg_config *config, bool json, const char *text)
     memcpy(word.cti, read.id, sizeof(word.cti));
     json_t *told =
         json_pack("{s:o, s:s}", "revoked", sgt_hex_json(read.id, 16), "tenant", tenant->name);
-    bool said = sgt_say(config, state, tenant->name, &word, WAIT_MS, told);
+    const struct sgt_saying saying = {tenant->name, NULL, &word, WAIT_MS};
+    bool said = sgt_say(config, state, &saying, told);
     if (said)
         sgt_print(told, json);
     else

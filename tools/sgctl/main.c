@@ -6,6 +6,7 @@
 #include "tools/sgctl/confsign.h"
 #include "tools/sgctl/grant.h"
 #include "tools/sgctl/key.h"
+#include "tools/sgctl/list.h"
 #include "tools/sgctl/own.h"
 #include "tools/sgctl/rule.h"
 #include "tools/sgctl/token.h"
@@ -38,6 +39,7 @@ static const struct command {
     {"key", NULL, sgt_key_main,
      "a tenant's key for its back end; secrets made, sealed, unsealed: sgctl key --help"},
     {"grant", NULL, sgt_grant_main, "inspect or revoke wallets' grants: sgctl grant --help"},
+    {"list", NULL, sgt_list_main, "allow lists: set, remove, show, proofs: sgctl list --help"},
     {"own", NULL, sgt_own_main, "ownership facts, by hand: sgctl own --help"},
     {"rule", sgt_rule_main, NULL, "would a rule let an account in: sgctl rule --help"},
     {"config", sgt_confsign_main, NULL, "sign configurations: sgctl config --help"},
@@ -79,6 +81,7 @@ static int run_access(const struct command *command, const struct sgt_call *call
         fputs(command->access == sgt_own_main     ? sgt_own_usage
               : command->access == sgt_grant_main ? sgt_grant_usage
               : command->access == sgt_key_main   ? sgt_key_usage
+              : command->access == sgt_list_main  ? sgt_list_usage
                                                   : sgt_token_usage,
               stdout);
         return SGT_DONE;

@@ -28,11 +28,16 @@ static bool say_here(struct sge_state *state, const struct sge_word *word)
     case SGE_WORD_RULE:
         err = sge_state_raise_rule(state, word->tenant, word->number);
         break;
+    case SGE_WORD_ROOT:
+        err = sge_state_set_root(state, word);
+        if (err == SG_OK) /* what was said by hand is known now */
+            err = sge_state_heartbeat(state, sg_clock_wall_ns());
+        break;
     }
     if (err == SG_ERANGE)
         sgt_refuse("the version is not above the present one");
     else if (err != SG_OK)
-        sgt_refuse("not revoked: %s", sg_err_text(err));
+        sgt_refuse("the state did not take it: %s", sg_err_text(err));
     return err == SG_OK;
 }
 
@@ -50,19 +55,25 @@ static bool is_fed(struct sge_state *state)
 
 /* ---- to the stream ---- */
 
-static void target_write(const char *tenant, const struct sge_word *word, char *target, size_t cap)
+static void target_write(const struct sgt_saying *saying, char *target, size_t cap)
 {
-    static const char *const kinds[] = {"cti", "index", "epoch", "rule"};
-    char text[40];
+    static const char *const kinds[] = {"cti", "index", "epoch", "rule", "root"};
+    const struct sge_word *word = saying->word;
+    char text[72];
     struct sg_out hex = sg_out_init(text, sizeof(text) - 1);
     snprintf(target, cap, "/v1/feed/say?kind=%s", kinds[word->kind]);
-    sgt_call_param(target, cap, "tenant", tenant);
+    sgt_call_param(target, cap, "tenant", saying->tenant);
     if (word->kind == SGE_WORD_CTI) {
         sg_out_hex(&hex, word->cti, sizeof(word->cti));
         text[hex.len] = '\0';
         sgt_call_param(target, cap, "cti", text);
         snprintf(text, sizeof(text), "%llu", (unsigned long long)(word->until_ns / SG_NS_PER_SEC));
         sgt_call_param(target, cap, "until_s", text);
+    } else if (word->kind == SGE_WORD_ROOT) {
+        sg_out_hex(&hex, word->root, sizeof(word->root));
+        text[hex.len] = '\0';
+        sgt_call_param(target, cap, "root", text);
+        sgt_call_param(target, cap, "list", saying->list);
     } else {
         snprintf(text, sizeof(text), "%u", word->number);
         sgt_call_param(target, cap, "number", text);
@@ -109,23 +120,22 @@ static json_t *said_wait(const struct sgt_call *call, json_int_t ticket, uint32_
     if (here)
         return said;
     json_decref(said);
-    sgt_refuse("not known to be revoked yet: the node has not applied it within %d s",
-               HERE_MS / 1000);
+    sgt_refuse("not known to count yet: the node has not applied it within %d s", HERE_MS / 1000);
     return NULL;
 }
 
-static bool say_stream(const struct sgt_call *call, const char *tenant, const struct sge_word *word,
-                       uint32_t wait_ms, json_t *told)
+static bool say_stream(const struct sgt_call *call, const struct sgt_saying *saying, json_t *told)
 {
     char target[TARGET_BYTES];
     json_t *answer = NULL;
-    target_write(tenant, word, target, sizeof(target));
+    target_write(saying, target, sizeof(target));
     if (sgt_call_ask(call, true, target, &answer) != SGT_DONE) {
         sgt_call_complain(answer);
         json_decref(answer);
         return false;
     }
-    json_t *said = said_wait(call, json_integer_value(json_object_get(answer, "ticket")), wait_ms);
+    json_t *said =
+        said_wait(call, json_integer_value(json_object_get(answer, "ticket")), saying->wait_ms);
     json_decref(answer);
     if (said == NULL)
         return false;
@@ -135,8 +145,8 @@ static bool say_stream(const struct sgt_call *call, const char *tenant, const st
     return true;
 }
 
-bool sgt_say(const struct sg_config *config, struct sge_state *state, const char *tenant,
-             const struct sge_word *word, uint32_t wait_ms, json_t *told)
+bool sgt_say(const struct sg_config *config, struct sge_state *state,
+             const struct sgt_saying *saying, json_t *told)
 {
     struct sgt_call call = {.quiet = true};
     json_t *feed = NULL;
@@ -146,9 +156,9 @@ bool sgt_say(const struct sg_config *config, struct sge_state *state, const char
     json_decref(feed);
     call.quiet = false;
     if (fed)
-        return say_stream(&call, tenant, word, wait_ms, told);
+        return say_stream(&call, saying, told);
     if (status != SGT_DONE && is_fed(state))
         fprintf(stderr, "sgctl: no node answers at %s: it counts on this machine alone\n",
                 call.socket);
-    return say_here(state, word);
+    return say_here(state, saying->word);
 }

@@ -115,7 +115,8 @@ static int revoke_by(const struct sg_config *config, const struct revoke *how,
     json_object_set_new(told, "tenant", json_string(tenant->name));
     if (word.kind == SGE_WORD_EPOCH)
         json_object_set_new(told, "epoch", json_integer(word.number));
-    if (!sgt_say(config, state, tenant->name, &word, how->wait_ms, told)) {
+    const struct sgt_saying saying = {tenant->name, NULL, &word, how->wait_ms};
+    if (!sgt_say(config, state, &saying, told)) {
         json_decref(told);
         return SGT_REFUSED;
     }
@@ -140,7 +141,8 @@ static int revoke_token(const struct sg_config *config, const struct revoke *how
     memcpy(word.cti, read.claims.cti, sizeof(word.cti));
     json_t *told = json_pack("{s:o, s:s}", "revoked", sgt_hex_json(read.claims.cti, 16), "tenant",
                              tenant->name);
-    if (!sgt_say(config, state, tenant->name, &word, how->wait_ms, told)) {
+    const struct sgt_saying saying = {tenant->name, NULL, &word, how->wait_ms};
+    if (!sgt_say(config, state, &saying, told)) {
         json_decref(told);
         return SGT_REFUSED;
     }

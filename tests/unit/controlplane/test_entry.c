@@ -26,10 +26,13 @@ static struct sge_batch batch_of(uint32_t count)
         change->chain = i * 7919, change->log = UINT32_MAX - i, change->until_s = i;
         sg_random(change->groups, change->groups_count * sizeof(change->groups[0]));
         words[i] =
-            (struct sge_word){.kind = (enum sge_word_kind)(i % (SGE_WORD_RULE + 1)), .tenant = i};
+            (struct sge_word){.kind = (enum sge_word_kind)(i % (SGE_WORD_ROOT + 1)), .tenant = i};
         if (words[i].kind == SGE_WORD_CTI) {
             sg_random(words[i].cti, sizeof(words[i].cti));
             words[i].until_ns = UINT64_MAX - i;
+        } else if (words[i].kind == SGE_WORD_ROOT) {
+            sg_random(&words[i].list, sizeof(words[i].list));
+            sg_random(words[i].root, sizeof(words[i].root));
         } else {
             words[i].number = i;
         }
@@ -104,7 +107,7 @@ static void fields_out_of_range_are_refused(void **fixture)
         size_t at;
         char value;
     } rows[] = {{5 + 16, 0}, {5 + 16, SGE_FACT_FOLLOWED + 1}, {5 + 17, 2},
-                {5 + 18, 9}, {word_at, SGE_WORD_RULE + 1},    {word_at, -1}};
+                {5 + 18, 9}, {word_at, SGE_WORD_ROOT + 1},    {word_at, -1}};
     for (size_t i = 0; i < SG_COUNT(rows); i++) {
         struct sg_str bytes = written(&batch);
         memory[rows[i].at] = rows[i].value;
