@@ -332,12 +332,19 @@ static void head_new(struct sgd_fill *fill)
 
 /* ---- validation ---- */
 
-/* A 304 about another representation than ours (RFC 9111 section 4.3.4). */
+/* A 304 about another representation than ours (RFC 9111 section 4.3.4): what has a strong
+ * validator is what has that very one. One that says nothing of itself is believed. */
 static bool is_other(const struct sgd_fill *fill)
 {
-    struct sg_str ours = sgd_lines_field(fill->base->head, SG_STR("etag"), NULL);
-    struct sg_str theirs = sgd_lines_field(fetched_lines(fill), SG_STR("etag"), NULL);
-    return ours.ptr != NULL && theirs.ptr != NULL && !sgd_etag_same(ours, theirs);
+    struct sg_str base = fill->base->head, lines = fetched_lines(fill);
+    struct sg_str ours = sgd_lines_field(base, SG_STR("etag"), NULL);
+    struct sg_str theirs = sgd_lines_field(lines, SG_STR("etag"), NULL);
+    if (ours.ptr != NULL && theirs.ptr != NULL)
+        return sg_str_starts(theirs, SG_STR("W/")) ? !sgd_etag_same(ours, theirs)
+                                                   : !sg_str_eq(ours, theirs);
+    ours = sgd_lines_field(base, SG_STR("last-modified"), NULL);
+    theirs = sgd_lines_field(lines, SG_STR("last-modified"), NULL);
+    return ours.ptr != NULL && theirs.ptr != NULL && !sg_str_eq(ours, theirs);
 }
 
 /* Both select by the same request fields: the stored response's key is right for the new one. */
