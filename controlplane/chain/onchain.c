@@ -6,6 +6,8 @@
 #include "controlplane/chain/agreed.h"
 #include "controlplane/chain/chainconf.h"
 #include "controlplane/chain/eip1271.h"
+#include "controlplane/chain/solask.h"
+#include "controlplane/chain/squads.h"
 #include "controlplane/sys/ed25519.h"
 #include "dataplane/gate/budget.h"
 #include "edgecache/state/state.h"
@@ -128,23 +130,40 @@ static struct chain *chain_find(struct desk *desk, const struct sg_caip_chain *n
 static enum sg_err chain_check(struct chain *chain)
 {
     uint64_t id = 0;
+    char genesis[33] = "";
     if (chain->is_itself)
         return SG_OK;
-    enum sg_err err = sgc_agreed_chain_id(chain->servers, &id);
-    chain->is_itself = err == SG_OK && id == chain->name.evm_id;
+    enum sg_err err = chain->name.ns == SG_CAIP_SOLANA ? sgc_solask_genesis(chain->servers, genesis)
+                                                       : sgc_agreed_chain_id(chain->servers, &id);
+    chain->is_itself =
+        err == SG_OK && id == chain->name.evm_id && strcmp(genesis, chain->name.solana) == 0;
     return err == SG_OK && !chain->is_itself ? SG_ENOTSUP : err;
+}
+
+static enum sg_err ask_contract(struct chain *chain, const struct sgd_grant *grant)
+{
+    uint8_t digest[32];
+    enum sg_err err = sgd_grant_digest(grant, digest);
+    return err != SG_OK ? err
+                        : sgc_eip1271_ask(chain->servers, grant->account.address.bytes, digest,
+                                          grant->signature);
+}
+
+static enum sg_err ask_multisig(struct chain *chain, const struct sgd_grant *grant)
+{
+    struct sgd_multisig multisig;
+    return sgd_grant_multisig(grant, &multisig)
+               ? sgc_squads_ask(chain->servers, grant->account.address.bytes, &multisig)
+               : SG_EAUTH;
 }
 
 static enum sg_err chain_ask_in_turn(struct chain *chain, const struct sgd_grant *grant)
 {
-    uint8_t digest[32];
     enum sg_err err = chain_check(chain);
-    if (err == SG_OK)
-        err = sgd_grant_digest(grant, digest);
-    if (err == SG_OK)
-        err =
-            sgc_eip1271_ask(chain->servers, grant->account.address.bytes, digest, grant->signature);
-    return err;
+    if (err != SG_OK)
+        return err;
+    return chain->name.ns == SG_CAIP_SOLANA ? ask_multisig(chain, grant)
+                                            : ask_contract(chain, grant);
 }
 
 static enum sg_err chain_ask(struct chain *chain, const struct sgd_grant *grant, uint64_t until_ns)
@@ -294,7 +313,7 @@ static enum sg_err desk_add_configured(struct desk *desk, const struct sg_conf_c
     struct sgc_onchain_chain chain = {.servers = sgc_chainconf_servers(conf, servers)};
     bool right = sg_caip_chain_read(sg_str_from(conf->id), &chain.chain);
     SG_ASSERT(right); /* the configuration was checked */
-    return chain.chain.ns == SG_CAIP_EIP155 ? desk_add(desk, &chain) : SG_OK;
+    return desk_add(desk, &chain);
 }
 
 enum sg_err sgc_onchain_configure(struct sgc_onchain *onchain, const struct sg_config *config,

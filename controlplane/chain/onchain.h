@@ -1,7 +1,8 @@
-/* onchain - whether a wallet that has no key signed a grant: a smart wallet is asked (eip1271.h),
- * of a quorum of its chain's servers; what holds is countersigned (RFC 9338), so that every edge
- * believes it without asking. docs/decisions/smart-wallets.md says what is decided. Any thread
- * asks; those of one chain take turns. */
+/* onchain - whether a wallet that has no key signed a grant: a smart wallet is asked (eip1271.h), a
+ * multisig's members are read (squads.h), of a quorum of its chain's servers; what holds is
+ * countersigned (RFC 9338), so that every edge believes it without asking.
+ * docs/decisions/smart-wallets.md says what is decided. Any thread asks; those of one chain take
+ * turns. */
 #ifndef SGC_CHAIN_ONCHAIN_H
 #define SGC_CHAIN_ONCHAIN_H
 

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/b64url.h"
 #include "base/base58.h"
+#include "controlplane/chain/borsh.h"
 #include "edgecache/state/bytes.h"
 
 #define HOLDING_BYTES          165u
@@ -27,6 +28,7 @@ struct sg_str sgc_sol_program_text(enum sgc_sol_program program)
         [SGC_SOL_TOKEN] = SG_STR("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"),
         [SGC_SOL_TOKEN_2022] = SG_STR("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"),
         [SGC_SOL_METADATA] = SG_STR("metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s"),
+        [SGC_SOL_SQUADS] = SG_STR("SQDS4ep65T869zMMBKyuUq6aD6EgTu8psMjkvj52pCf"),
     };
     SG_ASSERT(program != SGC_SOL_OTHER && program < SGC_SOL_PROGRAMS);
     return texts[program];
@@ -212,13 +214,6 @@ static uint64_t le64(const uint8_t *at)
     return v;
 }
 
-static uint32_t le32(const uint8_t *at)
-{
-    uint32_t v;
-    memcpy(&v, at, sizeof(v));
-    return v;
-}
-
 /* The base of an account, followed by a byte that says what it is where extensions follow. */
 static bool is_kind(const struct sgc_sol_account *account, size_t base, uint8_t kind)
 {
@@ -269,70 +264,36 @@ bool sgc_sol_read_mint(const struct sgc_sol_account *account, struct sgc_sol_min
     return true;
 }
 
-/* What is left to read of a Borsh structure. */
-struct borsh {
-    const uint8_t *at, *end;
-    bool bad;
-};
-
-static const uint8_t *take(struct borsh *borsh, size_t len)
+static void skip_string(struct sgc_borsh *borsh, uint32_t max)
 {
-    if (borsh->bad || len > (size_t)(borsh->end - borsh->at)) {
-        borsh->bad = true;
-        return NULL;
-    }
-    const uint8_t *at = borsh->at;
-    borsh->at += len;
-    return at;
+    uint64_t len = sgc_borsh_number(borsh, 4);
+    borsh->bad |= len > max;
+    sgc_borsh_take(borsh, len);
 }
 
-static void skip_string(struct borsh *borsh, uint32_t max)
+static void take_creators(struct sgc_borsh *borsh, struct sgc_sol_metadata *out)
 {
-    const uint8_t *len = take(borsh, 4);
-    if (len != NULL && le32(len) > max)
-        borsh->bad = true;
-    if (len != NULL)
-        take(borsh, le32(len));
-}
-
-/* 0 or 1; anything else is no Borsh. */
-static bool take_flag(struct borsh *borsh)
-{
-    const uint8_t *flag = take(borsh, 1);
-    if (flag != NULL && *flag > 1)
-        borsh->bad = true;
-    return flag != NULL && *flag == 1;
-}
-
-static void take_creators(struct borsh *borsh, struct sgc_sol_metadata *out)
-{
-    const uint8_t *len = take_flag(borsh) ? take(borsh, 4) : NULL;
-    if (len == NULL)
-        return;
-    uint32_t count = le32(len);
-    if (count > SGC_SOL_CREATORS_MAX) {
-        borsh->bad = true;
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const uint8_t *creator = take(borsh, CREATOR_BYTES);
+    uint64_t count = sgc_borsh_flag(borsh) ? sgc_borsh_number(borsh, 4) : 0;
+    borsh->bad |= count > SGC_SOL_CREATORS_MAX;
+    for (uint64_t i = 0; i < count && !borsh->bad; i++) {
+        const uint8_t *creator = sgc_borsh_take(borsh, CREATOR_BYTES);
         if (creator != NULL && creator[32] == 1)
             memcpy(out->creators[out->creators_count++], creator, SGC_SOL_KEY_BYTES);
     }
 }
 
 /* Old metadata ends after is_mutable, or is zero from there on. */
-static void take_collection(struct borsh *borsh, struct sgc_sol_metadata *out)
+static void take_collection(struct sgc_borsh *borsh, struct sgc_sol_metadata *out)
 {
-    take(borsh, 2); /* primary_sale_happened, is_mutable */
-    if (take_flag(borsh))
-        take(borsh, 1); /* edition_nonce */
-    if (take_flag(borsh))
-        take(borsh, 1); /* token_standard */
-    if (!take_flag(borsh))
+    sgc_borsh_take(borsh, 2); /* primary_sale_happened, is_mutable */
+    if (sgc_borsh_flag(borsh))
+        sgc_borsh_take(borsh, 1); /* edition_nonce */
+    if (sgc_borsh_flag(borsh))
+        sgc_borsh_take(borsh, 1); /* token_standard */
+    if (!sgc_borsh_flag(borsh))
         return;
-    bool verified = take_flag(borsh);
-    const uint8_t *key = take(borsh, SGC_SOL_KEY_BYTES);
+    bool verified = sgc_borsh_flag(borsh);
+    const uint8_t *key = sgc_borsh_take(borsh, SGC_SOL_KEY_BYTES);
     out->in_collection = verified && key != NULL;
     if (out->in_collection)
         memcpy(out->collection, key, SGC_SOL_KEY_BYTES);
@@ -340,21 +301,20 @@ static void take_collection(struct borsh *borsh, struct sgc_sol_metadata *out)
 
 bool sgc_sol_read_metadata(const struct sgc_sol_account *account, struct sgc_sol_metadata *out)
 {
-    struct borsh borsh = {account->data, account->data + account->data_len, false};
+    struct sgc_borsh borsh = sgc_borsh_init(account->data, account->data_len);
     struct sgc_sol_metadata metadata = {.in_collection = false};
     if (!account->exists || account->program != SGC_SOL_METADATA)
         return false;
-    const uint8_t *key = take(&borsh, 1);
-    if (key == NULL || *key != METADATA_KEY)
+    if (sgc_borsh_number(&borsh, 1) != METADATA_KEY)
         return false;
-    take(&borsh, SGC_SOL_KEY_BYTES); /* update_authority */
-    const uint8_t *mint = take(&borsh, SGC_SOL_KEY_BYTES);
+    sgc_borsh_take(&borsh, SGC_SOL_KEY_BYTES); /* update_authority */
+    const uint8_t *mint = sgc_borsh_take(&borsh, SGC_SOL_KEY_BYTES);
     if (mint != NULL)
         memcpy(metadata.mint, mint, sizeof(metadata.mint));
     skip_string(&borsh, NAME_BYTES_MAX);
     skip_string(&borsh, SYMBOL_BYTES_MAX);
     skip_string(&borsh, URI_BYTES_MAX);
-    take(&borsh, 2); /* seller_fee_basis_points */
+    sgc_borsh_take(&borsh, 2); /* seller_fee_basis_points */
     take_creators(&borsh, &metadata);
     if (borsh.bad)
         return false;

@@ -21,6 +21,7 @@ enum sgc_sol_program {
     SGC_SOL_TOKEN,
     SGC_SOL_TOKEN_2022,
     SGC_SOL_METADATA, /* Metaplex Token Metadata */
+    SGC_SOL_SQUADS,   /* Squads Multisig v4 */
     SGC_SOL_PROGRAMS,
 };
 /* The program's address in base58. Not of OTHER. */

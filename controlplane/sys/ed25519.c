@@ -4,10 +4,12 @@
 #include "base/assert.h"
 
 #include <fcntl.h>
+#include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -116,4 +118,43 @@ enum sg_err sgc_ed25519_make(const char *private_file, const char *public_file)
         fclose(public_pem);
     EVP_PKEY_free(key);
     return err;
+}
+
+/* ---- points ---- */
+
+/* p = 2^255 - 19 and d = -121665/121666 of RFC 8032 section 5.1. */
+static const char field_hex[] = "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed";
+static const char d_hex[] = "52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3";
+
+/* -x^2 + y^2 = 1 + d x^2 y^2: x^2 = u/v with u = y^2 - 1 and v = d y^2 + 1, which is never 0; u/v
+ * is a square where u v is. -1 for no memory. */
+static int has_x(const uint8_t y_bytes[32], BN_CTX *ctx)
+{
+    BIGNUM *p = BN_CTX_get(ctx), *d = BN_CTX_get(ctx), *y = BN_CTX_get(ctx);
+    BIGNUM *u = BN_CTX_get(ctx), *v = BN_CTX_get(ctx);
+    bool made = v != NULL && BN_hex2bn(&p, field_hex) > 0 && BN_hex2bn(&d, d_hex) > 0 &&
+                BN_lebin2bn(y_bytes, 32, y) != NULL && BN_mod_sqr(y, y, p, ctx) == 1 &&
+                BN_mod_sub(u, y, BN_value_one(), p, ctx) == 1 && BN_mod_mul(v, d, y, p, ctx) == 1 &&
+                BN_mod_add(v, v, BN_value_one(), p, ctx) == 1 && BN_mod_mul(u, u, v, p, ctx) == 1;
+    int symbol = made ? BN_kronecker(u, p, ctx) : -2;
+    return symbol < -1 ? -1 : symbol >= 0;
+}
+
+enum sg_err sgc_ed25519_is_point(const uint8_t bytes[32], bool *out)
+{
+    uint8_t y[32];
+    memcpy(y, bytes, sizeof(y));
+    y[31] &= 0x7f; /* the sign of x */
+    BN_CTX *ctx = BN_CTX_new();
+    if (ctx == NULL)
+        return SG_ENOMEM;
+    BN_CTX_start(ctx);
+    int found = has_x(y, ctx);
+    BN_CTX_end(ctx);
+    BN_CTX_free(ctx);
+    ERR_clear_error();
+    if (found < 0)
+        return SG_ENOMEM;
+    *out = found == 1;
+    return SG_OK;
 }

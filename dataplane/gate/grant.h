@@ -90,6 +90,11 @@ SG_MUST_USE enum sg_err sgd_grant_put_typed_data(struct sg_out *out, const struc
 SG_MUST_USE enum sg_err sgd_grant_put_countersigned(struct sg_out *out,
                                                     const struct sgd_grant *grant);
 
+/* Of an ON_CHAIN grant of a Solana account: which members of a multisig signed it. False: it is not
+ * that, or one of them did not. Borrows the grant's signature. */
+struct sgd_multisig;
+bool sgd_grant_multisig(const struct sgd_grant *grant, struct sgd_multisig *out);
+
 /* Times, lifetime, tenant, host, domain: everything of the claims that needs no signature.
  * `domains`: those the tenant lists, for pages on other hosts than the content. */
 struct sgd_grant_terms {

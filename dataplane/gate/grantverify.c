@@ -3,6 +3,7 @@
 #include "dataplane/gate/cosekey.h"
 #include "dataplane/gate/evmsig.h"
 #include "dataplane/gate/grant_impl.h"
+#include "dataplane/gate/multisig.h"
 #include "dataplane/sys/osslsig.h"
 #include "dataplane/sys/secp256k1.h"
 
@@ -68,6 +69,24 @@ static bool memo_signed(const struct sgd_grant *grant)
            sgd_osig_ed25519(grant->account.address.bytes, message, signature);
 }
 
+bool sgd_grant_multisig(const struct sgd_grant *grant, struct sgd_multisig *out)
+{
+    char memory[SGD_GRANT_SIGNED_MAX];
+    struct sg_out text = sg_out_init(memory, sizeof(memory));
+    SG_ASSERT(grant->alg == SGD_GRANT_ON_CHAIN);
+    return grant->account.chain.ns == SG_CAIP_SOLANA && sgd_multisig_read(grant->signature, out) &&
+           sgd_grant_put_signed(&text, grant) == SG_OK &&
+           sgd_multisig_signed(out, sg_out_view(&text));
+}
+
+/* Is there something to ask the chain about? A multisig's members sign with keys of their own. */
+static enum sgd_grant_verdict worth_asking(const struct sgd_grant *grant)
+{
+    struct sgd_multisig multisig;
+    bool worth = grant->account.chain.ns != SG_CAIP_SOLANA || sgd_grant_multisig(grant, &multisig);
+    return worth ? SGD_GRANT_on_chain : SGD_GRANT_signature;
+}
+
 /* ---- keys that are listed ---- */
 
 static bool key_signed(const struct sgd_osig_public *key, struct sg_str message,
@@ -128,7 +147,7 @@ static enum sgd_grant_verdict countersignature_verify(const struct sgd_grant *gr
     char memory[2 * SGD_GRANT_BYTES_MAX];
     struct sg_out structure = sg_out_init(memory, sizeof(memory));
     if (grant->countersignature.ptr == NULL)
-        return SGD_GRANT_on_chain;
+        return worth_asking(grant);
     if (sgd_grant_put_countersigned(&structure, grant) != SG_OK)
         return SGD_GRANT_malformed;
     for (uint32_t i = 0; i < keys->countersigners_count; i++)
