@@ -19,18 +19,22 @@ static struct sgc_evm_contract contract_of(enum sg_caip_standard standard)
 
 /* A log whose words are told by their last bytes: topics, then data. */
 static struct sgc_eth_log log_of(enum sgc_evm_kind kind, const uint8_t *topics,
-                                 uint8_t topics_count, uint8_t *data, const uint8_t *words,
-                                 uint32_t words_count)
+                                 uint8_t topics_count, uint8_t *data, size_t data_cap,
+                                 const uint8_t *words, uint32_t words_count)
 {
+    static const uint8_t zeros[31];
+    struct sg_out words_out = sg_out_init(data, data_cap);
     struct sgc_eth_log log = {
         .topics_count = (uint8_t)(topics_count + 1), .tx = 4, .log = 9, .data = data};
     memcpy(log.address, contract_bytes, 20);
     memcpy(log.topics[0], evm.topics[kind], 32);
     for (uint8_t i = 0; i < topics_count; i++)
         log.topics[i + 1][31] = topics[i];
-    memset(data, 0, 32 * (size_t)words_count);
-    for (uint32_t i = 0; i < words_count; i++)
-        data[32 * i + 31] = words[i];
+    for (uint32_t i = 0; i < words_count; i++) {
+        sg_out_bytes(&words_out, zeros, sizeof(zeros));
+        sg_out_bytes(&words_out, &words[i], 1);
+    }
+    assert_false(words_out.full);
     log.data_len = 32 * words_count;
     return log;
 }
@@ -84,7 +88,7 @@ static void a_transfer_in_any_of_its_forms_is_a_change_of_owner(void **fixture)
     } forms[] = {{{5, 6, 7}, 3, {0}, 0}, {{5, 6}, 2, {7}, 1}, {{0}, 0, {5, 6, 7}, 3}};
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         struct sgc_eth_log log = log_of(SGC_EVM_TRANSFER, forms[i].topics, forms[i].topics_count,
-                                        data, forms[i].words, forms[i].words_count);
+                                        data, sizeof(data), forms[i].words, forms[i].words_count);
         assert_int_equal(read_log(SG_CAIP_ERC721, &log), SG_OK);
         assert_int_equal(events.count, 1);
         const struct sgc_event *event = &events.items[0];
@@ -95,7 +99,8 @@ static void a_transfer_in_any_of_its_forms_is_a_change_of_owner(void **fixture)
         assert_int_equal(event->tx, 4);
         assert_int_equal(event->log, 9);
     }
-    struct sgc_eth_log burn = log_of(SGC_EVM_TRANSFER, (uint8_t[]){5, 0, 7}, 3, data, NULL, 0);
+    struct sgc_eth_log burn =
+        log_of(SGC_EVM_TRANSFER, (uint8_t[]){5, 0, 7}, 3, data, sizeof(data), NULL, 0);
     assert_int_equal(read_log(SG_CAIP_ERC721, &burn), SG_OK);
     assert_who(&events.items[0].to, 0);
 }
@@ -104,12 +109,12 @@ static void a_transfer_that_cannot_be_read_is_no_silence(void **fixture)
 {
     uint8_t data[96];
     const uint8_t words[] = {5, 6, 7};
-    struct sgc_eth_log log = log_of(SGC_EVM_TRANSFER, words, 1, data, words, 2);
+    struct sgc_eth_log log = log_of(SGC_EVM_TRANSFER, words, 1, data, sizeof(data), words, 2);
     assert_int_equal(read_log(SG_CAIP_ERC721, &log), SG_ECORRUPT);
-    log = log_of(SGC_EVM_TRANSFER, words, 3, data, words, 0);
+    log = log_of(SGC_EVM_TRANSFER, words, 3, data, sizeof(data), words, 0);
     log.topics[1][0] = 1; /* no address */
     assert_int_equal(read_log(SG_CAIP_ERC721, &log), SG_ECORRUPT);
-    log = log_of(SGC_EVM_TRANSFER, words, 3, data, words, 1);
+    log = log_of(SGC_EVM_TRANSFER, words, 3, data, sizeof(data), words, 1);
     assert_int_equal(read_log(SG_CAIP_ERC721, &log), SG_ECORRUPT);
     assert_int_equal(events.count, 0);
 }
@@ -118,7 +123,7 @@ static void what_is_no_ownership_of_the_contract_is_left_out_and_counted(void **
 {
     uint8_t data[96];
     const uint8_t words[] = {1, 5, 6};
-    struct sgc_eth_log log = log_of(SGC_EVM_TRANSFER, words, 3, data, words, 0);
+    struct sgc_eth_log log = log_of(SGC_EVM_TRANSFER, words, 3, data, sizeof(data), words, 0);
     assert_int_equal(read_log(SG_CAIP_ERC1155, &log), SG_OK);
     assert_int_equal(events.count, 0);
     assert_int_equal(events.skipped, 1);
@@ -132,8 +137,8 @@ static void what_is_no_ownership_of_the_contract_is_left_out_and_counted(void **
 static void a_single_transfer_is_a_move(void **fixture)
 {
     uint8_t data[64];
-    struct sgc_eth_log log =
-        log_of(SGC_EVM_TRANSFER_SINGLE, (uint8_t[]){1, 0, 6}, 3, data, (uint8_t[]){7, 50}, 2);
+    struct sgc_eth_log log = log_of(SGC_EVM_TRANSFER_SINGLE, (uint8_t[]){1, 0, 6}, 3, data,
+                                    sizeof(data), (uint8_t[]){7, 50}, 2);
     assert_int_equal(read_log(SG_CAIP_ERC1155, &log), SG_OK);
     assert_int_equal(events.items[0].kind, SGC_EVENT_MOVE);
     assert_who(&events.items[0].from, 0);
@@ -148,7 +153,8 @@ static void a_batch_is_as_many_moves(void **fixture)
 {
     uint8_t data[32 * 8];
     const uint8_t words[] = {64, 160, 2, 7, 8, 2, 50, 60}, topics[] = {1, 5, 6};
-    struct sgc_eth_log log = log_of(SGC_EVM_TRANSFER_BATCH, topics, 3, data, words, 8);
+    struct sgc_eth_log log =
+        log_of(SGC_EVM_TRANSFER_BATCH, topics, 3, data, sizeof(data), words, 8);
     assert_int_equal(read_log(SG_CAIP_ERC1155, &log), SG_OK);
     assert_int_equal(events.count, 2);
     assert_int_equal(events.items[1].asset.id.bytes[31], 8);
@@ -166,11 +172,13 @@ static void a_batch_whose_arrays_do_not_fit_is_refused(void **fixture)
         uint8_t words[8];
         memcpy(words, right, sizeof(words));
         words[wrong[i].word] = wrong[i].value;
-        struct sgc_eth_log log = log_of(SGC_EVM_TRANSFER_BATCH, topics, 3, data, words, 8);
+        struct sgc_eth_log log =
+            log_of(SGC_EVM_TRANSFER_BATCH, topics, 3, data, sizeof(data), words, 8);
         if (read_log(SG_CAIP_ERC1155, &log) != SG_ECORRUPT)
             fail_msg("word %u as %u was read", wrong[i].word, wrong[i].value);
     }
-    struct sgc_eth_log log = log_of(SGC_EVM_TRANSFER_BATCH, topics, 3, data, right, 8);
+    struct sgc_eth_log log =
+        log_of(SGC_EVM_TRANSFER_BATCH, topics, 3, data, sizeof(data), right, 8);
     data[32] = 1; /* an offset beyond all memory */
     assert_int_equal(read_log(SG_CAIP_ERC1155, &log), SG_ECORRUPT);
 }
@@ -179,7 +187,7 @@ static void a_use_has_an_end(void **fixture)
 {
     uint8_t data[32];
     struct sgc_eth_log log =
-        log_of(SGC_EVM_UPDATE_USER, (uint8_t[]){7, 6}, 2, data, (uint8_t[]){99}, 1);
+        log_of(SGC_EVM_UPDATE_USER, (uint8_t[]){7, 6}, 2, data, sizeof(data), (uint8_t[]){99}, 1);
     assert_int_equal(read_log(SG_CAIP_ERC721, &log), SG_OK);
     assert_int_equal(events.items[0].kind, SGC_EVENT_USER);
     assert_int_equal(events.items[0].until_s, 99);
@@ -190,8 +198,8 @@ static void a_use_has_an_end(void **fixture)
 static void delegations_of_all_rights_are_told_with_their_scope(void **fixture)
 {
     uint8_t data[96];
-    struct sgc_eth_log log =
-        log_of(SGC_EVM_DELEGATE_ALL, (uint8_t[]){5, 6}, 2, data, (uint8_t[]){0, 1}, 2);
+    struct sgc_eth_log log = log_of(SGC_EVM_DELEGATE_ALL, (uint8_t[]){5, 6}, 2, data, sizeof(data),
+                                    (uint8_t[]){0, 1}, 2);
     assert_int_equal(read_registry(&log), SG_OK);
     assert_int_equal(events.count, 1);
     assert_false(events.items[0].has_asset);
@@ -200,15 +208,16 @@ static void delegations_of_all_rights_are_told_with_their_scope(void **fixture)
     assert_int_equal(read_registry(&log), SG_OK);
     assert_int_equal(events.count, 0);
 
-    log = log_of(SGC_EVM_DELEGATE_CONTRACT, (uint8_t[]){5, 6, 0xc1}, 3, data, (uint8_t[]){0, 0}, 2);
+    log = log_of(SGC_EVM_DELEGATE_CONTRACT, (uint8_t[]){5, 6, 0xc1}, 3, data, sizeof(data),
+                 (uint8_t[]){0, 0}, 2);
     assert_int_equal(read_registry(&log), SG_OK);
     assert_int_equal(events.count, 2); /* of either standard */
     assert_int_equal(events.items[0].asset.standard, SG_CAIP_ERC721);
     assert_int_equal(events.items[1].asset.standard, SG_CAIP_ERC1155);
     assert_true(sg_u256_is_zero(&events.items[1].amount));
 
-    log = log_of(SGC_EVM_DELEGATE_ERC1155, (uint8_t[]){5, 6, 0xc1}, 3, data, (uint8_t[]){7, 0, 200},
-                 3);
+    log = log_of(SGC_EVM_DELEGATE_ERC1155, (uint8_t[]){5, 6, 0xc1}, 3, data, sizeof(data),
+                 (uint8_t[]){7, 0, 200}, 3);
     assert_int_equal(read_registry(&log), SG_OK);
     assert_int_equal(events.items[0].asset.id.bytes[31], 7);
     assert_int_equal(events.items[0].amount.bytes[31], 1);
@@ -219,7 +228,8 @@ static void delegations_of_all_rights_are_told_with_their_scope(void **fixture)
 static void no_memory_is_told(void **fixture)
 {
     uint8_t data[32];
-    struct sgc_eth_log log = log_of(SGC_EVM_TRANSFER, (uint8_t[]){5, 6, 7}, 3, data, NULL, 0);
+    struct sgc_eth_log log =
+        log_of(SGC_EVM_TRANSFER, (uint8_t[]){5, 6, 7}, 3, data, sizeof(data), NULL, 0);
     sgc_events_fini(&events);
     sg_alloc_fail_nth(0);
     enum sg_err err = read_log(SG_CAIP_ERC721, &log);
