@@ -47,8 +47,7 @@ static inline struct sgd_ossl_hello *sgd_ossl_hello(const SSL *ssl)
  */
 static inline bool sgd_ossl_is_unbound(const SSL *ssl)
 {
-    return SSL_version(ssl) == TLS1_2_VERSION &&
-           !sgd_ossl_hello(ssl)->fault.extended_master_secret;
+    return SSL_version(ssl) == TLS1_2_VERSION && !sgd_ossl_hello(ssl)->fault.extended_master_secret;
 }
 
 #endif
