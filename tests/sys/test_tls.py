@@ -84,6 +84,18 @@ class Tls(sgtls.TlsScenario):
         self.assertEqual(said.count(b"HTTP/1.1 200"), 3, said)
         self.assertEqual(said.count(b"KEYUPDATE"), 2)
 
+    def test_a_client_that_has_nothing_but_the_hybrid_group_gets_it(self):
+        groups = subprocess.run(["openssl", "list", "-tls-groups"], capture_output=True, text=True,
+                                check=False).stdout
+        if "X25519MLKEM768" not in groups:
+            raise unittest.SkipTest("OpenSSL before 3.5")
+        node = self.tls_node()
+        get = b"GET /small HTTP/1.1\r\nHost: node.test\r\n\r\n"
+        for group, own in (("X25519MLKEM768", 0), ("X25519MLKEM768:X25519", 1)):
+            said = self.s_client(node, [(0.7, get)], "-tls1_3", "-groups", group)
+            self.assertIn(b"HTTP/1.1 200", said)
+            self.assertEqual(node.counter("handshakes_own"), own)
+
     def test_renegotiation_is_refused(self):
         node = self.tls_node()
         said = self.s_client(node, [(0.7, b"R\n")], "-tls1_2")
