@@ -353,6 +353,13 @@ static void open_fill(struct sgd_delivery *d, struct sgd_want *want, const struc
     begin_fetch(fill);
 }
 
+/* Of what is not for sharing nobody fetches more than he asked for. */
+static bool goes_alone(const struct sgd_lookup *found, const struct sgd_want *want)
+{
+    uint64_t first, last;
+    return found->pass && !want->background && sgd_range_hint(&want->req, &first, &last);
+}
+
 static void want_object(struct sgd_delivery *d, struct sgd_want *want)
 {
     char variant[SGE_KEY_BYTES_MAX];
@@ -367,6 +374,10 @@ static void want_object(struct sgd_delivery *d, struct sgd_want *want)
     }
     if (found.object != NULL && found.reuse == SGD_REUSE_FRESH) { /* background: someone did it */
         sg_hold_unref(&found.object->hold);
+        answer_simply(d, want, SGD_GOT_SOLO);
+        return;
+    }
+    if (goes_alone(&found, want)) {
         answer_simply(d, want, SGD_GOT_SOLO);
         return;
     }

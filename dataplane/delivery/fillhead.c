@@ -303,6 +303,16 @@ static bool is_for_all(const struct sgd_request *req)
            sgd_request_field(req, SG_STR("authorization"), NULL).ptr == NULL;
 }
 
+/* For a while nobody waits for another's fetch of this. */
+static void remember_pass(struct sgd_fill *fill, const struct sgd_request *req)
+{
+    struct sge_object *mark = NULL;
+    if (is_for_all(req))
+        mark = publish_mark(fill, &fill->key, SGD_STORE_PASS_MARK, PASS_MARK_NS, SG_STR_NONE);
+    if (mark != NULL)
+        sg_hold_unref(&mark->hold);
+}
+
 static void head_new(struct sgd_fill *fill)
 {
     char memory[SGE_KEY_BYTES_MAX];
@@ -318,12 +328,8 @@ static void head_new(struct sgd_fill *fill)
     } else {
         if (fill->base != NULL) /* what replaced it may not be kept; it is not valid any more */
             sge_object_withdraw(fill->d->worker->shard, fill->base);
-        if (!fill->solo && fill->fetch.status < 500 && is_for_all(&leader->req)) {
-            struct sge_object *mark =
-                publish_mark(fill, &fill->key, SGD_STORE_PASS_MARK, PASS_MARK_NS, SG_STR_NONE);
-            if (mark != NULL)
-                sg_hold_unref(&mark->hold);
-        }
+        if (!fill->solo && fill->fetch.status < 500)
+            remember_pass(fill, &leader->req);
         head_private(fill, &v);
     }
     if (marker != NULL)
@@ -556,6 +562,8 @@ static void head_part(struct sgd_fill *fill)
         ask_whole(fill);
         return;
     }
+    if (fill->fetch.status == 206 && !v.fresh.storable)
+        remember_pass(fill, &sgd_fill_first(fill)->req);
     if (!ours || !open_part(fill, last, total, v.meta.tenant)) {
         refuse_part(fill);
         return;

@@ -496,6 +496,33 @@ static void a_range_brings_only_its_slices_and_the_rest_when_asked(void **fixtur
 }
 
 /* Its parts could be of different versions, and nobody could tell (RFC 9111 section 3.4). */
+static void a_range_of_what_is_not_for_sharing_is_fetched_as_asked(void **fixture)
+{
+    (void)fixture;
+    static const char lines[] = "cache-control: no-store\r\n"
+                                "content-range: bytes 70000-70009/200000\r\n";
+    rig_site.cache.range_fill = true;
+    struct rig_viewer *v = rig_get(0, "/n.ts", "range", "bytes=70000-70009", NULL);
+    struct sgd_fetch *first = rig_fetch();
+    rig_head(first, 206, "cache-control: no-store\r\ncontent-range: bytes 65536-131071/200000\r\n",
+             RIG_SLICE);
+    assert_true(rig_aborted(first));
+    rig_done(first, SGD_ORIGIN_aborted);
+    for (uint32_t fetches = 2; fetches < 4; fetches++) { /* only the first had to find out */
+        struct sgd_fetch *fetch = rig_fetch();
+        assert_int_equal(rig_fetches, fetches);
+        assert_string_equal(rig_fetch_field(fetch, "range"), "bytes=70000-70009");
+        rig_answer(fetch, 206, lines, 10);
+        rig_read(v);
+        assert_int_equal(v->status, 206);
+        assert_int_equal(v->got, 10);
+        rig_leave(v);
+        v = rig_get(1, "/n.ts", "range", "bytes=70000-70009", NULL);
+    }
+    rig_answer(rig_fetch(), 206, lines, 10);
+    rig_leave(v);
+}
+
 static void a_range_of_what_has_no_strong_validator_brings_the_whole(void **fixture)
 {
     static const char *const validators[] = {"", "etag: W/\"v1\"\r\n",
@@ -627,6 +654,7 @@ static const struct CMUnitTest tests[] = {
     T(a_missing_part_of_something_else_cuts_the_answer),
     T(what_was_evicted_and_has_no_validator_is_fetched_whole),
     T(a_range_brings_only_its_slices_and_the_rest_when_asked),
+    T(a_range_of_what_is_not_for_sharing_is_fetched_as_asked),
     T(a_range_of_what_has_no_strong_validator_brings_the_whole),
     T(a_part_of_another_version_is_never_mixed_in),
     T(what_was_not_for_sharing_may_become_so),
