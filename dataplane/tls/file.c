@@ -54,6 +54,12 @@ enum sg_err sgd_file_read(const char *path, uint8_t *out, size_t max, size_t *le
     return SG_OK;
 }
 
+struct sgd_file_stamp sgd_file_stamp_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? stamp_of(&st) : (struct sgd_file_stamp){0};
+}
+
 bool sgd_file_changed(const char *path, const struct sgd_file_stamp *stamp)
 {
     struct stat st;

@@ -20,6 +20,8 @@ struct sgd_file_stamp {
  * *stamp are written only on SG_OK; stamp may be NULL. */
 SG_MUST_USE enum sg_err sgd_file_read(const char *path, uint8_t *out, size_t max, size_t *len,
                                       struct sgd_file_stamp *stamp);
+/* What is there now; zero where it can't be looked at. */
+struct sgd_file_stamp sgd_file_stamp_of(const char *path);
 /* True when `path` is not what `stamp` saw, and can be looked at. */
 bool sgd_file_changed(const char *path, const struct sgd_file_stamp *stamp);
 

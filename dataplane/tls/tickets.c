@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/sys/crypto.h"
 #include "dataplane/tls/file.h"
 
@@ -36,10 +37,7 @@ struct sgd_tickets {
 
 static void keys_free(struct keys *keys)
 {
-    if (keys == NULL)
-        return;
-    sg_wipe(keys, sizeof(*keys));
-    sg_boot_free(keys);
+    sg_secret_free(keys, sizeof(*keys));
 }
 
 static void retired_free(struct sgd_tickets *tickets, uint64_t before_ns)
@@ -68,12 +66,13 @@ static void make_current(struct sgd_tickets *tickets, struct keys *keys, uint64_
 
 static enum sg_err load_file(struct sgd_tickets *tickets, uint64_t wall_ns)
 {
-    struct keys *keys = sg_boot_alloc(sizeof(*keys));
+    struct keys *keys = sg_secret_alloc(sizeof(*keys));
     size_t len = 0;
     if (keys == NULL)
         return SG_ENOMEM;
-    enum sg_err err = sgd_file_read(tickets->file, (uint8_t *)keys->key, sizeof(keys->key), &len,
-                                    &tickets->stamp);
+    /* Looked at before it is read: what changes in between is read once more. */
+    const struct sgd_file_stamp stamp = sgd_file_stamp_of(tickets->file);
+    enum sg_err err = sg_secret_read(tickets->file, keys->key, sizeof(keys->key), &len);
     if (err == SG_OK && (len == 0 || len % KEY_BYTES != 0))
         err = SG_ECORRUPT;
     if (err != SG_OK) {
@@ -81,6 +80,7 @@ static enum sg_err load_file(struct sgd_tickets *tickets, uint64_t wall_ns)
         return err;
     }
     keys->count = (uint32_t)(len / KEY_BYTES);
+    tickets->stamp = stamp;
     make_current(tickets, keys, wall_ns);
     return SG_OK;
 }
@@ -89,13 +89,15 @@ static const char *file_fault(enum sg_err err)
 {
     return err == SG_ECORRUPT   ? "its length is not a multiple of 80 bytes"
            : err == SG_EMSGSIZE ? "more than 16 keys of 80 bytes"
+           : err == SG_EACCES   ? "it can't be read, or is sealed and there is no node.seal_key"
+           : err == SG_EAUTH    ? "sealed under another key, or changed since"
                                 : sg_err_text(err);
 }
 
 /* A new key in front of the old ones that are still of use. */
 static enum sg_err draw(struct sgd_tickets *tickets, const struct keys *old, uint64_t wall_ns)
 {
-    struct keys *keys = sg_boot_alloc(sizeof(*keys));
+    struct keys *keys = sg_secret_alloc(sizeof(*keys));
     if (keys == NULL)
         return SG_ENOMEM;
     sg_random(&keys->key[0], sizeof(keys->key[0]));
@@ -109,7 +111,7 @@ static enum sg_err draw(struct sgd_tickets *tickets, const struct keys *old, uin
 
 static enum sg_err take_over(struct sgd_tickets *tickets, const struct keys *old, uint64_t wall_ns)
 {
-    struct keys *keys = sg_boot_alloc(sizeof(*keys));
+    struct keys *keys = sg_secret_alloc(sizeof(*keys));
     if (keys == NULL)
         return SG_ENOMEM;
     *keys = *old;

@@ -83,6 +83,36 @@ class Keys(sg.Scenario):
         self.assertEqual(checked.returncode, 1)
         self.assertIn("sealed under another key", checked.stderr)
 
+    def test_sealed_ticket_keys_are_shared_as_those_in_the_clear(self):
+        seal, tickets = self.folder / "sealing", self.folder / "tickets"
+        seal.write_bytes(os.urandom(32))
+        tickets.write_bytes(os.urandom(160))
+        one, other = (self.made(seal=f'seal_key: "file:{seal}"', name=name)
+                      for name in ("one", "other"))
+        for node in (one, other):
+            node.file.write_text(node.file.read_text().replace(
+                f'key_file: "{self.key}"}}]', f'key_file: "{self.key}"}}], ticket_key_file: "{tickets}"'))
+        one.sgctl("key", "seal", str(tickets))
+        self.assertTrue(tickets.read_bytes().startswith(b"streamgate-sealed-1:"))
+        one.start()
+        other.start()
+        session = self.folder / "session"
+
+        def shake(node, *words):
+            done = subprocess.run(
+                ["openssl", "s_client", "-connect", f"127.0.0.1:{node.tls_port}", "-ign_eof",
+                 *words], input=b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+                capture_output=True, check=False, timeout=sg.PATIENCE_S)
+            return done.stdout
+        self.assertIn(b"New, TLS", shake(one, "-sess_out", str(session)))
+        self.assertIn(b"Reused, TLS", shake(other, "-sess_in", str(session)))
+        one.stop()
+        seal.write_bytes(os.urandom(32))
+        checked = subprocess.run([sg.STREAMGATED, "--check", "--config", str(one.file)],
+                                 capture_output=True, text=True, check=False)
+        self.assertEqual(checked.returncode, 1)
+        self.assertIn("ticket keys: sealed under another key", checked.stderr)
+
     def test_a_made_secret_is_sealed_and_is_nobody_elses_to_read(self):
         seal = self.folder / "sealing"
         seal.write_bytes(b"x" * 32)
