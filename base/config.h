@@ -298,6 +298,7 @@ struct sg_conf_gate {
 };
 
 struct sg_config {
+    uint32_t revision; /* of a signed one: no lower one is taken afterwards (node/trust.h) */
     struct sg_conf_node node;
     struct sg_conf_listener *listeners;
     uint32_t listeners_count;

@@ -544,6 +544,9 @@ static const struct sg_conf_key sg_conf_chain_keys[] = {
 GROUP(sg_conf_chain, "A chain whose ownership facts this node follows (docs/chains.md).");
 
 static const struct sg_conf_key root_keys[] = {
+    UINT(sg_config, revision, 0, UINT32_MAX, "0",
+         "Of a signed configuration: a number that grows with each change, such as 2026012301. A "
+         "node that took one takes no lower one. 0: an older one can be put back."),
     MAP(sg_config, node, sg_conf_node_map, "Who this node is and where it keeps things."),
     NEED_MAPS_UPTO(sg_config, listeners, sg_conf_listener_map, SG_CONF_LISTENERS_MAX,
                    "Where viewers are served."),

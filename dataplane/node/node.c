@@ -443,6 +443,8 @@ enum sg_err sgd_node_open(const char *file, const struct sgd_node_start *how, st
     node->trust = trust;
     apply_log_level(config);
     err = node_open_all(node, config, report);
+    if (err == SG_OK)
+        err = sgd_trust_keep(node->trust, node->snapshot->config, report);
     if (err == SG_OK) {
         node_tell_paths(node);
         *out = SG_TAKE(node);
@@ -614,6 +616,8 @@ enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *report)
     if (err != SG_OK)
         return err;
     err = gate_is_worse(snapshot, report, before) ? SG_ECONFIG : SG_OK;
+    if (err == SG_OK)
+        err = sgd_trust_keep(node->trust, config, report);
     if (err == SG_OK) /* the last that can fail, for it is seen from outside */
         err = listen_open(node, config, report, &listen);
     if (err != SG_OK) {

@@ -215,6 +215,51 @@ class Signed(sg.Scenario):
         node.sgctl("reload")
         self.assertEqual(node.get("/a").status, 403)
 
+    def revise(self, node, revision, more=""):
+        text = [line for line in node.file.read_text().splitlines() if "revision:" not in line]
+        node.file.write_text("\n".join(text) + f"\nrevision: {revision}\n{more}")
+        self.sign(node)
+        return node.file.read_bytes(), pathlib.Path(f"{node.file}.sig").read_bytes()
+
+    def put_back(self, node, saved):
+        node.file.write_bytes(saved[0])
+        pathlib.Path(f"{node.file}.sig").write_bytes(saved[1])
+
+    def test_an_older_one_is_not_taken_back_however_well_signed(self):
+        node = self.node(self.origin({"/a": "x"}), start=False)
+        first = self.revise(node, 7)
+        node.start("--trust", str(self.public))
+        second = self.revise(node, 8)
+        node.sgctl("reload")
+        self.put_back(node, first)
+        done = node.sgctl("reload", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("revision: 7 is signed, but a higher one was taken before", done.stderr)
+        self.assertEqual(self.check(node)[0], 1)
+        node.stop()
+        node.start("--trust", str(self.public), wait=False)
+        self.assertEqual(node.process.wait(sg.PATIENCE_S), 1)
+        self.put_back(node, second)
+        node.start("--trust", str(self.public))  # the same one again
+        self.revise(node, 8, "# another\n")
+        done = node.sgctl("reload", check=False)
+        self.assertIn("another file of this revision was taken before", done.stderr)
+        self.revise(node, 0)
+        self.assertEqual(node.sgctl("reload", check=False).returncode, 1)
+
+        self.put_back(node, first)  # on purpose: signed again above what was taken
+        self.revise(node, 9)
+        node.sgctl("reload")
+        kept = list((node.folder / "state").glob("trusted-*"))
+        self.assertEqual(len(kept), 1)
+        self.assertTrue(kept[0].read_text().startswith("9 "))
+        kept[0].write_text("nonsense\n")
+        self.revise(node, 10)
+        self.assertEqual(node.sgctl("reload", check=False).returncode, 1)
+        kept[0].unlink()  # on purpose, without the private key
+        self.put_back(node, first)
+        node.sgctl("reload")
+
     def test_signatures_are_those_of_openssl(self):
         node = self.node(start=False)
         signature = pathlib.Path(str(node.file) + ".sig")
