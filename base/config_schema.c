@@ -494,9 +494,10 @@ static const struct sg_conf_key sg_conf_chain_server_keys[] = {
     NEED_STRING(sg_conf_chain_server, url, ORIGIN_URL,
                 "JSON-RPC over http or https. Keys that are part of a URL are better in "
                 "fields_file."),
-    STRING(sg_conf_chain_server, ws_url, WS_URL, NULL,
-           "The same server by WebSocket: it tells of new blocks at once. Absent: it is only "
-           "asked, every poll_ms."),
+    STRING(
+        sg_conf_chain_server, ws_url, WS_URL, NULL,
+        "The same server by WebSocket: it tells of new blocks, on Solana of what moved, at once. "
+        "Absent: it is only asked, every poll_ms."),
     PATH(sg_conf_chain_server, fields_file, FILE, NULL,
          "Lines \"Name: value\" that are sent along, such as an Authorization."),
     PATH(sg_conf_chain_server, ca_file, FILE, NULL,
