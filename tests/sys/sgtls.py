@@ -24,9 +24,12 @@ class TlsScenario(sg.Scenario):
                         self.folder / f"{name}.key", "-out", self.folder / f"{name}.pem"],
                        check=True, capture_output=True)
 
-    def tls_node(self):
+    def tls_node(self, links=0):
+        """`links`: of a chain behind the first certificate, some 800 bytes each."""
         self.certificate_of("ec", "node.test")
         self.certificate_of("rsa", "node.test", "rsa")
         self.certificate_of("other", "other.test")
+        with open(self.folder / "ec.pem", "a", encoding="ascii") as chain:
+            chain.write((self.folder / "rsa.pem").read_text() * links)
         origin = self.origin({"/big": BODY, "/some": SOME, "/small": b"hello"})
-        return self.node(origin, CONFIG.replace("{certs}", str(self.folder)))
+        return self.node(origin, CONFIG.replace("{certs}", str(self.folder)), name=f"node{links}")

@@ -381,6 +381,16 @@ class Rfc8446(RulesScenario):
         self.all_of({"as long as agreed": (connected(say(DATA, GET, 512 - len(GET))), ANSWERED),
                      "a byte more": (connected(say(DATA, GET, 513 - len(GET))), RECORD_OVERFLOW)})
 
+    def test_a_chain_takes_as_many_records_as_it_needs(self):
+        for links, own in ((30, 1), (70, 0)):  # beyond 40 KiB our own server leaves it to OpenSSL
+            node = self.tls_node(links)
+            with self.subTest(links=links), rawtls.Client(node.tls_port) as client:
+                heard = client.shake()
+                self.assertGreater(len(heard[rawtls.CERTIFICATE]), links * 700)
+                body, _ = self.fetch(client, "/some")
+                self.assertTrue(body.endswith(sgtls.SOME))
+            self.assertEqual(node.counter("handshakes_own"), own)
+
     def test_a_ticket_resumes(self):
         node = self.tls_node()
         tickets = []
