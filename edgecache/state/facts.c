@@ -73,10 +73,11 @@ static enum sg_err row_of(const struct sge_state *state, struct sg_mdb_txn *txn,
                           struct sge_factrow *out)
 {
     struct sg_str bytes;
-    *out = (struct sge_factrow){.generation = 0};
     enum sg_err err = sg_mdb_get(txn, state->facts, key, &bytes);
-    if (err != SG_OK)
+    if (err != SG_OK) {
+        *out = (struct sge_factrow){.generation = 0};
         return err;
+    }
     return sge_factrow_read(bytes, out) ? SG_OK : SG_ECORRUPT;
 }
 
@@ -191,7 +192,8 @@ void sge_followed_make(uint64_t group, uint32_t chain, enum sge_followed how,
     out->head[31] = out->safe[31] = (uint8_t)how;
 }
 
-enum sge_followed sge_state_followed(struct sge_state_reader *reader, const struct sge_fact_id *id)
+static enum sge_followed followed_read(struct sge_state_reader *reader,
+                                       const struct sge_fact_id *id)
 {
     struct sge_change fact;
     uint64_t generation;
@@ -199,6 +201,16 @@ enum sge_followed sge_state_followed(struct sge_state_reader *reader, const stru
         fact.kind != SGE_FACT_FOLLOWED || fact.head[31] > SGE_FOLLOWED_WHOLE)
         return SGE_FOLLOWED_NOT;
     return (enum sge_followed)fact.head[31];
+}
+
+enum sge_followed sge_state_followed(struct sge_state_reader *reader, const struct sge_fact_id *id)
+{
+    SG_ASSERT(reader != NULL && id != NULL);
+    struct sge_followed_known *known = &reader->followed[id->key % SGE_FOLLOWED_KNOWN];
+    uint64_t version = sg_mdb_txnid(reader->txn);
+    if (known->version != version || known->id.key != id->key || known->id.check != id->check)
+        *known = (struct sge_followed_known){version, *id, followed_read(reader, id)};
+    return known->how;
 }
 
 uint64_t sge_state_facts_count(struct sge_state_reader *reader)

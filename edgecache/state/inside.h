@@ -34,10 +34,20 @@ struct sge_state {
     enum sg_err locked;
 };
 
+/* What was found last of a group, in that version of the state (never 0: an empty one is not
+ * open); every condition of a rule asks it. */
+struct sge_followed_known {
+    uint64_t version;
+    struct sge_fact_id id;
+    enum sge_followed how;
+};
+#define SGE_FOLLOWED_KNOWN 16u
+
 struct sge_state_reader {
     const struct sge_state *state;
     struct sg_mdb_txn *txn;
     struct sg_mdb_cursor *purges, *holdings;
+    struct sge_followed_known followed[SGE_FOLLOWED_KNOWN]; /* by the lowest bits of the key */
 };
 
 struct sge_tenant_row {

@@ -61,6 +61,39 @@ static void applying_twice_is_applying_once(void **fixture)
     assert_int_equal(generation_of(w, &first.id), 2);
 }
 
+/* A reader keeps what it found of a group, for as long as the state is the same. */
+static void what_is_followed_is_as_the_commit_says_that_a_reader_is_at(void **fixture)
+{
+    static const enum sge_followed says[] = {SGE_FOLLOWED_WHOLE, SGE_FOLLOWED_READING,
+                                             SGE_FOLLOWED_NOT, SGE_FOLLOWED_PART};
+    struct facts_world *w = *fixture;
+    struct sge_change now, next;
+    sge_followed_make(7, 1, says[0], &now);
+    assert_int_equal(stream_says(w, &now, 1), SG_OK);
+    for (size_t i = 0; i < SG_COUNT(says); i++) {
+        assert_int_equal(sge_state_begin(w->reader), SG_OK);
+        assert_int_equal(sge_state_followed(w->reader, &now.id), says[i]);
+        sge_followed_make(7, 1, says[(i + 1) % SG_COUNT(says)], &next);
+        assert_int_equal(stream_says(w, &next, 1), SG_OK);
+        assert_int_equal(sge_state_followed(w->reader, &now.id), says[i]); /* its commit's */
+        sge_state_end(w->reader);
+    }
+}
+
+static void what_is_followed_is_not_told_of_another_of_the_same_key(void **fixture)
+{
+    struct facts_world *w = *fixture;
+    struct sge_change one;
+    sge_followed_make(7, 1, SGE_FOLLOWED_WHOLE, &one);
+    struct sge_fact_id other = {one.id.key, ~one.id.check};
+    assert_int_equal(stream_says(w, &one, 1), SG_OK);
+    assert_int_equal(sge_state_begin(w->reader), SG_OK);
+    assert_int_equal(sge_state_followed(w->reader, &one.id), SGE_FOLLOWED_WHOLE);
+    assert_int_equal(sge_state_followed(w->reader, &other), SGE_FOLLOWED_NOT);
+    assert_int_equal(sge_state_followed(w->reader, &one.id), SGE_FOLLOWED_WHOLE);
+    sge_state_end(w->reader);
+}
+
 static void a_gap_and_another_stream_are_told_and_change_nothing(void **fixture)
 {
     struct facts_world *w = *fixture;
@@ -395,6 +428,8 @@ static void a_state_of_format_1_keeps_its_generations(void **unused)
 static const struct CMUnitTest tests[] = {
     FACTS_TEST(a_fact_is_read_back_as_it_was_written),
     FACTS_TEST(applying_twice_is_applying_once),
+    FACTS_TEST(what_is_followed_is_as_the_commit_says_that_a_reader_is_at),
+    FACTS_TEST(what_is_followed_is_not_told_of_another_of_the_same_key),
     FACTS_TEST(a_gap_and_another_stream_are_told_and_change_nothing),
     FACTS_TEST(what_does_not_bump_keeps_its_generation),
     FACTS_TEST(an_owner_who_is_back_has_another_generation),
