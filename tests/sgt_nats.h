@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,6 +62,7 @@ static inline _Noreturn void sgt_nats_become(const struct sgt_nats *server, cons
     snprintf(cluster, sizeof(cluster), "nats://127.0.0.1:%u", server->cluster_port);
     snprintf(store, sizeof(store), "%s/store", server->dir);
     snprintf(log, sizeof(log), "%s/log", server->dir);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it ends with the test, however that ends */
     int fd = open("/dev/null", O_RDWR);
     dup2(fd, 0), dup2(fd, 1), dup2(fd, 2);
     if (routes == NULL)

@@ -86,7 +86,7 @@ class Anvil:
         self.contracts = json.loads((folder / "contracts.json").read_text())
         self.log = tempfile.NamedTemporaryFile("w+", prefix="anvil.")
         self.process = subprocess.Popen(
-            [folder / ANVIL, "--host", "127.0.0.1", "--port", str(port), "--slots-in-an-epoch",
+            ["setpriv", "--pdeathsig", "KILL", folder / ANVIL, "--host", "127.0.0.1", "--port", str(port), "--slots-in-an-epoch",
              "1", *options], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self.port = self.listening()
         self.url = f"http://127.0.0.1:{self.port}"

@@ -37,6 +37,10 @@ PATIENCE_S = 20  # for anything that should be quick: a loaded machine is slow, 
 SKIPPED = 77
 
 
+# Before a command: it ends with the test, however that ends. Not for what gives root up.
+WITH_US = ["setpriv", "--pdeathsig", "KILL"]
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -150,7 +154,7 @@ class Nginx:
             f"events {{}} http {{ access_log off; {temps} add_header Cache-Control max-age=60;"
             f"server {{ listen 127.0.0.1:{self.port}; root {self.folder}; }} }}")
         self.work = work
-        self.process = subprocess.Popen([program, "-c", str(work / "nginx.conf"), "-e",
+        self.process = subprocess.Popen([*WITH_US, program, "-c", str(work / "nginx.conf"), "-e",
                                          str(work / "error.log")], stderr=subprocess.DEVNULL)
         until(self.answers, "nginx answers")
 
@@ -189,7 +193,8 @@ class Node:
     def start(self, *options, wait=True):
         with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [STREAMGATED, "--config", str(self.file), *options], stdout=log, stderr=log)
+                [*WITH_US, STREAMGATED, "--config", str(self.file), *options], stdout=log,
+                stderr=log)
         if wait:
             until(self.ready, "the node is ready")
         return self

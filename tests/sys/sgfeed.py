@@ -38,7 +38,7 @@ class Nats:
 
     def start(self):
         self.process = subprocess.Popen(
-            [self.program, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd",
+            [*sg.WITH_US, self.program, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd",
              str(self.folder / "nats"), "-l", str(self.folder / "nats.log")])
         sg.until(self.answers, "nats-server answers")
         return self

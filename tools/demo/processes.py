@@ -37,14 +37,24 @@ def ports_from(first, count):
     raise Failed(f"no {count} free ports from {first} on: give another with --port")
 
 
+# Waits until the writing end of its input is closed, as the kernel does when its owner is killed,
+# and ends the process group that it is told. (PR_SET_PDEATHSIG would not do: who gives root up
+# loses it.)
+GUARD = 'read -r never; kill -TERM "-$1"; sleep 2; kill -KILL "-$1"'
+
+
 class Child:
-    """A server of ours: ready when its port answers, or dead with the end of its log."""
+    """A server of ours: ready when its port answers, or dead with the end of its log. It does not
+    outlive us, however we end."""
 
     def __init__(self, name, command, log, port, seconds=15):
         self.name, self.log = name, log
         with open(log, "wb") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT,
                                             stdin=subprocess.DEVNULL, start_new_session=True)
+        self.guard = subprocess.Popen(["sh", "-c", GUARD, "guard", str(self.process.pid)],
+                                      stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                      start_new_session=True)
         try:
             self.wait_until_ready(port, seconds)
         except BaseException:  # a signal too: nothing is left running
@@ -78,4 +88,7 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+        self.guard.kill()
+        self.guard.wait()
+        self.guard.stdin.close()
         self.process.wait()
