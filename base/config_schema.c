@@ -511,9 +511,9 @@ static const struct sg_conf_key sg_conf_chain_contract_keys[] = {
          "The block that it was made in. 0: found out, which needs a server with old states."),
     STRING(
         sg_conf_chain_contract, proof_slot, SLOT, NULL,
-        "Where an ERC-721 keeps its mapping from id to owner (OpenZeppelin 5: 2): each change of "
-        "owner at the head is then proven by eth_getProof against the block's state root. "
-        "Absent: it is not."),
+        "Where an ERC-721 keeps its mapping from id to owner (OpenZeppelin 5: 2), or an ERC-1155 "
+        "its mapping from id to account to balance (0): each change at the head is then proven by "
+        "eth_getProof against the block's state root. Absent: it is not."),
 };
 GROUP(sg_conf_chain_contract, "A contract that is followed whether or not a rule names it.");
 

@@ -191,7 +191,7 @@ static const struct family families[] = {
     {"reorg_depth_max", GAUGE, "Blocks that the deepest reorg took back.", value_depth_max},
     {"questions_total", COUNTER, "Questions to the servers.", value_questions},
     {"no_quorum_total", COUNTER, "Questions on which too few servers agreed.", value_no_quorum},
-    {"proven_total", COUNTER, "Owners that were proven against a block's state root.",
+    {"proven_total", COUNTER, "Owners and balances that were proven against a block's state root.",
      value_proven},
     {"disproven_total", COUNTER, "Blocks whose logs said what the state does not.",
      value_disproven},

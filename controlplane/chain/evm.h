@@ -30,7 +30,7 @@ struct sgc_evm_contract {
     bool registry;              /* it tells delegations, and nothing else of it counts */
     uint64_t source;            /* sge_group_contract() */
     uint64_t first_block;       /* 0: to be found out */
-    bool has_proof_slot;        /* owners at the head are proven (prove.h) */
+    bool has_proof_slot;        /* owners or balances at the head are proven (prove.h) */
     struct sg_u256 proof_slot;
 };
 

@@ -137,16 +137,20 @@ static enum sg_err prove(struct sgc_follow *follow, const struct sgc_eth_block *
 {
     if (from->number + PROVE_BLOCKS < follow->latest.number)
         return SG_OK;
-    enum sg_err err = sgc_prove_events(follow->servers, from, events->items, events->count,
-                                       contract_of, follow, &follow->counts.proven);
+    const struct sgc_prove how = {.servers = follow->servers,
+                                  .ledger = follow->options.ledger,
+                                  .contract_of = contract_of,
+                                  .ctx = follow,
+                                  .proven = &follow->counts.proven};
+    enum sg_err err = sgc_prove_events(&how, from, events->items, events->count);
     if (err != SG_EAUTH && err != SG_ENOTSUP)
         return err;
     follow->counts.disproven++;
     return sgc_follow_fault(follow, err,
                             err == SG_EAUTH
-                                ? "block %llu: the logs say another owner than the state: see "
+                                ? "block %llu: the logs say other owners than the state: see "
                                   "docs/chains.md"
-                                : "block %llu: no server gives proofs of owners",
+                                : "block %llu: no server gives proofs",
                             (unsigned long long)from->number);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/keccak.h"
+#include "base/sys/crypto.h"
 #include "controlplane/chain/rlp.h"
 #include "controlplane/chain/trie.h"
 
@@ -208,39 +209,42 @@ void sgc_proof_mapping_slot(const struct sg_u256 *key, const uint8_t slot[32], u
 
 /* ---- asking ---- */
 
-struct slot_question {
+struct slots_question {
     const uint8_t *state_root, *contract;
-    const uint8_t (*slot)[32];
-    struct sg_u256 value;
+    const uint8_t (*slots)[32];
+    uint32_t count;
+    struct sg_u256 *values;
 };
 
-static enum sgc_rpc_end slot_digest(void *ctx, struct sg_jsonread result, uint8_t out[32])
+static enum sgc_rpc_end slots_digest(void *ctx, struct sg_jsonread result, uint8_t out[32])
 {
-    struct slot_question *question = ctx;
+    struct slots_question *question = ctx;
     struct sgc_proof_account account;
-    if (!sgc_proof_read(result, question->state_root, question->contract, question->slot, 1,
-                        &account, &question->value))
+    if (!sgc_proof_read(result, question->state_root, question->contract, question->slots,
+                        question->count, &account, question->values))
         return SGC_RPC_unproven;
-    memcpy(out, question->value.bytes, 32);
+    sg_sha256(question->values, question->count * sizeof(*question->values), out);
     return SGC_RPC_ok;
 }
 
-static enum sg_err slot_ask(struct sgc_servers *servers, const struct sgc_eth_block *block,
-                            const uint8_t contract[20], const uint8_t (*slot)[32],
-                            struct sg_u256 *out)
+enum sg_err sgc_proof_slots(struct sgc_servers *servers, const struct sgc_eth_block *block,
+                            const uint8_t contract[20], const uint8_t (*slots)[32], uint32_t count,
+                            struct sg_u256 *values)
 {
-    char memory[512];
+    char memory[512 + SGC_PROOF_SLOTS_MAX * 72];
     struct sg_out params = sg_out_init(memory, sizeof(memory));
     struct sgc_eth_at at = {.kind = SGC_ETH_HASH};
-    struct slot_question asked = {block->state_root, contract, slot, {{0}}};
+    struct sg_u256 read[SGC_PROOF_SLOTS_MAX];
+    struct slots_question asked = {block->state_root, contract, slots, count, read};
     struct sgc_servers_answer answer;
+    SG_ASSERT(count > 0 && count <= SGC_PROOF_SLOTS_MAX);
     memcpy(at.hash, block->hash, sizeof(at.hash));
-    sgc_eth_put_proof_params(&params, contract, slot, 1, &at);
+    sgc_eth_put_proof_params(&params, contract, slots, count, &at);
     SG_ASSERT(!params.full);
     const struct sgc_servers_question question = {
         .method = "eth_getProof",
         .params = sg_out_view(&params),
-        .digest = slot_digest,
+        .digest = slots_digest,
         .ctx = &asked,
         .is_proven = true,
     };
@@ -248,7 +252,7 @@ static enum sg_err slot_ask(struct sgc_servers *servers, const struct sgc_eth_bl
     if (err == SG_OK && answer.reverted)
         err = SG_EAGAIN;
     if (err == SG_OK)
-        *out = asked.value;
+        memcpy(values, read, count * sizeof(*values));
     return err;
 }
 
@@ -259,10 +263,21 @@ enum sg_err sgc_proof_owner(struct sgc_servers *servers, const struct sgc_eth_bl
     uint8_t where[1][32];
     struct sg_u256 value;
     sgc_proof_mapping_slot(id, slot, where[0]);
-    enum sg_err err = slot_ask(servers, block, contract, where, &value);
+    enum sg_err err =
+        sgc_proof_slots(servers, block, contract, (const uint8_t(*)[32])where, 1, &value);
     if (err == SG_OK)
         memcpy(owner, value.bytes + 12, 20); /* what else shares the slot is not the owner's */
     return err;
+}
+
+void sgc_proof_balance_slot(const struct sg_u256 *id, const uint8_t account[20],
+                            const uint8_t slot[32], uint8_t out[32])
+{
+    uint8_t of_id[32];
+    struct sg_u256 key = sg_u256_of(0);
+    memcpy(key.bytes + 12, account, 20);
+    sgc_proof_mapping_slot(id, slot, of_id);
+    sgc_proof_mapping_slot(&key, of_id, out);
 }
 
 enum sg_err sgc_proof_balance(struct sgc_servers *servers, const struct sgc_eth_block *block,
@@ -270,10 +285,7 @@ enum sg_err sgc_proof_balance(struct sgc_servers *servers, const struct sgc_eth_
                               const struct sg_u256 *id, const uint8_t account[20],
                               struct sg_u256 *balance)
 {
-    uint8_t of_id[32], where[1][32];
-    struct sg_u256 key = sg_u256_of(0);
-    memcpy(key.bytes + 12, account, 20);
-    sgc_proof_mapping_slot(id, slot, of_id);
-    sgc_proof_mapping_slot(&key, of_id, where[0]);
-    return slot_ask(servers, block, contract, where, balance);
+    uint8_t where[1][32];
+    sgc_proof_balance_slot(id, account, slot, where[0]);
+    return sgc_proof_slots(servers, block, contract, (const uint8_t(*)[32])where, 1, balance);
 }

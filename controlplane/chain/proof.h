@@ -32,6 +32,14 @@ void sgc_proof_mapping_slot(const struct sg_u256 *key, const uint8_t slot[32], u
  * agreed on. `slot` is the number of the contract's mapping: of ERC-721 from id to owner
  * (OpenZeppelin 5: 2), of ERC-1155 from id to account to balance (OpenZeppelin 5: 0). Errors as of
  * sgc_servers_ask(); SG_ENOTSUP: no server offers proofs. */
+#define SGC_PROOF_SLOTS_MAX 64 /* in one question */
+SG_MUST_USE enum sg_err sgc_proof_slots(struct sgc_servers *servers,
+                                        const struct sgc_eth_block *block,
+                                        const uint8_t contract[20], const uint8_t (*slots)[32],
+                                        uint32_t count, struct sg_u256 *values);
+/* Where an ERC-1155 keeps what `account` has of `id`. */
+void sgc_proof_balance_slot(const struct sg_u256 *id, const uint8_t account[20],
+                            const uint8_t slot[32], uint8_t out[32]);
 SG_MUST_USE enum sg_err sgc_proof_owner(struct sgc_servers *servers,
                                         const struct sgc_eth_block *block,
                                         const uint8_t contract[20], const uint8_t slot[32],

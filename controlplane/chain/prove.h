@@ -1,19 +1,29 @@
-/* prove - whether what a block's logs say of ownership is what the chain's state says after it:
- * each ERC-721 whose contract has a proof slot, by proof (proof.h). So servers that agree upon a
- * lie about a transfer are caught, even where one server alone is believed. */
+/* prove - whether what a block's logs say of ownership is what the chain's state says after it, by
+ * proof (proof.h): the owners of an ERC-721 and the balances of an ERC-1155 whose contract has a
+ * proof slot. So servers that agree upon a lie about a transfer are caught, even where one server
+ * alone is believed. */
 #ifndef SGC_CHAIN_PROVE_H
 #define SGC_CHAIN_PROVE_H
 
 #include "controlplane/chain/agreed.h"
 #include "controlplane/chain/evm.h"
 
-/* `events` are all of `block`, in order; those of contracts that `contract_of` does not know, or
- * that have no slot, are passed over. *proven counts. SG_EAUTH: the logs lie, or the slot is not
- * where the contract keeps its owners. Else as of sgc_proof_owner(). */
-SG_MUST_USE enum sg_err sgc_prove_events(
-    struct sgc_servers *servers, const struct sgc_eth_block *block, const struct sgc_event *events,
-    uint32_t count,
-    const struct sgc_evm_contract *(*contract_of)(void *ctx, const struct sg_caip_asset *asset),
-    void *ctx, uint64_t *proven);
+/* Balances of one block that are proven; of more, the first ones are, and the rest is taken as the
+ * quorum has it: whoever sends dust to thousands must not hold the chain up. */
+#define SGC_PROVE_BALANCES_MAX 1024
+
+struct sgc_prove {
+    struct sgc_servers *servers;
+    struct sgc_ledger *ledger; /* as it is before the block: it has all balances */
+    /* Those that it does not know (NULL), or that have no slot, are passed over. */
+    const struct sgc_evm_contract *(*contract_of)(void *ctx, const struct sg_caip_asset *asset);
+    void *ctx;
+    uint64_t *proven; /* counts */
+};
+/* `events` are all of `block`, in order. SG_EAUTH: the logs lie, or the slot is not where the
+ * contract keeps its owners or balances. Else as of sgc_proof_slots(). */
+SG_MUST_USE enum sg_err sgc_prove_events(const struct sgc_prove *prove,
+                                         const struct sgc_eth_block *block,
+                                         const struct sgc_event *events, uint32_t count);
 
 #endif

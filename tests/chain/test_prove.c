@@ -1,5 +1,5 @@
 /* A follower that believes one server, and has it prove what it says: a real anvil, and a shim of
- * our own in front of it that lies about who got a token. */
+ * our own in front of it that lies about who got a token, and how many. */
 #include "tests/sgt.h"
 
 #include "tests/chain/follow_rig.h"
@@ -9,7 +9,8 @@ static struct sgt_anvil chain;
 static struct sgt_liar liar;
 static char liar_url[64];
 
-static void open_proving(struct follow_rig *f, uint64_t slot)
+/* Where films keep owners, and seats balances. */
+static void open_proving(struct follow_rig *f, uint64_t slot, uint64_t balances_slot)
 {
     follow_init(f, &chain);
     sgt_anvil_mine(&chain, 16); /* the contracts are below what is safe */
@@ -17,6 +18,8 @@ static void open_proving(struct follow_rig *f, uint64_t slot)
     f->options.servers.check_headers = true;
     f->contracts[0].has_proof_slot = true;
     f->contracts[0].proof_slot = sg_u256_of(slot);
+    f->contracts[1].has_proof_slot = true;
+    f->contracts[1].proof_slot = sg_u256_of(balances_slot);
     sgt_liar_becomes(&liar, "honest");
     follow_open(f);
     follow_sync(f);
@@ -42,7 +45,7 @@ static void owners_are_proven_block_by_block(void **fixture)
 {
     struct follow_rig f;
     struct sgc_follow_status status;
-    open_proving(&f, 2);
+    open_proving(&f, 2, 0);
     mint(&f, 1);
     sgt_anvil_send(&chain, NULL, f.films, "moveTwice(address,address,uint256)", "aau",
                    chain.accounts[2], chain.accounts[3], (uint64_t)1);
@@ -57,14 +60,15 @@ static void owners_are_proven_block_by_block(void **fixture)
 static void a_lie_of_our_shim_about_an_owner_closes_the_chain_until_it_is_told_right(void **fixture)
 {
     struct follow_rig f;
-    open_proving(&f, 2);
+    open_proving(&f, 2, 0);
     sgt_liar_becomes(&liar, "owner");
     mint(&f, 2);
     struct sgc_follow_status status = wait_closed(&f);
     assert_true(status.counts.disproven > 0);
-    assert_non_null(strstr(status.why, "another owner than the state"));
+    assert_non_null(strstr(status.why, "other owners than the state"));
     assert_true(status.head < status.latest); /* the block is not in the ledger */
     sgt_liar_becomes(&liar, "honest");
+    sgc_follow_wake(f.follow); /* or it looks again in five seconds */
     follow_sync(&f);
     follow_fini(&f);
 }
@@ -72,8 +76,76 @@ static void a_lie_of_our_shim_about_an_owner_closes_the_chain_until_it_is_told_r
 static void a_slot_where_no_owners_are_closes_the_chain(void **fixture)
 {
     struct follow_rig f;
-    open_proving(&f, 3);
+    open_proving(&f, 3, 0);
     mint(&f, 3);
+    assert_true(wait_closed(&f).counts.disproven > 0);
+    follow_fini(&f);
+}
+
+static void seat(struct follow_rig *f, uint64_t from, uint64_t to, uint64_t id, uint64_t amount)
+{
+    if (from == 0)
+        sgt_anvil_send(&chain, NULL, f->seats, "mint(address,uint256,uint256)", "auu",
+                       chain.accounts[to], id, amount);
+    else
+        sgt_anvil_send(&chain, NULL, f->seats, "move(address,address,uint256,uint256)", "aauu",
+                       chain.accounts[from], chain.accounts[to], id, amount);
+}
+
+static void balances_are_proven_block_by_block(void **fixture)
+{
+    struct follow_rig f;
+    struct sgc_follow_status status;
+    open_proving(&f, 2, 0);
+    seat(&f, 0, 1, 5, 100);
+    seat(&f, 0, 2, 5, 7);
+    seat(&f, 1, 2, 5, 30); /* two balances */
+    seat(&f, 1, 1, 5, 30); /* to oneself: none */
+    seat(&f, 2, 3, 5, 37); /* down to nothing */
+    follow_sync(&f);
+    sgc_follow_status(f.follow, &status);
+    assert_int_equal(status.counts.proven, 6);
+    assert_int_equal(status.counts.disproven, 0);
+    follow_fini(&f);
+}
+
+static void several_moves_of_a_block_are_proven_as_their_sum(void **fixture)
+{
+    struct follow_rig f;
+    struct sgc_follow_status status;
+    open_proving(&f, 2, 0);
+    seat(&f, 0, 4, 6, 10);
+    follow_sync(&f);
+    json_decref(sgt_anvil_rpc(&chain, "evm_setAutomine", json_pack("[b]", 0)));
+    for (uint64_t i = 1; i <= 3; i++)
+        seat(&f, 4, 5, 6, i);
+    sgt_anvil_mine(&chain, 1);
+    json_decref(sgt_anvil_rpc(&chain, "evm_setAutomine", json_pack("[b]", 1)));
+    follow_sync(&f);
+    sgc_follow_status(f.follow, &status);
+    assert_int_equal(status.counts.proven, 3);
+    follow_fini(&f);
+}
+
+static void
+a_lie_of_our_shim_about_an_amount_closes_the_chain_until_it_is_told_right(void **fixture)
+{
+    struct follow_rig f;
+    open_proving(&f, 2, 0);
+    sgt_liar_becomes(&liar, "amount");
+    seat(&f, 0, 1, 7, 3);
+    assert_true(wait_closed(&f).counts.disproven > 0);
+    sgt_liar_becomes(&liar, "honest");
+    sgc_follow_wake(f.follow); /* or it looks again in five seconds */
+    follow_sync(&f);
+    follow_fini(&f);
+}
+
+static void a_slot_where_no_balances_are_closes_the_chain(void **fixture)
+{
+    struct follow_rig f;
+    open_proving(&f, 2, 1);
+    seat(&f, 0, 1, 8, 3);
     assert_true(wait_closed(&f).counts.disproven > 0);
     follow_fini(&f);
 }
@@ -84,6 +156,10 @@ int main(void)
         cmocka_unit_test(owners_are_proven_block_by_block),
         cmocka_unit_test(a_lie_of_our_shim_about_an_owner_closes_the_chain_until_it_is_told_right),
         cmocka_unit_test(a_slot_where_no_owners_are_closes_the_chain),
+        cmocka_unit_test(balances_are_proven_block_by_block),
+        cmocka_unit_test(several_moves_of_a_block_are_proven_as_their_sum),
+        cmocka_unit_test(a_lie_of_our_shim_about_an_amount_closes_the_chain_until_it_is_told_right),
+        cmocka_unit_test(a_slot_where_no_balances_are_closes_the_chain),
     };
     if (!sgt_anvil_start(&chain, NULL))
         return SGT_SKIP;
