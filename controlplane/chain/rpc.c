@@ -176,37 +176,51 @@ static const char *const too_many_words[] = {
     "limited to a",
     "batch too large",
     "exceeds the range",
+    "maximum block",
+    "max block",
+    "limit the query",
+    "less number of address",
 };
 static const char *const limited_words[] = {
-    "rate limit", "too many requests", "request limit", "requests per",  "capacity",
-    "quota",      "throttl",           "request rate",  "request count",
+    "rate limit",    "too many requests", "request limit",     "requests per",  "capacity",
+    "quota",         "throttl",           "request rate",      "request count", "rps limit",
+    "compute units", "call rate",         "requests exceeded",
 };
 static const char *const behind_words[] = {
-    "header not found", "block not found",   "unknown block",   "missing trie node",
-    "not available",    "not find block",    "out of range",    "cannot be found",
-    "pruned",           "is behind",         "unhealthy",       "header for hash not found",
-    "last accepted",    "not yet available", "state not found", "blockoutofrange",
-    "future block",
+    "header not found",  "block not found",     "unknown block",
+    "missing trie node", "not available",       "not find block",
+    "out of range",      "cannot be found",     "pruned",
+    "is behind",         "unhealthy",           "header for hash not found",
+    "last accepted",     "not yet available",   "state not found",
+    "blockoutofrange",   "future block",        "no state available",
+    "state unavailable", "history unavailable", "proof window",
+    "archive",           "is not canonical",    "history has been pruned",
 };
 static const char *const reverted_words[] = {
     "revert",          "invalid opcode",    "out of gas", "vm execution error",
     "stack underflow", "execution aborted",
 };
 
-static enum sgc_rpc_end error_end(int64_t code, struct sg_str message)
+/* -32005, "limit exceeded", is of the rate, or of what eth_getLogs would find. */
+static enum sgc_rpc_end limit_end(const char *method)
+{
+    return strcmp(method, "eth_getLogs") == 0 ? SGC_RPC_too_many : SGC_RPC_limited;
+}
+
+static enum sgc_rpc_end error_end(const char *method, int64_t code, struct sg_str message)
 {
     if (code == 3 || says(message, reverted_words, SG_COUNT(reverted_words)))
         return SGC_RPC_reverted;
+    if (code == -32601) /* Geth: "does not exist/is not available" */
+        return SGC_RPC_method;
     if (says(message, limited_words, SG_COUNT(limited_words)) || code == 429)
         return SGC_RPC_limited;
     if (says(message, too_many_words, SG_COUNT(too_many_words)))
         return SGC_RPC_too_many;
-    if (says(message, behind_words, SG_COUNT(behind_words)) || code == -32001)
+    if (says(message, behind_words, SG_COUNT(behind_words)) || code == -32001 || code == 4444)
         return SGC_RPC_behind;
-    if (code == -32601)
-        return SGC_RPC_method;
     if (code == -32005)
-        return SGC_RPC_limited;
+        return limit_end(method);
     return code == -32602 ? SGC_RPC_params : SGC_RPC_refused;
 }
 
@@ -228,7 +242,7 @@ static void error_read(struct sg_jsonread error, struct sgc_rpc_ask *ask)
     if (sg_jsonread_member(error, "message", &value) &&
         sg_jsonread_kind(value) == SG_JSONREAD_STRING)
         ask->message = (struct sg_str){value.ptr + 1, value.len - 2};
-    ask->end = error_end(ask->code, ask->message);
+    ask->end = error_end(ask->method, ask->code, ask->message);
     if (ask->end == SGC_RPC_reverted && sg_jsonread_member(error, "data", &value))
         ask->result = value;
 }
@@ -279,7 +293,7 @@ static void whole_error_read(struct sg_jsonread value, uint16_t status, struct s
                              uint32_t count)
 {
     struct sg_jsonread error;
-    struct sgc_rpc_ask said = {.end = status_end(status)};
+    struct sgc_rpc_ask said = {.method = asks[0].method, .end = status_end(status)};
     if (sg_jsonread_kind(value) == SG_JSONREAD_OBJECT &&
         sg_jsonread_member(value, "error", &error) && !sg_jsonread_is_null(error)) {
         error_read(error, &said);

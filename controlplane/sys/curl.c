@@ -188,7 +188,9 @@ static enum sg_err peer_set_up(struct sgc_curl_peer *peer, const struct sgc_curl
     curl_easy_setopt(peer->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(peer->easy, CURLOPT_WRITEDATA, peer);
     curl_easy_setopt(peer->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)target->connect_timeout_ms);
-    return curl_easy_setopt(peer->easy, CURLOPT_HTTPHEADER, peer->fields) == CURLE_OK &&
+    /* What comes out of it is what answer_bytes_max bounds. */
+    return curl_easy_setopt(peer->easy, CURLOPT_ACCEPT_ENCODING, "gzip") == CURLE_OK &&
+                   curl_easy_setopt(peer->easy, CURLOPT_HTTPHEADER, peer->fields) == CURLE_OK &&
                    curl_easy_setopt(peer->easy, CURLOPT_URL, target->url) == CURLE_OK &&
                    set_ca(peer->easy, target->ca)
                ? SG_OK
@@ -247,6 +249,7 @@ static enum sgc_curl_end end_of(const struct sgc_curl_peer *peer, CURLcode code)
         return SGC_CURL_TLS;
     case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9, HTTP/7 */
     case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_HTTP2:
         return SGC_CURL_GARBAGE;
     case CURLE_WRITE_ERROR:

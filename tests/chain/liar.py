@@ -6,6 +6,7 @@
 How it treats a request stands in the path: http://127.0.0.1:PORT/hash. The path /now does what was
 last asked for with a GET of /set/MODE.
 """
+import gzip
 import http.server
 import json
 import socket
@@ -95,6 +96,12 @@ def lie_error(call, answer):
     answer["error"] = {"code": -32000, "message": "no"}
 
 
+def lie_limit(call, answer):
+    if call["method"] == "eth_getLogs":
+        del answer["result"]
+        answer["error"] = {"code": -32005, "message": "limit exceeded"}
+
+
 def lie_too_many(call, answer):
     if call["method"] == "eth_getLogs":
         del answer["result"]
@@ -140,6 +147,14 @@ class Liar(http.server.BaseHTTPRequestHandler):
             self.answer(b"slow down", 429, retry_after="1")
         elif mode == "broken":
             self.answer(b"oops", 502)
+        elif mode == "pruned":
+            self.answer(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": None}).encode())
+        elif mode == "badgzip":
+            self.answer(b"\x1f\x8b\x08 no gzip", content_encoding="gzip")
+        elif mode == "bomb":
+            self.answer(gzip.compress(b" " * (64 << 20), 1), content_encoding="gzip")
+        elif mode == "unavailable":
+            self.answer(b"later", 503, retry_after="1")
         elif mode == "drop":
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -171,7 +186,11 @@ class Liar(http.server.BaseHTTPRequestHandler):
         answer = ask(sys.argv[1], call)
         if mode in LIES and "result" in answer:
             LIES[mode](call, answer)
-        self.answer(json.dumps(answer).encode())
+        body = json.dumps(answer).encode()
+        if mode == "gzip" and "gzip" in self.headers.get("accept-encoding", ""):
+            self.answer(gzip.compress(body), content_encoding="gzip")
+        else:
+            self.answer(body)
 
 
 def main():

@@ -103,7 +103,8 @@ static void one_of_three_behind_our_shim_changes_nothing_and_is_left_out(void **
         {"array", ask_logs, SGC_RPC_garbage},     {"null", ask_logs, SGC_RPC_garbage},
         {"limited", ask_logs, SGC_RPC_limited},   {"broken", ask_logs, SGC_RPC_http},
         {"drop", ask_logs, SGC_RPC_unreachable},  {"half", ask_logs, SGC_RPC_unreachable},
-        {"endless", ask_logs, SGC_RPC_too_large},
+        {"endless", ask_logs, SGC_RPC_too_large}, {"bomb", ask_logs, SGC_RPC_too_large},
+        {"badgzip", ask_head, SGC_RPC_garbage},   {"unavailable", ask_head, SGC_RPC_http},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct sgc_servers *servers = open_with(rows[i].mode, 2, 2);
@@ -117,6 +118,34 @@ static void one_of_three_behind_our_shim_changes_nothing_and_is_left_out(void **
         ask_call(servers);
         sgc_servers_close(servers);
     }
+}
+
+static void what_a_server_packs_is_unpacked(void **fixture)
+{
+    struct sgc_servers *servers = open_with("gzip", 0, 1);
+    ask_head(servers);
+    ask_logs(servers);
+    ask_call(servers);
+    assert_int_equal(stats_of(servers).in_use, 1);
+    sgc_servers_close(servers);
+    (void)fixture;
+}
+
+/* Nodes that have thrown old blocks away say null, or nothing at all. */
+static void a_server_that_has_pruned_what_the_others_have_is_no_quorum_against_them(void **fixture)
+{
+    struct sgc_servers *servers = open_with("pruned", 2, 2);
+    ask_logs(servers);
+    ask_call(servers);
+    assert_int_equal(stats_of(servers).no_quorum, 0);
+    sgc_servers_close(servers);
+    servers = open_with("pruned", 0, 1);
+    uint32_t count = 0;
+    struct sgc_eth_filter filter = all_logs();
+    assert_int_not_equal(sgc_agreed_logs(servers, &filter, count_log, &count), SG_OK);
+    assert_int_equal(count, 0);
+    sgc_servers_close(servers);
+    (void)fixture;
 }
 
 /* libcurl 7.88 writes to freed memory if its handle had a transfer before. */
@@ -384,6 +413,8 @@ int main(void)
         cmocka_unit_test(one_of_three_behind_our_shim_changes_nothing_and_is_left_out),
         cmocka_unit_test(a_head_that_begins_with_a_folded_line_does_no_harm),
         cmocka_unit_test(one_honest_server_and_a_lying_shim_are_no_quorum),
+        cmocka_unit_test(what_a_server_packs_is_unpacked),
+        cmocka_unit_test(a_server_that_has_pruned_what_the_others_have_is_no_quorum_against_them),
         cmocka_unit_test(a_server_that_comes_to_its_senses_is_asked_again),
         cmocka_unit_test(who_fails_again_is_left_out_for_longer),
         cmocka_unit_test(a_server_behind_our_shim_that_limits_us_says_for_how_long),
