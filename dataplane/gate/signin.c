@@ -288,10 +288,10 @@ static enum sgd_grant_verdict check_rule(struct signin *s)
 {
     const struct sgd_signin_ask *ask = s->ask;
     struct sgd_place place = {.asn = 0};
-    s->rule = (struct sgd_rule_answer){.holds = true, .until_s = UINT64_MAX};
+    s->rule = (struct sgd_rule_answer){.until_s = UINT64_MAX};
     if (s->terms.sign_in == SG_CONF_SIGN_IN_ANY)
         return SGD_GRANT_allowed;
-    if (s->terms.rule == NULL)
+    if (s->terms.sign_in != SG_CONF_SIGN_IN_RULE || s->terms.rule == NULL)
         return SGD_GRANT_closed;
     if (ask->has_address)
         place = sgd_geo_find(s->terms.geo, s->clerk->geo, &ask->address);

@@ -443,6 +443,17 @@ static void the_cache_holds_many_tokens_apart(void **fixture)
         }
 }
 
+static void nothing_opens_but_an_explicit_yes(void **fixture)
+{
+    struct sgd_gate_answer answer;
+    (void)fixture;
+    memset(&answer, 0, sizeof(answer));
+    assert_int_not_equal(sgd_gate_status(answer.verdict), 200);
+    for (int v = 0; v < SGD_GATE_COUNT; v++)
+        assert_int_equal(sgd_gate_status((enum sgd_gate_verdict)v) == 200,
+                         v == SGD_GATE_public || v == SGD_GATE_allowed);
+}
+
 static void every_refusal_has_a_status_and_a_reason(void **fixture)
 {
     for (int v = 0; v < SGD_GATE_COUNT; v++) {
@@ -495,6 +506,7 @@ static const struct CMUnitTest tests[] = {
     WORLD_TEST(tokens_too_large_for_the_cache_are_judged_all_the_same),
     WORLD_TEST(the_cache_holds_many_tokens_apart),
     WORLD_TEST(every_refusal_has_a_status_and_a_reason),
+    WORLD_TEST(nothing_opens_but_an_explicit_yes),
     WORLD_TEST(open_undoes_itself_at_every_failing_allocation),
 };
 SGT_MAIN("gate", tests)

@@ -280,6 +280,17 @@ static void any_change_of_a_grant_is_refused(void **fixture)
 
 /* ---- who is let in ---- */
 
+static void nothing_opens_but_an_explicit_yes(void **fixture)
+{
+    struct sgd_signin_answer answer;
+    (void)fixture;
+    memset(&answer, 0, sizeof(answer));
+    assert_int_not_equal(sgd_grant_status(answer.verdict), 200);
+    for (int v = 0; v < SGD_GRANT_VERDICTS; v++)
+        assert_int_equal(sgd_grant_status((enum sgd_grant_verdict)v) == 200,
+                         v == SGD_GRANT_allowed);
+}
+
 static void without_a_rule_nobody_is_let_in_unless_the_site_says_so(void **fixture)
 {
     struct signin_world *w = *fixture;
@@ -287,6 +298,25 @@ static void without_a_rule_nobody_is_let_in_unless_the_site_says_so(void **fixtu
     world_open_gate(&w->gate);
     assert_int_equal(signin_all(w), SGD_GRANT_closed);
     assert_int_equal(w->answer.json.len, 0);
+}
+
+static void where_sign_in_is_off_nothing_is_minted(void **fixture)
+{
+    struct signin_world *w = *fixture;
+    struct sg_conf_rule rule = {.name = "all",
+                                .tenant = "acme",
+                                .version = 1,
+                                .require = "between(\"2000-01-01T00:00Z\", \"2100-01-01T00:00Z\")"};
+    struct sg_conf_site *site = &w->gate.sites[WORLD_GATED];
+    w->gate.config.rules = &rule;
+    w->gate.config.rules_count = 1;
+    site->rule = "all";
+    site->sign_in = SG_CONF_SIGN_IN_OFF;
+    world_open_gate(&w->gate);
+    assert_int_equal(signin_all(w), SGD_GRANT_closed);
+    site->sign_in = SG_CONF_SIGN_IN_RULE;
+    world_open_gate(&w->gate);
+    assert_int_equal(signin_all(w), SGD_GRANT_allowed);
 }
 
 /* The wallet's address owns a token on Polygon; who signs in says that it is Ethereum's. */
@@ -494,6 +524,8 @@ static const struct CMUnitTest tests[] = {
     SIGNIN_TEST(a_revoked_grant_mints_and_renews_nothing),
     SIGNIN_TEST(any_change_of_a_grant_is_refused),
     SIGNIN_TEST(without_a_rule_nobody_is_let_in_unless_the_site_says_so),
+    SIGNIN_TEST(where_sign_in_is_off_nothing_is_minted),
+    cmocka_unit_test(nothing_opens_but_an_explicit_yes),
     SIGNIN_TEST(a_back_ends_word_is_good_on_the_accounts_own_chain_only),
     SIGNIN_TEST(a_site_that_cannot_be_read_takes_no_sign_in),
     SIGNIN_TEST(what_a_contract_signed_is_asked_of_the_chain_once),
