@@ -221,6 +221,16 @@ void sge_bodies_tell(struct sge_shard *shard)
 
 /* ---- life ---- */
 
+/* A viewer has the last byte of a body a moment before its fill is told to be over: somebody who
+ * waits for what is whole waits for that too. */
+static void body_set_brims(struct sge_body *body, bool brims)
+{
+    if (body->brims == brims)
+        return;
+    body->brims = brims;
+    body->shard->brimming += brims ? 1 : UINT32_MAX; /* minus one */
+}
+
 struct sge_body *sge_body_make(struct sge_shard *shard, uint64_t bytes, uint32_t tenant, bool once)
 {
     SG_ASSERT(bytes > 0);
@@ -307,6 +317,7 @@ static void body_bury(struct sge_body *body)
 {
     struct sge_arena *arena = body->shard->content->arena;
     SG_ASSERT(body->object == NULL);
+    body_set_brims(body, false);
     sg_list_remove(&body->untold);
     for (uint32_t t = 0; t < SGE_TABLES_MAX; t++) {
         struct sge_slot *table = atomic_load_explicit(&body->tables[t], memory_order_relaxed);
@@ -331,6 +342,13 @@ void sge_bodies_bury(struct sge_shard *shard)
 }
 
 /* ---- filling ---- */
+
+static void body_see_brim(struct sge_body *body)
+{
+    if (atomic_load_explicit(&body->filling_all, memory_order_relaxed))
+        body_set_brims(body, body->filled_bytes ==
+                                 atomic_load_explicit(&body->bytes, memory_order_relaxed));
+}
 
 /* Once-bodies: what was read to its end is not kept. */
 static void body_reap(struct sge_body *body)
@@ -405,6 +423,7 @@ void sge_body_filled(struct sge_shard *shard, struct sge_body *body, uint32_t sl
     if (bytes == 0)
         return;
     body->filled_bytes += bytes;
+    body_see_brim(body);
     atomic_store_explicit(&slot->filled, filled, memory_order_release);
     if (filled == slot_bytes(body, slice))
         slot_full(slot);
@@ -465,6 +484,7 @@ static void body_end_unknown(struct sge_body *body)
 void sge_body_finish(struct sge_shard *shard, struct sge_body *body, bool whole)
 {
     SG_ASSERT(body->shard == shard);
+    body_set_brims(body, false);
     if (atomic_load_explicit(&body->state, memory_order_relaxed) != SGE_BODY_OPEN)
         return;
     uint64_t bytes = atomic_load_explicit(&body->bytes, memory_order_relaxed);
@@ -483,6 +503,7 @@ void sge_body_finish(struct sge_shard *shard, struct sge_body *body, bool whole)
 void sge_body_slice_abandon(struct sge_shard *shard, struct sge_body *body, uint32_t slice)
 {
     SG_ASSERT(body->shard == shard);
+    body_set_brims(body, false);
     if (slice == SGE_SLICES_ALL) {
         atomic_store_explicit(&body->filling_all, false, memory_order_release);
     } else {

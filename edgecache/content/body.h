@@ -35,6 +35,7 @@ struct sge_body {
     _Atomic bool filling_all;  /* the fill of everything is under way */
     _Atomic bool lossy;        /* a slice left RAM and is on no disk */
     bool once;
+    bool brims; /* the owner's: every byte is there, and its fill is not told to be over yet */
     uint8_t group;
     uint32_t slice_bytes;
     /* the owner's */

@@ -90,10 +90,10 @@ SG_MUST_USE enum sg_err sge_content_open(const struct sge_content_conf *conf,
                                          struct sge_content **out);
 /* After the workers ended: flushes what is written and closes. */
 void sge_content_close(struct sge_content *content);
-/* For a process that another one follows: keeps what becomes whole within the next 200 ms, finishes
- * what is on its way to disk, closes volume and index, and goes on in RAM. A control thread's;
- * blocks for patience_ns at most, and can be asked again. True: the next process can have the disk
- * tier (it is locked before). */
+/* For a process that another one follows: keeps what is whole or has all its bytes, finishes what
+ * is on its way to and from the disk, closes volume and index, and goes on in RAM. A control
+ * thread's, while the workers run; blocks for patience_ns at most, and can be asked again. True:
+ * the next process can have the disk tier (it is locked before). */
 bool sge_content_give_up_disk(struct sge_content *content, uint64_t patience_ns);
 struct sge_shard *sge_content_shard(struct sge_content *content, uint16_t worker);
 /* How this store cuts its bodies. */

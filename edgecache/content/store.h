@@ -30,6 +30,7 @@ struct sge_shard {
     struct sge_policy *policy;
     struct sg_list untold; /* bodies whose watchers' mailboxes were full */
     uint32_t objects;      /* published */
+    uint32_t brimming;     /* bodies that have all their bytes and are not finished */
     uint16_t id;
     struct sge_tier *tier; /* NULL: RAM only */
     struct sge_shard_counts counts;

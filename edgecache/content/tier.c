@@ -28,6 +28,8 @@ struct sge_tier {
     uint64_t forgets[FORGETS_MAX][2];
     uint64_t first, told, end; /* counted from the start */
     uint64_t blind_to;         /* words that had to leave the ring before they were in force */
+    bool last_call;            /* the disk is given up: what is whole is still handed over */
+    bool closed;               /* that is done: nothing is asked or kept any more */
     uint64_t heeded;           /* words of other processes, up to this one */
     uint64_t holes[HOLES_MAX];
     uint32_t holes_count;
@@ -268,6 +270,8 @@ static bool object_used(struct sge_object_cell *cell)
 static void tier_send(struct sge_shard *shard, struct sge_object_cell *cell)
 {
     struct sge_tier *tier = shard->tier;
+    if (tier->closed)
+        return;
     cell->maybe_on_disk = true;
     tier_tell_forgets(shard); /* in order: what is told later would take it away again */
     if (tier->told == tier->end && sge_volume_keep(tier->volume, &cell->object))
@@ -341,6 +345,14 @@ static void tier_look_at_waiting(struct sge_shard *shard)
     }
 }
 
+/* A body whose bytes are all there becomes whole in a moment. */
+static void tier_say_last(struct sge_shard *shard)
+{
+    struct sge_tier *tier = shard->tier;
+    if (tier->last_call && !tier->closed && shard->brimming == 0 && tier->told == tier->end)
+        tier->closed = sge_volume_last_said(tier->volume, shard->id);
+}
+
 void sge_tier_turn(struct sge_shard *shard)
 {
     if (shard->tier == NULL)
@@ -348,6 +360,7 @@ void sge_tier_turn(struct sge_shard *shard)
     sge_shard_heed(shard);
     tier_tell_forgets(shard);
     tier_look_at_waiting(shard);
+    tier_say_last(shard);
 }
 
 /* ---- asking ---- */
@@ -355,7 +368,7 @@ void sge_tier_turn(struct sge_shard *shard)
 bool sge_shard_look_up(struct sge_shard *shard, const struct sge_key *key, uint64_t cookie)
 {
     struct sge_tier *tier = shard->tier;
-    if (tier == NULL || tier_is_forgetting(shard, key->hash))
+    if (tier == NULL || tier->closed || tier_is_forgetting(shard, key->hash))
         return false;
     struct sge_ask *ask = sg_pool_take(&tier->asks);
     if (ask == NULL)
@@ -380,7 +393,7 @@ bool sge_body_load(struct sge_shard *shard, struct sge_body *body, uint32_t slic
 {
     struct sge_tier *tier = shard->tier;
     SG_ASSERT(body->shard == shard);
-    if (tier == NULL || !body_partly_there(body))
+    if (tier == NULL || tier->closed || !body_partly_there(body))
         return false;
     struct sge_ask *ask = sg_pool_take(&tier->asks);
     struct sge_cell *cell = ask == NULL ? NULL : sge_body_load_begin(body, slice);
@@ -456,6 +469,8 @@ static void tier_loaded(struct sge_shard *shard, struct sge_ask *ask, struct sge
 bool sge_shard_message(struct sge_shard *shard, const struct sg_msg *msg, struct sge_event *event)
 {
     SG_ASSERT(msg->type >= SGE_MSG_FIRST && msg->type <= SGE_MSG_LAST);
+    if (msg->type == SGE_MSG_LAST_CALL)
+        shard->tier->last_call = true;
     if (msg->type != SGE_MSG_ANSWER)
         return false;
     struct sge_ask *ask = msg->ptr[0];

@@ -68,7 +68,7 @@ struct sge_volume {
     uint8_t *card;      /* a card on its way */
     uint64_t commit_ns; /* when the changes must be committed; SG_NEVER: none */
     uint64_t paused_until_ns;
-    uint64_t linger_end_ns; /* giving up: nothing is kept after it; 0: we don't */
+    uint32_t called, said; /* giving up: shards that were told, and that answered */
     uint32_t errors_in_a_row;
     uint64_t forgotten[SGE_WORKERS_MAX]; /* what each shard told to forget: so many */
     _Atomic uint64_t forgotten_for_good[SGE_WORKERS_MAX]; /* and so many of them were committed */
@@ -80,8 +80,6 @@ struct sge_volume {
 /* ---- volume.c ---- */
 
 void sge_volume_count(_Atomic uint64_t *counter);
-/* Giving up, and it is too late to begin anything. */
-bool sge_volume_lingered(const struct sge_volume *volume);
 void sge_volume_write_failed(struct sge_volume *volume, uint32_t page, enum sg_err err);
 /* What a change of the index came to. */
 void sge_volume_changed(struct sge_volume *volume, enum sg_err err);

@@ -14,7 +14,6 @@
 #define MAIL_A_TURN     32
 #define ERRORS_MAX      8 /* in a row, and writing pauses */
 #define PAUSE_NS        (10 * SG_NS_PER_SEC)
-#define LINGER_NS       (200 * SG_NS_PER_MS) /* of giving up: what ends just now is kept too */
 #define INDEX_BYTES_MIN (256ull << 20)
 
 void sge_volume_count(_Atomic uint64_t *counter)
@@ -31,11 +30,6 @@ static bool volume_is_gone(const struct sge_volume *volume)
 static bool volume_lets_go(const struct sge_volume *volume)
 {
     return atomic_load_explicit(&volume->let_go, memory_order_acquire);
-}
-
-bool sge_volume_lingered(const struct sge_volume *volume)
-{
-    return volume->linger_end_ns != 0 && sg_clock_mono_ns() >= volume->linger_end_ns;
 }
 
 /* ---- trouble ---- */
@@ -223,6 +217,9 @@ static void volume_message(struct sge_volume *volume, const struct sg_msg *msg)
         sge_volume_drop(volume, hash);
         volume->forgotten[msg->from]++;
         break;
+    case SGE_MSG_LAST_SAID:
+        volume->said++;
+        break;
     case SGE_MSG_BAD:
         volume_bad(volume, hash, msg->arg64);
         break;
@@ -267,7 +264,7 @@ static uint64_t volume_rest_ns(struct sge_volume *volume, bool busy)
     uint64_t now_ns = sg_clock_mono_ns();
     if (busy || (volume->keeps_count > 0 && volume->jobs.under_way == 0))
         return 0;
-    if (volume->linger_end_ns != 0 && !volume_is_gone(volume))
+    if (volume_lets_go(volume) && !volume_is_gone(volume))
         return SG_NS_PER_MS;
     if (volume->commit_ns == SG_NEVER)
         return IDLE_NS;
@@ -291,15 +288,23 @@ static void volume_wait(struct sge_volume *volume, uint64_t rest_ns)
         sge_volkeep_written(volume, done[i].tag, done[i].result);
 }
 
-/* For the process that takes over: what is on its way is finished, then all is closed. A viewer has
- * the last byte of an object a moment before its fill is told to be over: so we linger. */
+/* To every shard. True when each has said that nothing follows. */
+static bool volume_call_last(struct sge_volume *volume)
+{
+    struct sg_msg msg = {.type = SGE_MSG_LAST_CALL};
+    while (volume->called < volume->content->workers &&
+           sg_mail_send(volume->mail, volume->mail_id, (uint16_t)volume->called, &msg))
+        volume->called++;
+    return volume->said == volume->content->workers;
+}
+
+/* For the process that takes over: what the shards have whole, and what is on its way, is finished;
+ * then all is closed. */
 static void volume_give_up(struct sge_volume *volume)
 {
     if (!volume_lets_go(volume) || volume_is_gone(volume))
         return;
-    if (volume->linger_end_ns == 0)
-        volume->linger_end_ns = sg_clock_mono_ns() + LINGER_NS;
-    if (!sge_volume_lingered(volume) || volume->jobs.under_way > 0 || sge_volkeep_busy(volume) ||
+    if (!volume_call_last(volume) || volume->jobs.under_way > 0 || sge_volkeep_busy(volume) ||
         !sge_volread_let_go(volume->read))
         return;
     volume_commit(volume);
@@ -489,6 +494,12 @@ bool sge_volume_keep(struct sge_volume *volume, struct sge_object *object)
         return true;
     sg_hold_unref(&object->hold);
     return false;
+}
+
+bool sge_volume_last_said(struct sge_volume *volume, uint16_t shard)
+{
+    struct sg_msg msg = {.type = SGE_MSG_LAST_SAID};
+    return sg_mail_send(volume->mail, shard, volume->mail_id, &msg);
 }
 
 bool sge_volume_forget(struct sge_volume *volume, uint16_t shard, const uint64_t hash[2])

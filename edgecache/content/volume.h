@@ -39,6 +39,8 @@ enum sge_volume_msg {
     SGE_MSG_ANSWER,                  /* ptr[0]: the same */
     SGE_MSG_KEEP,                    /* ptr[0]: struct sge_object, with a reference */
     SGE_MSG_FORGET,                  /* ptr[0], ptr[1]: hash of the key */
+    SGE_MSG_LAST_CALL,               /* to a shard: the disk is given up; hand over what is whole */
+    SGE_MSG_LAST_SAID,               /* and its answer: nothing follows */
     SGE_MSG_BAD, /* the reader's: the same, if arg64 is its body still; 0: if it can't be read */
 };
 
@@ -54,6 +56,7 @@ void sge_volume_close(struct sge_volume *volume);
 bool sge_volume_ask(struct sge_volume *volume, struct sge_ask *ask);
 /* Takes a reference to it when true. */
 bool sge_volume_keep(struct sge_volume *volume, struct sge_object *object);
+bool sge_volume_last_said(struct sge_volume *volume, uint16_t shard);
 bool sge_volume_forget(struct sge_volume *volume, uint16_t shard, const uint64_t hash[2]);
 /* How many of the shard's words to forget, in the order it told them, are in force for good: who
  * looks up after it read this finds nothing that those took away. */

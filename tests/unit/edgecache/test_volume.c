@@ -276,7 +276,7 @@ static void the_disk_is_one_process_s_until_it_gives_it_up(void **fixture)
     for (uint32_t i = 0; i < 20; i++)
         assert_true(sgt_store_put(s, i, 1, true));
     sgt_store_settle(s, 20);
-    assert_true(sge_content_give_up_disk(s->content, PATIENCE_NS));
+    give_up(s);
     assert_int_equal(sgt_store_open(&next), SG_OK);
     for (uint32_t i = 0; i < 20; i++)
         assert_int_equal(get_and_verify(&next, i), 1);
@@ -364,16 +364,42 @@ static void who_missed_too_many_words_takes_all_it_has_for_invalid(void **fixtur
     sgt_store_close(&next);
 }
 
+/* An object of which no slice is there yet, with a reference. */
+static struct sge_object *put_empty(struct sgt_store *s, uint32_t number)
+{
+    char text[16];
+    struct sge_key key = sgt_store_key(s, number, text);
+    struct sge_meta meta = {.status = 200, .tenant = s->tenant, .birth_purge_seq = 1};
+    struct sge_body *body = sge_body_make(s->shard, sgt_store_length(number), s->tenant, false);
+    struct sge_object_new from = {&key, &meta, SG_STR("version: 1\r\n"), body};
+    struct sge_object *object = sge_object_make(s->shard, &from);
+    sg_hold_unref(sge_body_hold(body));
+    sg_hold_ref(&object->hold);
+    sge_object_publish(s->shard, object, true);
+    return object;
+}
+
 /* A viewer has the last byte of an object before its fill is told to be over. */
 static void what_becomes_whole_while_the_disk_is_given_up_is_kept(void **fixture)
 {
     struct sgt_store *s = *fixture;
     struct sge_event event;
+    uint8_t *memory;
+    uint32_t room;
     assert_true(sgt_store_put(s, 1, 1, true));
-    assert_false(sge_content_give_up_disk(s->content, 0));
-    usleep(20000);
-    assert_true(sgt_store_put(s, 2, 1, true));
-    assert_true(sge_content_give_up_disk(s->content, PATIENCE_NS));
+    struct sge_object *object = put_empty(s, 2); /* of one slice */
+    assert_true(sge_body_slice_claim(s->shard, object->body, SGE_SLICES_ALL));
+    assert_true(sge_body_window(s->shard, object->body, 0, &memory, &room));
+    for (uint32_t i = 0; i < room; i++)
+        memory[i] = sgt_store_byte(2, 1, i);
+    sge_body_filled(s->shard, object->body, 0, room);
+    for (int i = 0; i < 300; i++) { /* as long as it takes */
+        assert_false(sge_content_give_up_disk(s->content, SG_NS_PER_MS));
+        (void)sgt_store_turn(s, &event);
+    }
+    sge_body_finish(s->shard, object->body, true);
+    sg_hold_unref(&object->hold);
+    give_up(s);
     assert_true(sgt_store_put(s, 3, 1, true));
     (void)sgt_store_turn(s, &event);
     reopen(s);
@@ -397,21 +423,6 @@ static void fill_parts(struct sgt_store *s, struct sge_object *object, uint32_t 
         sge_body_filled(s->shard, body, slice, room);
     }
     sge_body_parts_filled(s->shard, body);
-}
-
-/* An object of four slices of which none is there yet, with a reference. */
-static struct sge_object *put_empty(struct sgt_store *s, uint32_t number)
-{
-    char text[16];
-    struct sge_key key = sgt_store_key(s, number, text);
-    struct sge_meta meta = {.status = 200, .tenant = s->tenant, .birth_purge_seq = 1};
-    struct sge_body *body = sge_body_make(s->shard, sgt_store_length(number), s->tenant, false);
-    struct sge_object_new from = {&key, &meta, SG_STR("version: 1\r\n"), body};
-    struct sge_object *object = sge_object_make(s->shard, &from);
-    sg_hold_unref(sge_body_hold(body));
-    sg_hold_ref(&object->hold);
-    sge_object_publish(s->shard, object, true);
-    return object;
 }
 
 /* Whether slice `slice` comes from disk; the claim stands if not. */
