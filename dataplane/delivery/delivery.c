@@ -102,6 +102,10 @@ static void set_volume_gauges(struct sgd_delivery *d)
     struct sge_volume_counts counts;
     if (!sge_content_volume_counts(d->worker->content, &counts))
         return;
+    sge_stat_set(stats, SGE_STAT_disk_objects, counts.objects);
+    sge_stat_set(stats, SGE_STAT_disk_kept, counts.kept);
+    sge_stat_set(stats, SGE_STAT_disk_dropped, counts.dropped);
+    sge_stat_set(stats, SGE_STAT_disk_readmitted, counts.readmitted);
     sge_stat_set(stats, SGE_STAT_disk_reads, counts.reads);
     sge_stat_set(stats, SGE_STAT_disk_writes, counts.writes);
     sge_stat_set(stats, SGE_STAT_disk_errors,
@@ -122,7 +126,13 @@ static void set_gauges(struct sgd_delivery *d, uint64_t now_ns)
     d->gauges_ns = now_ns;
     sge_shard_counts(d->worker->shard, &counts);
     sge_stat_set(stats, SGE_STAT_arena_used_bytes, counts.used_bytes);
+    sge_stat_set(stats, SGE_STAT_arena_no_room, counts.no_room);
+    sge_stat_set(stats, SGE_STAT_stored_objects, counts.objects);
+    sge_stat_set(stats, SGE_STAT_evicted_objects, counts.evicted_objects);
     sge_stat_set(stats, SGE_STAT_evicted_slices, counts.evicted_slices);
+    sge_stat_set(stats, SGE_STAT_disk_look_ups, counts.looks);
+    sge_stat_set(stats, SGE_STAT_disk_found, counts.looked_up);
+    sge_stat_set(stats, SGE_STAT_disk_not_kept, counts.not_kept);
     if (d->worker->id == 0)
         set_volume_gauges(d);
 }

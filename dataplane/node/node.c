@@ -8,6 +8,7 @@
 #include "dataplane/gate/grants.h"
 #include "dataplane/gate/viewers.h"
 #include "dataplane/node/load.h"
+#include "dataplane/node/paths.h"
 #include "dataplane/node/rights.h"
 #include "dataplane/node/thread.h"
 #include "dataplane/node/trust.h"
@@ -738,16 +739,6 @@ static struct sgd_node_path path_config(const struct sgd_node *node)
     return (struct sgd_node_path){"config", node->trust != NULL ? "signed" : "unsigned", false, ""};
 }
 
-static struct sgd_node_path path_arena(const struct sgd_node *node)
-{
-    struct sge_arena_view arena;
-    sge_content_arena(node->content, &arena);
-    bool fallback = node->snapshot->config->cache.hugepages && strcmp(arena.kind, "hugetlb") != 0;
-    return (struct sgd_node_path){"arena", arena.kind, fallback,
-                                  fallback ? "too few huge pages are free: sysctl vm.nr_hugepages"
-                                           : ""};
-}
-
 static struct sgd_node_path path_crypto(const struct sgd_node *node)
 {
     const char *used = node->threads[0].crypto;
@@ -775,7 +766,9 @@ void sgd_node_view(const struct sgd_node *node, struct sgd_node_view *out)
         .workers = node->workers,
         .workers_running = node_running(node),
         .paths = {{"engine", sgd_engine_uring.name, false, ""},
-                  path_arena(node),
+                  sgd_path_arena(node->content, node->snapshot->config),
+                  sgd_path_disk(node->content,
+                                !node->deaf && node->snapshot->config->cache.disk_path != NULL),
                   path_config(node),
                   path_ktls(node),
                   path_crypto(node)},

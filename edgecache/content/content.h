@@ -245,6 +245,9 @@ struct sge_volume_counts {
     uint64_t record_errors;             /* what was read was torn, rotten or another's */
     uint64_t index_errors;              /* the content index's */
     bool direct;                        /* O_DIRECT */
+    bool given_up;                      /* another process has it */
+    bool paused; /* writes failed too often in a row: tried again in a while */
+    bool blind;  /* the index could not be committed: nothing is found until it could be */
 };
 bool sge_content_volume_counts(const struct sge_content *content, struct sge_volume_counts *out);
 

@@ -67,7 +67,7 @@ struct sge_volume {
     uint32_t written_count;
     uint8_t *card;      /* a card on its way */
     uint64_t commit_ns; /* when the changes must be committed; SG_NEVER: none */
-    uint64_t paused_until_ns;
+    _Atomic uint64_t paused_until_ns;
     uint32_t called, said; /* giving up: shards that were told, and that answered */
     uint32_t errors_in_a_row;
     uint64_t forgotten[SGE_WORKERS_MAX]; /* what each shard told to forget: so many */
@@ -80,6 +80,8 @@ struct sge_volume {
 /* ---- volume.c ---- */
 
 void sge_volume_count(_Atomic uint64_t *counter);
+/* Writes failed too often in a row. */
+bool sge_volume_is_paused(const struct sge_volume *volume);
 void sge_volume_write_failed(struct sge_volume *volume, uint32_t page, enum sg_err err);
 /* What a change of the index came to. */
 void sge_volume_changed(struct sge_volume *volume, enum sg_err err);

@@ -220,8 +220,7 @@ void sge_volkeep_add(struct sge_volume *volume, struct sge_object *object)
         return;
     }
     sge_volkeep_supersede(volume, object->key.hash);
-    if (volume->keeps_count == SGE_VOLUME_KEEPS_MAX ||
-        sg_clock_mono_ns() < volume->paused_until_ns) {
+    if (volume->keeps_count == SGE_VOLUME_KEEPS_MAX || sge_volume_is_paused(volume)) {
         sge_volume_drop(volume, object->key.hash); /* not an older one in its place */
         sg_hold_unref(&object->hold);
         return;

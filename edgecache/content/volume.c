@@ -34,15 +34,22 @@ static bool volume_lets_go(const struct sge_volume *volume)
 
 /* ---- trouble ---- */
 
+bool sge_volume_is_paused(const struct sge_volume *volume)
+{
+    return sg_clock_mono_ns() <
+           atomic_load_explicit(&volume->paused_until_ns, memory_order_relaxed);
+}
+
 void sge_volume_write_failed(struct sge_volume *volume, uint32_t page, enum sg_err err)
 {
     sge_trouble(&volume->troubles, SGE_TROUBLE_WRITE, sge_voldisk_offset(page), err);
     if (++volume->errors_in_a_row < ERRORS_MAX)
         return;
-    if (sg_clock_mono_ns() >= volume->paused_until_ns)
+    if (!sge_volume_is_paused(volume))
         sg_error("volume: writing failed %u times in a row (%s): nothing is written for %u s",
                  volume->errors_in_a_row, sg_err_text(err), (unsigned)(PAUSE_NS / SG_NS_PER_SEC));
-    volume->paused_until_ns = sg_clock_mono_ns() + PAUSE_NS;
+    atomic_store_explicit(&volume->paused_until_ns, sg_clock_mono_ns() + PAUSE_NS,
+                          memory_order_relaxed);
 }
 
 static bool volume_is_blind(const struct sge_volume *volume)
@@ -551,5 +558,8 @@ void sge_volume_counts(const struct sge_volume *volume, struct sge_volume_counts
         .record_errors = sge_trouble_count(&volume->troubles, SGE_TROUBLE_RECORD),
         .index_errors = sge_trouble_count(&volume->troubles, SGE_TROUBLE_INDEX),
         .direct = volume->disk.direct,
+        .given_up = volume_is_gone(volume),
+        .paused = sge_volume_is_paused(volume),
+        .blind = volume_is_blind(volume),
     };
 }

@@ -114,6 +114,7 @@ class Soak(sg.Scenario):
         told = {name: counters[name] for name in ("disk_reads", "disk_errors", "evicted_slices",
                                                   "origin_fetches") if name in counters}
         print(f"{self.checked} answers checked, {sum(self.version.values())} purges; {told}")
+        self.assertEqual(counters["disk_errors"], 0)
         self.assertEqual(self.edge.stop(), 0)
 
 

@@ -79,7 +79,7 @@ class Start(sg.Scenario):
     def test_fallbacks_are_told_at_start_in_status_and_in_a_metric(self):
         node = self.node(self.origin({}))
         paths = {path["what"]: path for path in node.status()["paths"]}
-        self.assertEqual(set(paths), {"engine", "arena", "config", "ktls", "record_crypto"})
+        self.assertEqual(set(paths), {"engine", "arena", "disk", "config", "ktls", "record_crypto"})
         metrics = node.command("/metrics").text
         for what, path in paths.items():
             self.assertIn(f"{what}: {path['used']}", node.said())

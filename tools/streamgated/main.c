@@ -199,6 +199,7 @@ static int signals_open(void)
     for (size_t i = 0; i < SG_COUNT(handled); i++)
         sigaddset(&set, handled[i]);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write past a limit fails, as one to a full disk does */
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
