@@ -42,10 +42,10 @@ class Followed(sg.Scenario):
         self.films = self.chain.deploy("Film721")
         self.alice, self.bob = wallet.Evm(31337), wallet.Evm(31337)
 
-    def follower(self):
+    def follower(self, config=CONFIG):
         secret = self.folder / "secret"
         secret.write_text("0123456789abcdef0123456789abcdef\n")
-        config = CONFIG.replace("{secret}", str(secret)).replace("{chain}", self.chain.url)
+        config = config.replace("{secret}", str(secret)).replace("{chain}", self.chain.url)
         return self.node(self.origin({SEGMENT: "segment"}),
                          config.replace("{films}", self.films.address))
 

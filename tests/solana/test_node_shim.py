@@ -101,8 +101,14 @@ class Solana(sg.Scenario):
         return viewer
 
     def refused(self, node, who, path, why="grant: 403"):
-        with self.assertRaisesRegex(AssertionError, why):
-            wallet.Viewer(node, who).sign_in(path=path)
+        """Once the state has heard what makes it so."""
+        def asked():
+            try:
+                wallet.Viewer(node, who).sign_in(path=path)
+            except AssertionError as refusal:
+                return why in str(refusal)
+            return False
+        sg.until(asked, f"{who.account} is refused at {path}: {why}")
 
     def test_who_holds_and_who_does_not_hold_are_let_in_through_the_shim(self):
         node = self.follower()
