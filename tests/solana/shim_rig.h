@@ -8,11 +8,10 @@
 #include "controlplane/chain/solask.h"
 #include "controlplane/chain/solfollow.h"
 #include "tests/sgt_dir.h"
+#include "tests/sgt_shim.h"
 
-#include <curl/curl.h>
-#include <jansson.h>
+#include <stdarg.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #define KEY_CHARS 64
 
@@ -20,65 +19,19 @@ static const char chain_name[] = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp";
 
 /* ---- the shim ---- */
 
-static struct {
-    pid_t pid;
-    int in;
-    char url[64];
-} shim;
+static struct sgt_shim shim;
 
 static inline bool shim_start(void)
 {
-    int in[2], out[2];
-    char port[16] = "";
-    if (pipe(in) != 0 || pipe(out) != 0)
-        abort();
-    shim.pid = fork();
-    if (shim.pid == 0) {
-        char script[4096];
-        dup2(in[0], STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        close(in[1]);
-        snprintf(script, sizeof(script), "%s/shim.mjs", getenv("SG_SOLANA_HERE"));
-        execlp("node", "node", script, (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    shim.in = in[1];
-    ssize_t n = read(out[0], port, sizeof(port) - 1);
-    snprintf(shim.url, sizeof(shim.url), "http://127.0.0.1:%d", atoi(port));
-    return n > 0;
-}
-
-static inline size_t body_take(char *bytes, size_t size, size_t count, void *ctx)
-{
-    FILE *file = ctx;
-    return fwrite(bytes, size, count, file);
+    char script[4096];
+    snprintf(script, sizeof(script), "%s/shim.mjs", getenv("SG_SOLANA_HERE"));
+    return sgt_shim_start(&shim, script);
 }
 
 /* The result, as text where it is a text. */
 static inline void steer(char out[KEY_CHARS], const char *method, const char *params)
 {
-    char *text = NULL, body[2048];
-    size_t len = 0;
-    FILE *file = open_memstream(&text, &len);
-    CURL *curl = curl_easy_init();
-    snprintf(body, sizeof(body), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}",
-             method, params);
-    curl_easy_setopt(curl, CURLOPT_URL, shim.url);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, file);
-    assert_int_equal(curl_easy_perform(curl), CURLE_OK);
-    curl_easy_cleanup(curl);
-    fclose(file);
-    json_t *said = json_loads(text, 0, NULL);
-    if (json_object_get(said, "error") != NULL)
-        fail_msg("%s %s: %s", method, params, text);
-    const char *result = json_string_value(json_object_get(said, "result"));
-    snprintf(out, KEY_CHARS, "%s", result != NULL ? result : "");
-    json_decref(said);
-    free(text);
+    sgt_shim_ask(&shim, out, KEY_CHARS, method, params);
 }
 
 static inline void steer_fmt(const char *method, const char *fmt, ...)
@@ -263,8 +216,7 @@ static inline int shim_main(const char *name, const struct CMUnitTest *tests, si
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);
     int failed = sgt_main(name, tests, count);
-    close(shim.in);
-    waitpid(shim.pid, NULL, 0);
+    sgt_shim_stop(&shim);
     return failed;
 }
 

