@@ -101,9 +101,9 @@ static bool rfc850_date(struct sg_str text, int64_t *out)
     int seconds;
     for (int i = 0; i < 7; i++) {
         size_t name = strlen(days_long[i]);
-        const char *t = text.ptr + name;
         if (text.len != name + 24 || strncasecmp(text.ptr, days_long[i], name) != 0)
             continue;
+        const char *t = text.ptr + name;
         if (t[0] != ',' || t[1] != ' ' || t[4] != '-' || t[8] != '-' || t[11] != ' ' ||
             strncasecmp(t + 20, " GMT", 4) != 0)
             return false;

@@ -306,7 +306,10 @@ class Scenario(unittest.TestCase):
                 print(f"---- {node.log} ----\n{node.said()}", file=sys.stderr)
             with contextlib.suppress(Exception):
                 node.stop()
+        undefined = [line for node in self.nodes for line in node.said().splitlines()
+                     if "runtime error:" in line]  # UBSan goes on after it told
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.assertEqual(undefined, [])
 
     def unlucky(self):
         outcome = getattr(self, "_outcome", None)

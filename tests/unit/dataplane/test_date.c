@@ -66,6 +66,7 @@ static void anything_else_is_no_date(void **fixture)
         if (sgd_http_date(sg_str_from(rows[i]), &got) || got != 12345)
             fail_msg("\"%s\" passed for a date", rows[i]);
     }
+    assert_false(sgd_http_date(SG_STR_NONE, &(int64_t){0})); /* a field that is not there */
     (void)fixture;
 }
 
