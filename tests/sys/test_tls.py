@@ -91,8 +91,8 @@ class Tls(sgtls.TlsScenario):
             raise unittest.SkipTest("OpenSSL before 3.5")
         node = self.tls_node()
         get = b"GET /small HTTP/1.1\r\nHost: node.test\r\n\r\n"
-        for group, own in (("X25519MLKEM768", 0), ("X25519MLKEM768:X25519", 1)):
-            said = self.s_client(node, [(0.7, get)], "-tls1_3", "-groups", group)
+        for groups, own in ((["-groups", "X25519MLKEM768"], 0), ([], 1)):  # its default: both shares
+            said = self.s_client(node, [(0.7, get)], "-tls1_3", *groups)
             self.assertIn(b"HTTP/1.1 200", said)
             self.assertEqual(node.counter("handshakes_own"), own)
 
@@ -126,7 +126,7 @@ class Tls(sgtls.TlsScenario):
             while not said.endswith(b"hello"):
                 said += viewer.recv(4096)
             raw.shutdown(socket.SHUT_WR)
-            with self.assertRaisesRegex(ssl.SSLError, "EOF|eof"):  # which class is Python's whim
+            with self.assertRaisesRegex(OSError, "EOF|eof|pipe"):  # which is OpenSSL's and Python's whim
                 viewer.recv(4096)
 
     def test_an_end_is_told_by_close_notify(self):
