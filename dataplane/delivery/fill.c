@@ -238,8 +238,9 @@ static bool compose(struct sgd_fill *fill, const struct sgd_want *want)
 
 static void start(struct sgd_fill *fill)
 {
-    fill->start_due = !sgd_fetch_start(fill->d->worker->fetchers, &fill->fetch);
-    if (fill->start_due)
+    bool told = sgd_fetch_start(fill->d->worker->fetchers, &fill->fetch);
+    fill->due = told ? SGD_FILL_DUE_NOTHING : SGD_FILL_DUE_START;
+    if (!told)
         sgd_fill_set_stuck(fill);
 }
 
@@ -285,15 +286,15 @@ void sgd_fill_abandon(struct sgd_fill *fill)
 {
     sgd_fill_close_door(fill);
     fill->abandoned = true;
-    if (fill->start_due) { /* it never began */
+    if (fill->due == SGD_FILL_DUE_START) { /* it never began */
         sgd_fill_enter(fill, SGD_FILL_ENDING);
-        fill->start_due = false;
         sgd_fill_answer_all(fill, SGD_GOT_ERROR);
         fill_free(fill);
         return;
     }
-    fill->abort_due = !sgd_fetch_abort(fill->d->worker->fetchers, &fill->fetch);
-    if (fill->abort_due)
+    bool told = sgd_fetch_abort(fill->d->worker->fetchers, &fill->fetch);
+    fill->due = told ? SGD_FILL_DUE_NOTHING : SGD_FILL_DUE_ABORT;
+    if (!told)
         sgd_fill_set_stuck(fill);
 }
 
@@ -594,11 +595,17 @@ void sgd_fill_fetch_event(struct sgd_delivery *d, const struct sg_msg *msg)
 
 static void unstick(struct sgd_fill *fill)
 {
-    if (fill->start_due) {
+    switch (fill->due) {
+    case SGD_FILL_DUE_START:
         start(fill);
-    } else if (fill->abort_due) {
+        return;
+    case SGD_FILL_DUE_ABORT:
         sgd_fill_abandon(fill);
-    } else if (!fill->abandoned) {
+        return;
+    case SGD_FILL_DUE_NOTHING:
+        break;
+    }
+    if (!fill->abandoned) {
         sgd_fill_pump(fill);
         sgd_fill_pump_upload(fill);
     }

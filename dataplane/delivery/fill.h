@@ -1,10 +1,10 @@
 /* fill - how content comes in: one fetch (or one look into the volume) at a time for a key, and the
  * wants that wait for it. Runs on the key's owner; a fill for one viewer alone runs on his worker.
  *
- *   LOOKUP -> FETCH -> BODY -> (gone)       each step may end it; wants are answered
+ *   LOOKUP -> FETCH -> BODY -> (gone)       each step may end it
  *
- * at the head, and from then on read the body as it arrives. A fill for the store goes on when
- * all its viewers left; one for a viewer alone ends with him. */
+ * Wants are answered at the head, and from then on read the body as it arrives. A fill for the
+ * store goes on when all its viewers left; one for a viewer alone ends with him. */
 #ifndef SGD_FILL_H
 #define SGD_FILL_H
 

@@ -90,7 +90,7 @@ void sgd_fill_pump_upload(struct sgd_fill *fill)
 {
     struct sgd_upload *up = fill->upload;
     struct sgd_fetchers *fetchers = fill->d->worker->fetchers;
-    if (up == NULL || fill->slice_fill || fill->abandoned || fill->start_due ||
+    if (up == NULL || fill->slice_fill || fill->abandoned || fill->due == SGD_FILL_DUE_START ||
         fill->state == SGD_FILL_ENDING)
         return;
     if (up->given < up->in && up->given == up->taken) {

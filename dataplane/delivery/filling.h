@@ -13,6 +13,9 @@ enum sgd_fill_state {
 #undef X
 };
 
+/* The ring to the fetch's thread was full: told at the next turn. */
+enum sgd_fill_due { SGD_FILL_DUE_NOTHING, SGD_FILL_DUE_START, SGD_FILL_DUE_ABORT };
+
 #define SGD_FILL_BYTES      (96 * 1024)
 #define SGD_UPLOAD_BYTES    (64 * 1024)
 #define SGD_FILL_WANTS_MAX  65536
@@ -46,8 +49,7 @@ struct sgd_fill {
     bool slice_fill;           /* fetches slices of base->body */
     bool range_fill;           /* asked for a part of something new */
     bool abandoned;            /* an abort is under way: nothing more is wanted */
-    bool abort_due;            /* the abort had no room in the ring yet */
-    bool start_due;            /* the start had no room in the ring yet */
+    enum sgd_fill_due due;     /* what the fetch could not be told yet */
     bool published;
     uint32_t next_slice, fill_slice, end_slice; /* next to grant; being filled; one past the last */
     uint64_t skip_bytes;  /* of a whole answer to a question for a part: what comes before it */
