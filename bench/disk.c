@@ -39,7 +39,7 @@ static bool turn(struct sge_event *event)
 {
     struct sg_msg msg;
     bool got = false;
-    sge_shard_turn(shard, 0);
+    sge_shard_turn(shard);
     while (!got && sg_mail_take(mail, 0, &msg, 1) == 1)
         got = sge_shard_message(shard, &msg, event);
     sg_rcu_quiescent();

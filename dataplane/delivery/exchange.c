@@ -748,7 +748,7 @@ static void release_lease(struct sgd_exchange *x)
     if (x->lease == NULL)
         return;
     if (x->object != NULL && x->object->shard == x->d->worker->id) {
-        sgd_fill_release(x->d, x->lease, x->lease_serial);
+        sgd_fill_release(x->lease, x->lease_serial);
         return;
     }
     struct sgd_want *want = make_want(x);
@@ -768,7 +768,7 @@ static void leave_want(struct sgd_exchange *x)
     sg_list_remove(&x->patient);
     want->x = NULL;
     if (want->pass && want->lease != NULL)
-        sgd_fill_release(x->d, want->lease, want->lease_serial);
+        sgd_fill_release(want->lease, want->lease_serial);
 }
 
 void sgd_exchange_close(struct sgd_exchange *x, enum sgd_close why, uint64_t sent_bytes,

@@ -308,9 +308,8 @@ void sgd_fill_abandon_all(struct sgd_delivery *d)
     }
 }
 
-void sgd_fill_release(struct sgd_delivery *d, struct sgd_fill *fill, uint64_t serial)
+void sgd_fill_release(struct sgd_fill *fill, uint64_t serial)
 {
-    (void)d;
     if (fill->magic == sgd_fill_MAGIC && fill->serial == serial && !fill->abandoned)
         sgd_fill_abandon(fill);
 }
@@ -451,7 +450,7 @@ void sgd_fill_want(struct sgd_delivery *d, struct sgd_want *want)
         invalidate(d, want);
         return;
     case SGD_WANT_RELEASE:
-        sgd_fill_release(d, want->lease, want->lease_serial);
+        sgd_fill_release(want->lease, want->lease_serial);
         answer_simply(d, want, SGD_GOT_SOLO);
         return;
     }

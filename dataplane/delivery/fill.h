@@ -16,7 +16,7 @@ void sgd_fill_want(struct sgd_delivery *d, struct sgd_want *want);
  * was not answered yet. */
 void sgd_fill_solo(struct sgd_delivery *d, struct sgd_want *want);
 /* The viewer of a leased fill is done: ends it if it still runs. */
-void sgd_fill_release(struct sgd_delivery *d, struct sgd_fill *fill, uint64_t serial);
+void sgd_fill_release(struct sgd_fill *fill, uint64_t serial);
 
 /* Ends every fetch that runs, whoever waits for it; those that still look into the volume come
  * later. */

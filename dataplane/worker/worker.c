@@ -190,7 +190,7 @@ void sgd_worker_run(struct sgd_worker *worker)
         worker->engine_ops->turn(worker->engine, wake_at_ns);
         worker_mail(worker);
         worker_tell_listens(worker);
-        sge_shard_turn(worker->shard, worker->now_ns);
+        sge_shard_turn(worker->shard);
         wake_at_ns = sgd_delivery_turn(worker->delivery, worker->now_ns);
         wake_at_ns = worker_drain_turn(worker, wake_at_ns);
         sge_stat_add(worker->stats, SGE_STAT_loop_turns, 1);

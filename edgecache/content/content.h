@@ -224,7 +224,7 @@ struct sge_event {
  * and fills *event where the fill's director has to act. */
 bool sge_shard_message(struct sge_shard *shard, const struct sg_msg *msg, struct sge_event *event);
 /* Once a loop turn: frees what other threads let go, a bounded amount of upkeep. */
-void sge_shard_turn(struct sge_shard *shard, uint64_t now_ns);
+void sge_shard_turn(struct sge_shard *shard);
 /* For counters and status; on the owner's thread. */
 struct sge_shard_counts {
     uint64_t total_bytes, used_bytes; /* of RAM */

@@ -176,7 +176,7 @@ struct sge_cell *sge_shard_take(struct sge_shard *shard, uint32_t bytes, enum sg
     return cell;
 }
 
-void sge_shard_turn(struct sge_shard *shard, uint64_t now_ns)
+void sge_shard_turn(struct sge_shard *shard)
 {
     uint32_t reserve = sge_arena_blocks(shard->part) / 64;
     shard_collect(shard);
@@ -189,7 +189,6 @@ void sge_shard_turn(struct sge_shard *shard, uint64_t now_ns)
             break;
         shard_collect(shard);
     }
-    (void)now_ns;
 }
 
 void sge_shard_counts(const struct sge_shard *shard, struct sge_shard_counts *out)

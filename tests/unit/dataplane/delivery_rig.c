@@ -431,7 +431,7 @@ static bool turn(struct sgd_worker *w)
     uint32_t n = sg_mail_take(mail, w->id, messages, 16);
     for (uint32_t i = 0; i < n; i++)
         sgd_delivery_message(w->delivery, &messages[i]);
-    sge_shard_turn(w->shard, w->now_ns);
+    sge_shard_turn(w->shard);
     sgd_delivery_turn(w->delivery, w->now_ns);
     return n > 0;
 }

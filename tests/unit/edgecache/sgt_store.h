@@ -69,7 +69,7 @@ static inline bool sgt_store_turn(struct sgt_store *s, struct sge_event *event)
 {
     struct sg_msg msg;
     bool got = false;
-    sge_shard_turn(s->shard, 0);
+    sge_shard_turn(s->shard);
     if (sg_mail_take(s->mail, 0, &msg, 1) == 1)
         got = sge_shard_message(s->shard, &msg, event);
     sg_rcu_quiescent();

@@ -36,7 +36,7 @@ static void settle(void)
 {
     sg_rcu_quiescent();
     sg_rcu_barrier();
-    sge_shard_turn(shard, 0);
+    sge_shard_turn(shard);
 }
 
 static struct sge_key key_of(const char *text)

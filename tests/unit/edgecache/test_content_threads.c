@@ -202,7 +202,7 @@ static void *play(void *arg)
             read_begin(p);
         else if (!p->asleep)
             read_on(p);
-        sge_shard_turn(p->shard, 0);
+        sge_shard_turn(p->shard);
         sg_rcu_quiescent();
         if (p->asleep && p->filling == NULL)
             sleep_a_little(p);
