@@ -74,7 +74,7 @@ void sgd_fill_answer_all(struct sgd_fill *fill, enum sgd_got got)
     for (struct sgd_want *want; (want = sgd_fill_pop(fill)) != NULL;) {
         want->got = got;
         want->origin_status = fill->fetch.status;
-        want->origin_error = fill->fetch.error;
+        want->origin_error = fill->error;
         memcpy(want->upstream, fill->fetch.upstream, sizeof(want->upstream));
         sgd_want_answer(fill->d, want);
     }
@@ -90,7 +90,7 @@ void sgd_fill_give(struct sgd_fill *fill, struct sgd_want *want, struct sge_obje
     want->how = how;
     want->stored = fill->published;
     want->origin_status = fetch->status;
-    want->origin_error = fetch->error;
+    want->origin_error = fill->error;
     if (fetch->head_mono_ns > fetch->begin_mono_ns)
         want->origin_us = (uint32_t)((fetch->head_mono_ns - fetch->begin_mono_ns) / SG_NS_PER_US);
     memcpy(want->upstream, fetch->upstream, sizeof(want->upstream));
@@ -524,9 +524,10 @@ static void end_parts(struct sgd_fill *fill)
 static void on_done(struct sgd_fill *fill)
 {
     struct sgd_worker *w = fill->d->worker;
-    bool whole = fill->fetch.error == SGD_ORIGIN_none && !fill->abandoned;
+    fill->error = fill->fetch.error;
+    bool whole = fill->error == SGD_ORIGIN_none && !fill->abandoned;
     fill->windows = 0;
-    if (fill->fetch.error != SGD_ORIGIN_none && !fill->abandoned)
+    if (fill->error != SGD_ORIGIN_none && !fill->abandoned)
         sge_stat_add(w->stats, SGE_STAT_origin_errors, 1);
     if (fill->state == SGD_FILL_FETCH && !fill->abandoned)
         sgd_fill_on_failure(fill);

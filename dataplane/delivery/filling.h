@@ -57,6 +57,7 @@ struct sgd_fill {
     uint32_t windows;     /* granted and not given back */
     struct sgd_upload *upload;     /* NULL: no request body */
     struct sgd_exchange *upload_x; /* whose it is */
+    uint16_t error; /* fetch.error once it is done: until then that is the fetch thread's */
     struct sgd_fetch fetch;
     size_t used;
     char memory[SGD_FILL_BYTES];
