@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "controlplane/admin/metrics.h"
+#include "controlplane/node/reload.h"
 #include "dataplane/node/purge.h"
 #include "dataplane/node/recordjson.h"
 #include "dataplane/origin/fetch.h"
@@ -456,13 +457,9 @@ static struct sgc_answer answer_reload(struct ask *ask)
     if (memory == NULL)
         return answer_error(ask, 500, "no memory");
     struct sg_out report = sg_out_init(memory, REPORT_BYTES);
-    enum sg_err err = sgd_node_reload(ask->node, &report);
+    struct sgc_reloaded done = sgc_reload(ask->node, ask->control, &report);
     sgd_node_view(ask->node, &ask->view);
-    if (err == SG_OK)
-        err = sgc_control_reload(ask->control, ask->view.snapshot->config, &report);
-    sg_log(err == SG_OK ? SG_LOG_INFO : SG_LOG_WARN, "reload: %s, serial %u",
-           err == SG_OK ? "done" : "refused, nothing changed", ask->view.snapshot->serial);
-    struct sgc_answer told = answer_report(ask, err, &report);
+    struct sgc_answer told = answer_report(ask, done.err, &report);
     free(memory);
     return told;
 }

@@ -199,11 +199,7 @@ enum sg_err sgc_control_reload(struct sgc_control *control, const struct sg_conf
     if (err != SG_OK || control->ledger == NULL)
         return err;
     const struct sgc_chains_options options = chains_options(control, config);
-    err = sgc_chains_reload(control->chains, &options, report);
-    if (err != SG_OK)
-        sg_out_lit(report, "chains: followed on as they were; the rest of the configuration is in "
-                           "force\n");
-    return err;
+    return sgc_chains_reload(control->chains, &options, report);
 }
 
 enum sg_err sgc_control_rebuild(struct sgc_control *control, struct sg_str chain)

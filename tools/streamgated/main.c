@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "controlplane/admin/admin.h"
 #include "controlplane/chain/onchain.h"
+#include "controlplane/node/reload.h"
 #include "dataplane/node/node.h"
 #include "tools/streamgated/options.h"
 
@@ -95,18 +96,15 @@ static void on_reload(struct process *process)
     struct sg_out report = report_begin();
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                (unsigned long long)(sg_clock_mono_ns() / SG_NS_PER_US));
-    struct sgd_node_view view;
-    enum sg_err err = sgd_node_reload(process->node, &report);
-    sgd_node_view(process->node, &view);
-    if (err == SG_OK)
-        err = sgc_control_reload(process->control, view.snapshot->config, &report);
+    static const char *const status[] = {
+        [SGC_RELOAD_REFUSED] = "READY=1\nSTATUS=serving; the last reload was refused",
+        [SGC_RELOAD_PART] =
+            "READY=1\nSTATUS=serving; the last reload left chains and bus as they were",
+        [SGC_RELOAD_DONE] = "READY=1\nSTATUS=serving",
+    };
+    struct sgc_reloaded done = sgc_reload(process->node, process->control, &report);
     report_print(&report);
-    if (err == SG_OK)
-        sg_info("reload: done");
-    else
-        sg_error("reload: refused, nothing changed: %s", sg_err_text(err));
-    sd_notify(0, err == SG_OK ? "READY=1\nSTATUS=serving"
-                              : "READY=1\nSTATUS=serving; the last reload was refused");
+    sd_notify(0, status[done.how]);
 }
 
 static void on_terminate(struct process *process)
