@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The operator's tool, by running it."""
 import json
+import pathlib
 import re
 import socket
 import subprocess
@@ -123,6 +124,13 @@ class Sgctl(sg.Scenario):
         self.assertIn("/a", said)
         self.assertNotIn("\033", said)
 
+    def test_top_as_json_is_an_object_a_line(self):
+        node = self.node(self.origin({}))
+        told = node.sgctl("--json", "top", "--count", "1").stdout
+        self.assertEqual(told.count("\n"), 1)
+        self.assertEqual(json.loads(told)["workers"], json.loads(
+            node.sgctl("--json", "status").stdout)["workers"])
+
     def test_drain_ends_the_node(self):
         node = self.node(self.origin({}))
         node.sgctl("drain")
@@ -136,8 +144,35 @@ class Sgctl(sg.Scenario):
         self.assertEqual(node.sgctl("dance", check=False).returncode, 2)
         self.assertEqual(node.sgctl("purge", "url", check=False).returncode, 2)
         self.assertEqual(node.sgctl("--help").returncode, 0)
-        for command in ("status", "log", "token", "own", "purge"):
+        for command in self.commands():
             self.assertIn(command, node.sgctl(command, "--help").stdout)
+
+    @staticmethod
+    def commands():
+        told = subprocess.run([sg.SGCTL, "--help"], capture_output=True, text=True, check=True)
+        return re.findall(r"^  ([a-z]+)  +", told.stdout, re.MULTILINE)
+
+    def test_help_needs_no_configuration_and_stands_after_any_word(self):
+        for words in (("token", "mint", "--path", "/a/", "--help"), ("own", "set", "-h"),
+                      ("rule", "list", "--help"), ("config", "sign", "--help"),
+                      ("purge", "tag", "--help"), ("log", "--follow", "--help")):
+            done = subprocess.run([sg.SGCTL, "-c", "/nowhere.yaml", *words], capture_output=True,
+                                  text=True, timeout=sg.PATIENCE_S, check=False)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), words)
+            self.assertIn(f"sgctl {words[0]}", done.stdout)
+
+    def test_a_configuration_that_is_not_there_sends_nobody_to_another_node(self):
+        for words in (("status",), ("purge", "tag", "a"), ("stat",)):
+            done = subprocess.run([sg.SGCTL, "-c", "/nowhere.yaml", *words], capture_output=True,
+                                  text=True, timeout=sg.PATIENCE_S, check=False)
+            self.assertEqual(done.returncode, 1, words)
+            self.assertIn("/nowhere.yaml: No such file or directory", done.stderr)
+
+    def test_completion_knows_every_command(self):
+        file = pathlib.Path(__file__).parents[2] / "tools/completion/sgctl.bash"
+        script = f'. "{file}"; COMP_WORDS=(sgctl ""); COMP_CWORD=1; _sgctl; echo "${{COMPREPLY[@]}}"'
+        told = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+        self.assertEqual(set(self.commands()) - set(told.stdout.split()), set())
 
 
 class Purge(sg.Scenario):
@@ -187,6 +222,7 @@ class Purge(sg.Scenario):
             done = self.edge.sgctl("purge", *words, check=False)
             self.assertEqual(done.returncode, 1)
             self.assertIn(told, done.stderr)
+            self.assertNotIn("No such file", done.stderr)
 
 
 if __name__ == "__main__":

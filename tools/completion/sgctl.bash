@@ -2,7 +2,7 @@
 # /usr/share/bash-completion/completions/sgctl
 _sgctl() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
-    local commands="status stat top log explain origins chain purge reload drain token grant key own feed rule config"
+    local commands="status stat top log explain origins chain purge reload drain token grant key list own feed rule config"
     case $previous in
     -c | --config | -s | --socket | --output | --facts | --state | --key)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -23,7 +23,8 @@ _sgctl() {
     key) commands="tenant generate seal unseal --help" ;;
     chain) commands="status rebuild" ;;
     grant) commands="inspect revoke --help" ;;
-    own) commands="set transfer show list digest feed --amount --of --block --head-only --help" ;;
+    list) commands="set remove show proof --file --root --proofs --tenant --wait --help" ;;
+    own) commands="set transfer show list digest feed --amount --of --block --head-only --every --help" ;;
     feed) commands="status --help" ;;
     rule) commands="test list --account --facts --state --tenant --at --country --provisional --contract --help" ;;
     config) commands="keygen sign verify --key --help" ;;

@@ -49,7 +49,8 @@ static int no_words(int argc, char **argv)
 {
     if (argc == 1)
         return SGT_DONE;
-    sgt_refuse("%s takes nothing more than its name: \"%s\"", argv[0], argv[1]);
+    sgt_refuse("%s takes nothing more than its name: \"%s\"%s", argv[0], argv[1],
+               argv[1][0] == '-' ? "; options of sgctl itself stand before it" : "");
     return SGT_USAGE;
 }
 
@@ -249,8 +250,10 @@ int sgt_purge_main(const struct sgt_call *call, int argc, char **argv)
     json_t *answer = NULL;
     optind = 0; /* begins anew */
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == '?')
+        if (option == '?') {
+            fputs(purge_usage, stderr);
             return SGT_USAGE;
+        }
         soft = option == 's' ? "1" : soft;
         tenant = option == 't' ? optarg : tenant;
     }

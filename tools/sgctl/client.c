@@ -63,9 +63,14 @@ static void put_path(const char *file, const char *path, char out[PATH_MAX])
         out[0] = '\0';
 }
 
-void sgt_call_find(struct sgt_call *call, const char *socket)
+int sgt_call_find(struct sgt_call *call, const char *socket)
 {
     struct sg_yaml *yaml = config_open(call->config);
+    if (yaml == NULL && call->config_named && socket == NULL) {
+        bool readable = access(call->config, R_OK) == 0;
+        return sgt_refuse("%s: %s, so where its node is can't be known; --socket PATH tells it",
+                          call->config, readable ? "no YAML" : strerrordesc_np(errno));
+    }
     const char *run_dir = yaml != NULL ? text_at(yaml, "node", "run_dir") : NULL;
     const char *named = yaml != NULL ? text_at(yaml, "admin", "socket") : NULL;
     put_path(call->config, run_dir != NULL ? run_dir : RUN_DIR, call->run_dir);
@@ -77,6 +82,7 @@ void sgt_call_find(struct sgt_call *call, const char *socket)
              (int)sizeof(call->socket))
         call->socket[0] = '\0';
     sg_yaml_close(yaml);
+    return SGT_DONE;
 }
 
 /* ---- talking to it ---- */
@@ -178,6 +184,8 @@ void sgt_call_complain(const json_t *answer)
     const char *error = json_string_value(json_object_get(answer, "error"));
     json_array_foreach(json_object_get(answer, "report"), i, line)
         fprintf(stderr, "%s\n", json_string_value(line));
-    if (error != NULL)
+    if (i != 0) /* the lines say what; the error's name beside them says less, or misleads */
+        sgt_refuse("refused");
+    else if (error != NULL)
         sgt_refuse("%s", error);
 }

@@ -19,6 +19,7 @@ int sgt_ask(const struct sgt_call *call, bool post, const char *target, json_t *
 int sgt_chain_main(const struct sgt_call *call, int argc, char **argv);
 /* log.c, stat.c, top.c: from shared memory, whether the node answers or not */
 int sgt_log_main(const struct sgt_call *call, int argc, char **argv);
+extern const char sgt_log_usage[];
 int sgt_stat_main(const struct sgt_call *call, int argc, char **argv);
 int sgt_top_main(const struct sgt_call *call, int argc, char **argv);
 

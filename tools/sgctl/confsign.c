@@ -13,7 +13,7 @@
 
 #define FILE_BYTES_MAX (4u << 20) /* as base/config_load.c */
 
-static const char usage[] =
+const char sgt_confsign_usage[] =
     "sgctl config keygen PRIVATE.pem PUBLIC.pem\n"
     "    Makes an Ed25519 key: the private one stays where configurations are written, the public\n"
     "    one goes to the nodes: streamgated --trust PUBLIC.pem.\n"
@@ -120,11 +120,6 @@ static const char *key_take(int *argc, char **argv)
 int sgt_confsign_main(const struct sgt_call *call, int argc, char **argv)
 {
     (void)call;
-    const char *verb = argc > 1 ? argv[1] : "";
-    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
-        fputs(usage, stdout);
-        return SGT_DONE;
-    }
     const char *key = argc > 1 ? key_take(&argc, argv) : NULL;
     if (argc == 3 && key == NULL && strcmp(argv[0], "keygen") == 0)
         return keygen(argv[1], argv[2]);
@@ -132,6 +127,6 @@ int sgt_confsign_main(const struct sgt_call *call, int argc, char **argv)
         return sign(key, argv[1]);
     if (argc == 2 && key != NULL && strcmp(argv[0], "verify") == 0)
         return verify(key, argv[1]);
-    fputs(usage, stderr);
+    fputs(sgt_confsign_usage, stderr);
     return SGT_USAGE;
 }

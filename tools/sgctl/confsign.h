@@ -7,5 +7,6 @@
 
 /* argv[0] is "config", then keygen, sign or verify. Returns the exit status. */
 int sgt_confsign_main(const struct sgt_call *call, int argc, char **argv);
+extern const char sgt_confsign_usage[];
 
 #endif

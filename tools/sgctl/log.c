@@ -15,7 +15,7 @@
 #define LINE_BYTES 8192
 #define PAUSE_NS   50000000l /* between two looks at an idle ring */
 
-static const char usage[] =
+const char sgt_log_usage[] =
     "sgctl log [--follow] [--from-start] [--output FILE]\n"
     "    --follow       go on with requests as they end; otherwise what is in the ring\n"
     "    --from-start   with --follow: begin with what is in the ring\n"
@@ -198,11 +198,10 @@ static int log_options(struct log *log, int argc, char **argv)
         {"follow", no_argument, NULL, 'f'},
         {"from-start", no_argument, NULL, 's'},
         {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "fo:h", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "fo:", options, NULL)) != -1;) {
         if (option == 'f') {
             log->follow = true;
         } else if (option == 's') {
@@ -210,12 +209,12 @@ static int log_options(struct log *log, int argc, char **argv)
         } else if (option == 'o') {
             log->output = optarg;
         } else {
-            fputs(usage, option == 'h' ? stdout : stderr);
-            return option == 'h' ? -1 : SGT_USAGE;
+            fputs(sgt_log_usage, stderr);
+            return SGT_USAGE;
         }
     }
     if (optind != argc)
-        fputs(usage, stderr);
+        fputs(sgt_log_usage, stderr);
     return optind == argc ? SGT_DONE : SGT_USAGE;
 }
 
@@ -224,7 +223,7 @@ int sgt_log_main(const struct sgt_call *call, int argc, char **argv)
     struct log log = {.call = call};
     int status = log_options(&log, argc, argv);
     if (status != SGT_DONE)
-        return status < 0 ? SGT_DONE : status;
+        return status;
     if (snprintf(log.ring_path, sizeof(log.ring_path), "%s/requests.ring", call->run_dir) >=
         (int)sizeof(log.ring_path))
         return SGT_USAGE;

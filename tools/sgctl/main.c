@@ -21,28 +21,40 @@ static const struct command {
     int (*run)(const struct sgt_call *call, int argc, char **argv);                  /* or */
     int (*access)(const struct sg_config *config, bool json, int argc, char **argv); /* this */
     const char *help;
+    const char *usage; /* all that --help says; NULL: help is all */
 } commands[] = {
-    {"status", sgt_status_main, NULL, "what the node is, which paths it uses, its certificates"},
-    {"stat", sgt_stat_main, NULL, "every counter, once"},
-    {"top", sgt_top_main, NULL, "rates and the busiest paths: [--count N] [--interval SECONDS]"},
-    {"log", sgt_log_main, NULL, "finished requests: [--follow] [--from-start] [--output FILE]"},
-    {"explain", sgt_explain_main, NULL, "how a request was decided: its X-Request-Id"},
-    {"origins", sgt_origins_main, NULL, "each origin's URLs, whether they are up, and errors"},
-    {"feed", sgt_feed_main, NULL, "status: what is known of the chains here, and on which edges"},
-    {"chain", sgt_chain_main, NULL, "the chains that are followed: [status] | rebuild CHAIN"},
+    {"status", sgt_status_main, NULL, "what the node is, which paths it uses, its certificates",
+     NULL},
+    {"stat", sgt_stat_main, NULL, "every counter, once", NULL},
+    {"top", sgt_top_main, NULL, "rates and the busiest paths: [--count N] [--interval SECONDS]",
+     NULL},
+    {"log", sgt_log_main, NULL, "finished requests: [--follow] [--from-start] [--output FILE]",
+     sgt_log_usage},
+    {"explain", sgt_explain_main, NULL, "how a request was decided: its X-Request-Id", NULL},
+    {"origins", sgt_origins_main, NULL, "each origin's URLs, whether they are up, and errors",
+     NULL},
+    {"feed", sgt_feed_main, NULL, "status: what is known of the chains here, and on which edges",
+     NULL},
+    {"chain", sgt_chain_main, NULL, "the chains that are followed: [status] | rebuild CHAIN", NULL},
     {"purge", sgt_purge_main, NULL,
-     "[--soft] url URL | prefix URL | tag TAG [--tenant NAME] | tenant NAME"},
+     "[--soft] url URL | prefix URL | tag TAG [--tenant NAME] | tenant NAME", NULL},
     {"reload", sgt_reload_main, NULL,
-     "read the configuration again, listeners too; a bad one changes nothing"},
-    {"drain", sgt_drain_main, NULL, "finish what is under way, then end"},
-    {"token", NULL, sgt_token_main, "mint, inspect or revoke edge tokens: sgctl token --help"},
+     "read the configuration again, listeners too; a bad one changes nothing", NULL},
+    {"drain", sgt_drain_main, NULL, "finish what is under way, then end", NULL},
+    {"token", NULL, sgt_token_main, "mint, inspect or revoke edge tokens: sgctl token --help",
+     sgt_token_usage},
     {"key", NULL, sgt_key_main,
-     "a tenant's key for its back end; secrets made, sealed, unsealed: sgctl key --help"},
-    {"grant", NULL, sgt_grant_main, "inspect or revoke wallets' grants: sgctl grant --help"},
-    {"list", NULL, sgt_list_main, "allow lists: set, remove, show, proofs: sgctl list --help"},
-    {"own", NULL, sgt_own_main, "ownership facts, by hand: sgctl own --help"},
-    {"rule", sgt_rule_main, NULL, "would a rule let an account in: sgctl rule --help"},
-    {"config", sgt_confsign_main, NULL, "sign configurations: sgctl config --help"},
+     "a tenant's key for its back end; secrets made, sealed, unsealed: sgctl key --help",
+     sgt_key_usage},
+    {"grant", NULL, sgt_grant_main, "inspect or revoke wallets' grants: sgctl grant --help",
+     sgt_grant_usage},
+    {"list", NULL, sgt_list_main, "allow lists: set, remove, show, proofs: sgctl list --help",
+     sgt_list_usage},
+    {"own", NULL, sgt_own_main, "ownership facts, by hand: sgctl own --help", sgt_own_usage},
+    {"rule", sgt_rule_main, NULL, "would a rule let an account in: sgctl rule --help",
+     sgt_rule_usage},
+    {"config", sgt_confsign_main, NULL, "sign configurations: sgctl config --help",
+     sgt_confsign_usage},
 };
 
 static void print_help(FILE *to)
@@ -76,16 +88,6 @@ static int run_access(const struct command *command, const struct sgt_call *call
     static char memory[65536];
     struct sg_out report = sg_out_init(memory, sizeof(memory));
     struct sg_config *config = NULL;
-    bool helps = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
-    if (helps) {
-        fputs(command->access == sgt_own_main     ? sgt_own_usage
-              : command->access == sgt_grant_main ? sgt_grant_usage
-              : command->access == sgt_key_main   ? sgt_key_usage
-              : command->access == sgt_list_main  ? sgt_list_usage
-                                                  : sgt_token_usage,
-              stdout);
-        return SGT_DONE;
-    }
     enum sg_err err = sg_config_load(call->config, &report, &config);
     if (err != SG_OK) {
         fwrite(report.ptr, 1, report.len, stderr);
@@ -102,6 +104,15 @@ static int run_access(const struct command *command, const struct sgt_call *call
     return status;
 }
 
+/* --help stands wherever one happens to think of it: sgctl token mint --help. */
+static bool help_asked(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
 static int run_command(struct sgt_call *call, const char *socket, int argc, char **argv)
 {
     const struct command *command = argc > 0 ? command_find(argv[0]) : NULL;
@@ -111,16 +122,19 @@ static int run_command(struct sgt_call *call, const char *socket, int argc, char
         print_help(stderr);
         return SGT_USAGE;
     }
+    if (help_asked(argc, argv)) {
+        if (command->usage != NULL)
+            fputs(command->usage, stdout);
+        else
+            printf("sgctl %s: %s\n", command->name, command->help);
+        return SGT_DONE;
+    }
     if (command->access != NULL)
         return run_access(command, call, argc, argv);
     if (command->run == sgt_rule_main || command->run == sgt_confsign_main)
         return command->run(call, argc, argv); /* on files alone */
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        printf("sgctl %s: %s\n", command->name, command->help);
-        return SGT_DONE;
-    }
-    sgt_call_find(call, socket);
-    return command->run(call, argc, argv);
+    int status = sgt_call_find(call, socket);
+    return status == SGT_DONE ? command->run(call, argc, argv) : status;
 }
 
 int main(int argc, char **argv)
@@ -135,6 +149,7 @@ int main(int argc, char **argv)
     for (int option; (option = getopt_long(argc, argv, "+c:s:jVh", options, NULL)) != -1;) {
         if (option == 'c') {
             call.config = optarg;
+            call.config_named = true;
         } else if (option == 's') {
             socket = optarg;
         } else if (option == 'j') {

@@ -325,10 +325,6 @@ static int list(const char *file, bool json)
 int sgt_rule_main(const struct sgt_call *call, int argc, char **argv)
 {
     struct options options = {.account = NULL};
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(sgt_rule_usage, stdout);
-        return SGT_DONE;
-    }
     if (argc == 2 && strcmp(argv[1], "list") == 0)
         return list(call->config, call->json);
     if (argc > 1 && options_read(argc, argv, &options) && argc - optind == 2 &&

@@ -89,15 +89,24 @@ static double rate(const struct sgt_counters *now, const struct sgt_counters *th
     return seconds > 0 ? (double)(now->value[stat] - then->value[stat]) / seconds : 0;
 }
 
-static void print_rates(const struct sgt_counters *now, const struct sgt_counters *then)
+static double hit_percent(const struct sgt_counters *now, const struct sgt_counters *then)
 {
-    double requests = rate(now, then, SGE_STAT_requests);
     double hits = rate(now, then, SGE_STAT_cache_hits) + rate(now, then, SGE_STAT_cache_stale);
     double asked = hits + rate(now, then, SGE_STAT_cache_misses) +
                    rate(now, then, SGE_STAT_cache_revalidated) +
                    rate(now, then, SGE_STAT_cache_collapsed);
+    return asked > 0 ? 100 * hits / asked : 0;
+}
+
+static double busy_percent(const struct sgt_counters *now, const struct sgt_counters *then)
+{
+    return rate(now, then, SGE_STAT_loop_busy_ns) / 1e7 / SG_MAX(now->workers, 1u);
+}
+
+static void print_rates(const struct sgt_counters *now, const struct sgt_counters *then)
+{
     printf("requests %9.0f/s   hits %5.1f %%   out %8.3f Gbit/s   from origins %8.3f Gbit/s\n",
-           requests, asked > 0 ? 100 * hits / asked : 0,
+           rate(now, then, SGE_STAT_requests), hit_percent(now, then),
            rate(now, then, SGE_STAT_sent_bytes) * 8e-9,
            rate(now, then, SGE_STAT_origin_bytes) * 8e-9);
     printf("2xx %.0f/s  3xx %.0f/s  4xx %.0f/s  5xx %.0f/s   refused %.0f/s   origin errors "
@@ -107,14 +116,12 @@ static void print_rates(const struct sgt_counters *now, const struct sgt_counter
            rate(now, then, SGE_STAT_gate_refused), rate(now, then, SGE_STAT_origin_errors));
     printf("connections %llu (%.0f/s new)   workers %u, %.0f %% busy   RAM tier %.1f MiB\n",
            (unsigned long long)now->value[SGE_STAT_connections_open],
-           rate(now, then, SGE_STAT_connections_accepted), now->workers,
-           rate(now, then, SGE_STAT_loop_busy_ns) / 1e7 / SG_MAX(now->workers, 1u),
+           rate(now, then, SGE_STAT_connections_accepted), now->workers, busy_percent(now, then),
            (double)now->value[SGE_STAT_arena_used_bytes] / (1 << 20));
 }
 
 static void print_rows(struct top *top)
 {
-    qsort(top->rows, top->rows_used, sizeof(*top->rows), by_requests);
     printf("\n%s%9s %9s %7s %7s  %-16s %s%s\n", top->terminal ? "\033[7m" : "", "requests", "MiB",
            "misses", "refused", "site", "path", top->terminal ? "\033[0m" : "");
     for (uint32_t i = 0; i < SG_MIN(top->rows_used, (uint32_t)SHOWN); i++) {
@@ -123,6 +130,53 @@ static void print_rows(struct top *top)
                (double)row->bytes / (1 << 20), (unsigned long long)row->misses,
                (unsigned long long)row->refused, row->site, row->path);
     }
+}
+
+/* One object an interval, on a line of its own. */
+static void print_json(struct top *top, const struct sgt_counters *now,
+                       const struct sgt_counters *then)
+{
+    json_t *paths = json_array();
+    for (uint32_t i = 0; i < SG_MIN(top->rows_used, (uint32_t)SHOWN); i++) {
+        const struct row *row = &top->rows[i];
+        json_array_append_new(
+            paths,
+            json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "site", row->site, "path", row->path,
+                      "requests", (json_int_t)row->requests, "sent_bytes", (json_int_t)row->bytes,
+                      "misses", (json_int_t)row->misses, "refused", (json_int_t)row->refused));
+    }
+    json_t *told = json_pack(
+        "{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f, s:i, s:f, s:I, s:o}",
+        "requests_per_s", rate(now, then, SGE_STAT_requests), "hit_percent", hit_percent(now, then),
+        "sent_bytes_per_s", rate(now, then, SGE_STAT_sent_bytes), "origin_bytes_per_s",
+        rate(now, then, SGE_STAT_origin_bytes), "responses_2xx_per_s",
+        rate(now, then, SGE_STAT_responses_2xx), "responses_3xx_per_s",
+        rate(now, then, SGE_STAT_responses_3xx), "responses_4xx_per_s",
+        rate(now, then, SGE_STAT_responses_4xx), "responses_5xx_per_s",
+        rate(now, then, SGE_STAT_responses_5xx), "refused_per_s",
+        rate(now, then, SGE_STAT_gate_refused), "origin_errors_per_s",
+        rate(now, then, SGE_STAT_origin_errors), "connections_open",
+        (json_int_t)now->value[SGE_STAT_connections_open], "connections_accepted_per_s",
+        rate(now, then, SGE_STAT_connections_accepted), "workers", (int)now->workers,
+        "busy_percent", busy_percent(now, then), "ram_tier_bytes",
+        (json_int_t)now->value[SGE_STAT_arena_used_bytes], "paths", paths);
+    json_dumpf(told, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(told);
+}
+
+static void print_turn(struct top *top, uint32_t turn, const struct sgt_counters *now,
+                       const struct sgt_counters *then)
+{
+    qsort(top->rows, top->rows_used, sizeof(*top->rows), by_requests);
+    if (top->call->json) {
+        print_json(top, now, then);
+    } else {
+        fputs(top->terminal ? "\033[H\033[2J" : turn != 0 ? "\n" : "", stdout);
+        print_rates(now, then);
+        print_rows(top);
+    }
+    fflush(stdout);
 }
 
 static void rows_read(struct top *top, const char *ring_path)
@@ -163,10 +217,7 @@ static int top_run(struct top *top)
         status = sgt_counters_take(top->call, &now);
         if (status != SGT_DONE || end_asked)
             break;
-        fputs(top->terminal ? "\033[H\033[2J" : turn != 0 ? "\n" : "", stdout);
-        print_rates(&now, &then);
-        print_rows(top);
-        fflush(stdout);
+        print_turn(top, turn, &now, &then);
         then = now;
     }
     return status;
