@@ -11,10 +11,20 @@ struct sg_yaml {
     yaml_document_t document;
 };
 
+/* The library's words; of a tab, the commonest of all mistakes, they don't say that it is one. */
+static const char *yaml_problem(const yaml_parser_t *parser)
+{
+    if (parser->problem == NULL)
+        return "this is no YAML";
+    if (strcmp(parser->problem, "found character that cannot start any token") == 0)
+        return "a tab (blanks are right), or @, ` or % without quotes, where a key or value begins";
+    return parser->problem;
+}
+
 static void yaml_note(const yaml_parser_t *parser, struct sg_yaml_fault *fault)
 {
     *fault = (struct sg_yaml_fault){
-        parser->problem != NULL ? parser->problem : "this is no YAML",
+        yaml_problem(parser),
         (uint32_t)parser->problem_mark.line + 1,
     };
 }

@@ -154,7 +154,8 @@ static void put_listeners_of(const struct sgd_node_view *view, const struct sgd_
 static void put_listeners(const struct sgd_node_view *view, struct sg_json *json)
 {
     sg_json_array(json, "listeners");
-    put_listeners_of(view, view->snapshot, false, json);
+    if (!view->deaf)
+        put_listeners_of(view, view->snapshot, false, json);
     for (uint32_t i = 0; i < view->retired_count; i++)
         put_listeners_of(view, view->retired[i], true, json);
     sg_json_array_end(json);

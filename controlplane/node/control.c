@@ -15,6 +15,17 @@ static bool is_fed(const struct sg_config *config, enum sgc_role role)
     return role != SGC_ROLE_ALL || config->bus.url != NULL || config->chains_count > 0;
 }
 
+enum sg_err sgc_control_check(const struct sg_config *config, enum sgc_role role,
+                              struct sg_out *report)
+{
+    bool alone = config->bus.url == NULL || strncmp(config->bus.url, "embedded:", 9) == 0;
+    if (role == SGC_ROLE_ALL || !alone)
+        return SG_OK;
+    sg_out_fmt(report, "bus.url: --role %s talks to other nodes: right would be nats://...\n",
+               role_names[role]);
+    return SG_ECONFIG;
+}
+
 static enum sg_err bus_open(struct sgc_control *control, const struct sg_config *config,
                             struct sg_out *report)
 {
@@ -31,14 +42,11 @@ static enum sg_err bus_open(struct sgc_control *control, const struct sg_config 
         .key_file = config->bus.key_file,
         .replicas = config->bus.replicas,
     };
-    enum sg_err err = sgc_bus_open(&options, report, &control->bus);
+    enum sg_err err = sgc_control_check(config, control->role, report);
+    if (err == SG_OK)
+        err = sgc_bus_open(&options, report, &control->bus);
     if (err != SG_OK)
         return err;
-    if (control->role != SGC_ROLE_ALL && strcmp(sgc_bus_kind(control->bus), "embedded") == 0) {
-        sg_out_fmt(report, "bus.url: --role %s talks to other nodes: right would be nats://...\n",
-                   role_names[control->role]);
-        return SG_ECONFIG;
-    }
     if (sgc_feed_init(&control->feed, control->bus, config->node.region))
         return SG_OK;
     sg_out_fmt(report,

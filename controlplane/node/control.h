@@ -15,6 +15,10 @@ enum sgc_role {
     SGC_ROLE_CONTROL /* feeds others; serves no viewers */
 };
 
+/* Whether a node of that role can be opened with it, before anything is: a line a mistake. */
+SG_MUST_USE enum sg_err sgc_control_check(const struct sg_config *config, enum sgc_role role,
+                                          struct sg_out *report);
+
 struct sgc_control;
 /* Where nothing asks for a bus (a single node, whose state is written by hand) it is not fed.
  * `report` gets a line a mistake. Borrows the state, not the configuration. Servers that are away

@@ -765,6 +765,7 @@ void sgd_node_view(const struct sgd_node *node, struct sgd_node_view *out)
         .loaded_ns = node->loaded_ns,
         .workers = node->workers,
         .workers_running = node_running(node),
+        .deaf = node->deaf,
         .paths = {{"engine", sgd_engine_uring.name, false, ""},
                   sgd_path_arena(node->content, node->snapshot->config),
                   sgd_path_disk(node->content,

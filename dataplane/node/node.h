@@ -73,6 +73,7 @@ struct sgd_node_view {
     struct sge_content *content;
     uint64_t started_ns, loaded_ns; /* Unix: of the process, of the configuration */
     uint32_t workers, workers_running;
+    bool deaf; /* the configuration's listeners are not open here */
     struct sgd_node_path paths[SGD_NODE_PATHS];
 };
 void sgd_node_view(const struct sgd_node *node, struct sgd_node_view *out);

@@ -2,6 +2,7 @@
 """The ownership feed, between processes: a control node, edges, and a real nats-server."""
 import json
 import signal
+import subprocess
 import time
 
 import sg
@@ -89,6 +90,11 @@ class Feed(sgfeed.Scenario):
         node.start("--role", "edge", wait=False)
         self.assertEqual(node.process.wait(sg.PATIENCE_S), 1)
         self.assertIn("bus.url: --role edge", node.said())
+        for role, status in (("edge", 1), ("control", 1), ("all", 0)):
+            done = subprocess.run([sg.STREAMGATED, "--check", "-c", str(node.file), "--role", role],
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, status, role)
+            self.assertEqual(f"bus.url: --role {role}" in done.stderr, status == 1)
 
     def test_a_single_node_is_fed_by_its_own_bus(self):
         self.nats = type("Nobody", (), {"url": "embedded:"})()
@@ -106,6 +112,7 @@ class Feed(sgfeed.Scenario):
         self.world(0, {})
         with self.assertRaises(OSError):
             self.control.get("/seg")
+        self.assertEqual(json.loads(self.control.sgctl("--json", "status").stdout)["listeners"], [])
         self.assertEqual(self.control.stop(), 0)
 
 

@@ -49,10 +49,23 @@ static void report_print(const struct sg_out *report)
         fputs("... and more\n", stderr);
 }
 
+/* What the role asks of a configuration that is right by itself. */
+static enum sg_err role_check(const struct sgt_options *options, struct sg_out *report)
+{
+    struct sg_config *config = NULL;
+    enum sg_err err = sg_config_load(options->config, report, &config);
+    if (err == SG_OK)
+        err = sgc_control_check(config, options->role, report);
+    sg_config_free(config);
+    return err;
+}
+
 static int run_check(const struct sgt_options *options)
 {
     struct sg_out report = report_begin();
     enum sg_err err = sgd_node_check(options->config, options->trust, &report);
+    if (err == SG_OK)
+        err = role_check(options, &report);
     report_print(&report);
     if (err == SG_OK)
         printf("%s: right\n", options->config);

@@ -128,6 +128,9 @@ static const struct {
 } mistakes[] = {
     {"", "c.yaml:1: the file is empty; docs/configuration.md shows a small one\n"},
     {"a: [\n", "c.yaml:2: did not find expected node content\n"},
+    {"node:\n\tname: a\n",
+     "c.yaml:2: a tab (blanks are right), or @, ` or % without quotes, where a "
+     "key or value begins\n"},
     {SMALL "---\na: 1\n", "c.yaml:5: a second document begins here\n"},
     {"- a\n", "c.yaml:1: a group of keys belongs here\n"},
     {SMALL "cash: {}\n", "c.yaml:5: cash: there is no such key; did you mean \"cache\"?\n"},
