@@ -478,7 +478,8 @@ static bool purge_scope(const char *word, enum sge_purge_scope *scope)
 
 static struct sgc_answer answer_purge(struct ask *ask)
 {
-    char scope[16], text[SGE_KEY_BYTES_MAX] = "", tenant[80] = "", soft[8], line[512];
+    char scope[16], text[SGE_KEY_BYTES_MAX] = "", tenant[80] = "", soft[8];
+    char line[SGE_KEY_BYTES_MAX + 80];
     struct sg_out report = sg_out_init(line, sizeof(line));
     struct sgd_purge_ask purge = {.soft = sgc_request_param(ask->request, "soft", soft, 8)};
     uint64_t seq = 0;
@@ -490,8 +491,12 @@ static struct sgc_answer answer_purge(struct ask *ask)
     purge.text = sg_str_from(text);
     purge.tenant = sg_str_from(tenant);
     enum sg_err err = sgd_purge(ask->view.state, ask->view.snapshot, &purge, &report, &seq);
-    if (err != SG_OK)
-        return answer_report(ask, err, &report);
+    if (err != SG_OK && report.len == 0)
+        return answer_error(ask, 409, sg_err_text(err));
+    if (err != SG_OK) { /* the line says it all: "no such file" beside it would mislead */
+        line[report.len - 1] = '\0';
+        return answer_error(ask, 409, line);
+    }
     sg_info("purge %llu: %s%s %s%s", (unsigned long long)seq, purge.soft ? "soft " : "", scope,
             text, tenant);
     struct sg_json json = sg_json_init(ask->body);

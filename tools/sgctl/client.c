@@ -184,8 +184,6 @@ void sgt_call_complain(const json_t *answer)
     const char *error = json_string_value(json_object_get(answer, "error"));
     json_array_foreach(json_object_get(answer, "report"), i, line)
         fprintf(stderr, "%s\n", json_string_value(line));
-    if (i != 0) /* the lines say what; the error's name beside them says less, or misleads */
-        sgt_refuse("refused");
-    else if (error != NULL)
+    if (error != NULL)
         sgt_refuse("%s", error);
 }

@@ -29,7 +29,7 @@ int sgt_call_find(struct sgt_call *call, const char *socket);
 int sgt_call_ask(const struct sgt_call *call, bool post, const char *target, json_t **out);
 /* Appends "&name=value", escaped; value NULL: nothing. */
 void sgt_call_param(char *target, size_t cap, const char *name, const char *value);
-/* Prints the lines of the node's report, or its "error" where there is none, to standard error. */
+/* Prints the node's "error" and its report's lines to standard error. */
 void sgt_call_complain(const json_t *answer);
 
 #endif
