@@ -481,13 +481,16 @@ static struct sgc_answer answer_purge(struct ask *ask)
     char scope[16], text[SGE_KEY_BYTES_MAX] = "", tenant[80] = "", soft[8];
     char line[SGE_KEY_BYTES_MAX + 80];
     struct sg_out report = sg_out_init(line, sizeof(line));
-    struct sgd_purge_ask purge = {.soft = sgc_request_param(ask->request, "soft", soft, 8)};
+    struct sgd_purge_ask purge = {0};
     uint64_t seq = 0;
     if (!sgc_request_param(ask->request, "scope", scope, sizeof(scope)) ||
         !purge_scope(scope, &purge.scope))
         return answer_error(ask, 400, "scope must be url, prefix, tag or tenant");
-    (void)sgc_request_param(ask->request, "text", text, sizeof(text));
-    (void)sgc_request_param(ask->request, "tenant", tenant, sizeof(tenant));
+    if (!sgc_request_optional(ask->request, "text", text, sizeof(text)) ||
+        !sgc_request_optional(ask->request, "tenant", tenant, sizeof(tenant)) ||
+        !sgc_request_optional(ask->request, "soft", soft, sizeof(soft)))
+        return answer_error(ask, 400, "text, tenant or soft is malformed, or too long");
+    purge.soft = soft[0] != '\0';
     purge.text = sg_str_from(text);
     purge.tenant = sg_str_from(tenant);
     enum sg_err err = sgd_purge(ask->view.state, ask->view.snapshot, &purge, &report, &seq);

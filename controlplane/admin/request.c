@@ -79,7 +79,7 @@ static bool unescape(struct sg_str value, char *out, size_t cap)
     return true;
 }
 
-bool sgc_request_param(const struct sgc_request *request, const char *name, char *out, size_t cap)
+static bool value_find(const struct sgc_request *request, const char *name, struct sg_str *value)
 {
     struct sg_str rest = request->query, pair, key;
     while (rest.len != 0) {
@@ -87,8 +87,24 @@ bool sgc_request_param(const struct sgc_request *request, const char *name, char
             pair = rest;
             rest = SG_STR_NONE;
         }
-        if (take_until(&pair, '=', &key) && sg_str_eq(key, sg_str_from(name)))
-            return unescape(pair, out, cap);
+        if (take_until(&pair, '=', &key) && sg_str_eq(key, sg_str_from(name))) {
+            *value = pair;
+            return true;
+        }
     }
     return false;
+}
+
+bool sgc_request_param(const struct sgc_request *request, const char *name, char *out, size_t cap)
+{
+    struct sg_str value;
+    return value_find(request, name, &value) && unescape(value, out, cap);
+}
+
+bool sgc_request_optional(const struct sgc_request *request, const char *name, char *out,
+                          size_t cap)
+{
+    struct sg_str value;
+    out[0] = '\0';
+    return !value_find(request, name, &value) || unescape(value, out, cap);
 }

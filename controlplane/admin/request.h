@@ -19,5 +19,8 @@ enum sgc_parse sgc_request_parse(struct sg_str bytes, struct sgc_request *out);
 
 /* The unescaped value of parameter `name`, NUL-terminated. False: absent, malformed or too long. */
 bool sgc_request_param(const struct sgc_request *request, const char *name, char *out, size_t cap);
+/* The same of one that may be absent, and is "" then. False: it is there, malformed or too long. */
+bool sgc_request_optional(const struct sgc_request *request, const char *name, char *out,
+                          size_t cap);
 
 #endif

@@ -215,6 +215,17 @@ class Purge(sg.Scenario):
         self.assertEqual(self.again("/ab"), "miss")
         self.assertIn("purge 2 is", self.purge("url", "https://any.example/ab").stdout)
 
+    def test_what_is_too_long_purges_nothing_rather_than_something_else(self):
+        for many in (5000, 9000):
+            done = self.edge.sgctl("purge", "prefix", "https://any.example/a/" + "b" * many,
+                                   check=False)
+            self.assertNotEqual(done.returncode, 0)
+        for query in ("scope=prefix&text=https://any.example/%zz",
+                      "scope=tag&text=show2&tenant=" + "f" * 100,
+                      "scope=url&text=https://any.example/ab&soft=123456789"):
+            self.assertEqual(self.edge.command("/v1/purge?" + query, "POST").status, 400)
+        self.assertEqual({self.again(p) for p in ("/a/1", "/ab", "/t")}, {"hit"})
+
     def test_mistakes_are_told(self):
         for words, told in ((("url", "any.example/a"), "is no URL"),
                             (("tag", "x", "--tenant", "nobody"), "is no tenant"),

@@ -142,6 +142,10 @@ int sgt_call_ask(const struct sgt_call *call, bool post, const char *target, jso
 {
     size_t len = 0;
     int status = 0;
+    if (target[0] == '\0') {
+        sgt_refuse("that is more than a node can be asked");
+        return SGT_USAGE;
+    }
     char *answer = exchange(call, post, target, &len);
     if (answer == NULL) {
         if (!call->quiet)
@@ -166,7 +170,7 @@ int sgt_call_ask(const struct sgt_call *call, bool post, const char *target, jso
 void sgt_call_param(char *target, size_t cap, const char *name, const char *value)
 {
     size_t at = strlen(target);
-    if (value == NULL)
+    if (value == NULL || at == 0)
         return;
     at += (size_t)snprintf(target + at, cap - at, "%c%s=", strchr(target, '?') != NULL ? '&' : '?',
                            name);
@@ -175,6 +179,8 @@ void sgt_call_param(char *target, size_t cap, const char *name, const char *valu
         bool plain = isalnum(c) || strchr("-._~/:", c) != NULL;
         at += (size_t)snprintf(target + at, cap - at, plain ? "%c" : "%%%02X", c);
     }
+    if (*value != '\0') /* half of a URL would be another's */
+        target[0] = '\0';
 }
 
 void sgt_call_complain(const json_t *answer)

@@ -27,7 +27,8 @@ int sgt_call_find(struct sgt_call *call, const char *socket);
 /* Asks `target` ("/v1/status") and reads the answer, JSON. 0 and *out; SGT_REFUSED when the node
  * said no (*out is what it said, or NULL); SGT_UNREACHABLE, and says so. */
 int sgt_call_ask(const struct sgt_call *call, bool post, const char *target, json_t **out);
-/* Appends "&name=value", escaped; value NULL: nothing. */
+/* Appends "&name=value", escaped; value NULL: nothing. What does not fit leaves `target` empty,
+ * which sgt_call_ask() refuses. */
 void sgt_call_param(char *target, size_t cap, const char *name, const char *value);
 /* Prints the node's "error" and its report's lines to standard error. */
 void sgt_call_complain(const json_t *answer);

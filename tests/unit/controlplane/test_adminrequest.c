@@ -55,6 +55,10 @@ static void parameters_are_unescaped_and_bounded(void **fixture)
     assert_string_equal(value, "");
     for (const char *name = "b\0c\0d\0long\0none\0"; *name != '\0'; name += strlen(name) + 1)
         assert_false(sgc_request_param(&request, name, value, sizeof(value)));
+    for (const char *name = "c\0d\0long\0"; *name != '\0'; name += strlen(name) + 1)
+        assert_false(sgc_request_optional(&request, name, value, sizeof(value)));
+    assert_true(sgc_request_optional(&request, "none", value, sizeof(value)));
+    assert_string_equal(value, "");
     (void)fixture;
 }
 
