@@ -115,6 +115,8 @@ class Lists(sg.Scenario):
                          {"control": True, "edge0": True, "edge1": True})
         sg.until(lambda: self.grant(alice, self.proof(alice)) == (200, None), "she is let in")
         token = {"CTA-Common-Access-Token": alice.token}
+        for edge in edges:
+            sg.until(lambda e=edge: "fed_at" in e.command("/v1/feed").json(), "the edge is young")
         self.assertEqual([e.get(SEGMENT, token, host=alice.host).status for e in edges], [200] * 2)
         digests = {json.loads(n.sgctl("--json", "own", "digest").stdout)["root"]
                    for n in (control, *edges)}
