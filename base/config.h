@@ -325,8 +325,11 @@ struct sg_config {
  * threads only. The caller owns *out: sg_config_free(). */
 SG_MUST_USE enum sg_err sg_config_load(const char *file, struct sg_out *report,
                                        struct sg_config **out);
-/* The same, if `judge` answers SG_OK to the file's bytes, which are then what is read. Else its
- * answer; it says why in the report. */
+/* What is found later, when files are opened and rules compiled: copies the lines of `found` to
+ * `report`, and puts "FILE:LINE: " before each that begins with a key ("rules[2].require: ..."). */
+void sg_config_place(const char *file, struct sg_str found, struct sg_out *report);
+/* sg_config_load(), if `judge` answers SG_OK to the file's bytes, which are then what is read. Else
+ * its answer; it says why in the report. */
 SG_MUST_USE enum sg_err
 sg_config_load_judged(const char *file,
                       enum sg_err (*judge)(void *ctx, struct sg_str bytes, struct sg_out *report),

@@ -1,6 +1,7 @@
 #include "base/alloc.h"
 #include "base/config.h"
 #include "base/config_check.h"
+#include "base/config_report.h"
 #include "base/config_shape.h"
 #include "base/sys/cyaml.h"
 
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #define FILE_BYTES_MAX (4u << 20)
+#define LINE_BYTES_MAX 1024
 
 static enum sg_err file_read(const char *path, char **bytes, size_t *len)
 {
@@ -162,4 +164,44 @@ enum sg_err sg_config_load_judged(const char *file,
 void sg_config_free(struct sg_config *config)
 {
     sg_cyaml_free(&sg_conf_root, config);
+}
+
+/* "KEY: text", KEY being one that the file has, or an item of it. */
+static void place_line(struct sg_conf_report *report, const char *line)
+{
+    char path[SG_CONF_PATH_BYTES], top[SG_CONF_PATH_BYTES];
+    size_t path_len = strcspn(line, ": "), top_len = strcspn(line, ".[: ");
+    int root = report->yaml != NULL ? sg_yaml_root(report->yaml) : 0;
+    if (path_len < sizeof(path) && root != 0 && strncmp(line + path_len, ": ", 2) == 0) {
+        snprintf(path, sizeof(path), "%.*s", (int)path_len, line);
+        snprintf(top, sizeof(top), "%.*s", (int)top_len, line);
+        if (sg_yaml_kind(report->yaml, root) == SG_YAML_MAP &&
+            sg_yaml_find(report->yaml, root, top) != 0) {
+            sg_conf_mistake_at(report, path, "%s", line + path_len + 2);
+            return;
+        }
+    }
+    sg_out_fmt(report->out, "%s\n", line);
+}
+
+void sg_config_place(const char *file, struct sg_str found, struct sg_out *report)
+{
+    SG_ASSERT(file != NULL && report != NULL);
+    char *bytes = NULL;
+    size_t len = 0;
+    struct sg_yaml_fault fault;
+    struct sg_conf_report lines = {.file = file, .out = report};
+    if (found.len != 0 && (file_read(file, &bytes, &len) != SG_OK ||
+                           sg_yaml_open(bytes, len, &fault, &lines.yaml) != SG_OK))
+        lines.yaml = NULL; /* it has gone or changed: then the key alone must do */
+    while (found.len != 0) {
+        char line[LINE_BYTES_MAX];
+        const char *end = memchr(found.ptr, '\n', found.len);
+        size_t line_len = end != NULL ? (size_t)(end - found.ptr) : found.len;
+        snprintf(line, sizeof(line), "%.*s", (int)line_len, found.ptr);
+        place_line(&lines, line);
+        found = sg_str_skip(found, SG_MIN(line_len + 1, found.len));
+    }
+    sg_yaml_close(lines.yaml);
+    sg_boot_free(bytes);
 }

@@ -105,9 +105,9 @@ static const char *secret_fault(enum sg_err err)
 }
 
 /* A region whose secret can't be read is one whose tokens are refused. */
-static void regions_open(struct tenant *tenant, const struct sg_conf_tenant *conf,
-                         struct sg_out *report)
+static void regions_open(struct tenant *tenant, uint32_t index, struct sg_out *report)
 {
+    const struct sg_conf_tenant *conf = tenant->conf;
     for (uint32_t i = 0; i < conf->regions_count; i++) {
         const struct sg_conf_region *region = &conf->regions[i];
         uint32_t at = tenant->regions_count;
@@ -116,8 +116,8 @@ static void regions_open(struct tenant *tenant, const struct sg_conf_tenant *con
                 ? SG_EFULL
                 : sgd_key_tenant_load(region->secret_file, tenant->name, tenant->regions[at].key);
         if (err != SG_OK) {
-            sg_out_fmt(report, "tenant %s: region %s: secret_file %s: %s\n", conf->name,
-                       region->name, region->secret_file, secret_fault(err));
+            sg_out_fmt(report, "tenants[%u].regions[%u].secret_file: %s: %s\n", index, i,
+                       region->secret_file, secret_fault(err));
             continue;
         }
         tenant->regions[at].name = sg_str_from(region->name);
@@ -125,10 +125,10 @@ static void regions_open(struct tenant *tenant, const struct sg_conf_tenant *con
     }
 }
 
-static enum sg_err tenant_open(struct tenant *tenant, const struct sg_conf_tenant *conf,
-                               struct sg_out *report)
+static enum sg_err tenant_open(struct tenant *tenant, const struct sg_config *config,
+                               uint32_t index, struct sg_out *report)
 {
-    tenant->conf = conf;
+    const struct sg_conf_tenant *conf = tenant->conf = &config->tenants[index];
     tenant->name = sg_str_from(conf->name);
     tenant->id = sge_tenant_id(tenant->name);
     tenant->skew_s = conf->clock_skew_s;
@@ -141,9 +141,9 @@ static enum sg_err tenant_open(struct tenant *tenant, const struct sg_conf_tenan
     enum sg_err err = sgd_key_tenant_load(conf->secret_file, tenant->name, tenant->key);
     tenant->keyed = err == SG_OK;
     if (err != SG_OK)
-        sg_out_fmt(report, "tenant %s: secret_file %s: %s\n", conf->name, conf->secret_file,
+        sg_out_fmt(report, "tenants[%u].secret_file: %s: %s\n", index, conf->secret_file,
                    secret_fault(err));
-    regions_open(tenant, conf, report);
+    regions_open(tenant, index, report);
     return opened;
 }
 
@@ -151,7 +151,7 @@ static void db_open(const char *key, const char *path, struct sgd_mmdb **db, str
 {
     enum sg_err err = path == NULL ? SG_OK : sgd_mmdb_open(path, db);
     if (err != SG_OK)
-        sg_out_fmt(report, "gate: %s %s: %s\n", key, path, sg_err_text(err));
+        sg_out_fmt(report, "gate.%s: %s: %s\n", key, path, sg_err_text(err));
 }
 
 static bool countries_open(const char *const *codes, uint32_t count, struct sgd_countries *set)
@@ -182,9 +182,11 @@ static const char *site_fault(const struct sgd_gate *gate, struct site *site, bo
     return fault;
 }
 
-static void site_open(const struct sgd_gate *gate, struct site *site,
-                      const struct sg_conf_site *conf, struct sg_out *report)
+static void site_open(const struct sgd_gate *gate, const struct sg_config *config, uint32_t index,
+                      struct sg_out *report)
 {
+    struct site *site = &gate->sites[index];
+    const struct sg_conf_site *conf = &config->sites[index];
     const struct sg_conf_geo *geo = &conf->geo;
     struct sg_str tenant = sg_str_from(conf->tenant);
     while (site->tenant < gate->tenants_count &&
@@ -201,7 +203,7 @@ static void site_open(const struct sgd_gate *gate, struct site *site,
     const char *fault = site_fault(gate, site, geo_good);
     site->readable = fault == NULL;
     if (fault != NULL)
-        sg_out_fmt(report, "site %s: closed: %s\n", conf->name, fault);
+        sg_out_fmt(report, "sites[%u]: site %s is closed: %s\n", index, conf->name, fault);
 }
 
 enum sg_err sgd_gate_open(const struct sg_config *config, struct sg_out *report,
@@ -227,7 +229,7 @@ enum sg_err sgd_gate_open(const struct sg_config *config, struct sg_out *report,
                     &gate->countersigners, &gate->countersigners_count);
     gate->tenants_count = config->tenants_count;
     for (uint32_t i = 0; i < gate->tenants_count && err == SG_OK; i++)
-        err = tenant_open(&gate->tenants[i], &config->tenants[i], report);
+        err = tenant_open(&gate->tenants[i], config, i, report);
     if (err != SG_OK)
         goto out;
     err = sgd_rules_open(config, report, &gate->rules);
@@ -235,7 +237,7 @@ enum sg_err sgd_gate_open(const struct sg_config *config, struct sg_out *report,
         goto out;
     gate->sites_count = config->sites_count;
     for (uint32_t i = 0; i < gate->sites_count; i++)
-        site_open(gate, &gate->sites[i], &config->sites[i], report);
+        site_open(gate, config, i, report);
     *out = SG_TAKE(gate);
 out:
     sgd_gate_close(gate);

@@ -11,15 +11,17 @@ struct sgd_rules {
     struct sgd_rule **compiled; /* beside config->rules; NULL: it can't be */
 };
 
-static enum sg_err rule_open(const struct sg_conf_rule *conf, struct sg_out *report,
+static enum sg_err rule_open(const struct sg_config *config, uint32_t i, struct sg_out *report,
                              struct sgd_rule **out)
 {
     char memory[REPORT_MAX];
     struct sg_out why = sg_out_init(memory, sizeof(memory));
+    const struct sg_conf_rule *conf = &config->rules[i];
     uint32_t tenant = sge_tenant_id(sg_str_from(conf->tenant));
     enum sg_err err = sgd_rule_compile(sg_str_from(conf->require), tenant, &why, out);
     if (err == SG_ECONFIG)
-        sg_out_fmt(report, "rule %s: require: %.*s\n", conf->name, (int)why.len, why.ptr);
+        sg_out_fmt(report, "rules[%u].require: rule %s: %.*s\n", i, conf->name, (int)why.len,
+                   why.ptr);
     return err == SG_ECONFIG ? SG_OK : err;
 }
 
@@ -37,7 +39,7 @@ enum sg_err sgd_rules_open(const struct sg_config *config, struct sg_out *report
     if (rules->compiled == NULL && config->rules_count > 0)
         err = SG_ENOMEM;
     for (uint32_t i = 0; i < config->rules_count && err == SG_OK; i++)
-        err = rule_open(&config->rules[i], report, &rules->compiled[i]);
+        err = rule_open(config, i, report, &rules->compiled[i]);
     if (err == SG_OK)
         *out = SG_TAKE(rules);
     sgd_rules_close(rules);

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define NAMES_KEPT 8
+#define NAMES_KEPT  8
+#define FOUND_BYTES 8192
 
 static struct sgd_tls_ctx *tls_before(const struct sgd_snapshot *before, const char *address)
 {
@@ -34,12 +35,14 @@ static enum sg_err load_tls(struct sgd_snapshot *parts, const struct sgd_snapsho
         const struct sg_conf_listener *listener = &config->listeners[i];
         enum sg_err err = sgd_tls_ctx_open(listener->tls, tls_before(before, listener->address),
                                            report, &parts->tls[i]);
+        if (err != SG_OK)
+            sg_out_fmt(report, "listeners[%u].tls: can't be used as it is\n", i);
         worst = err != SG_OK ? err : worst;
     }
     return worst;
 }
 
-enum sg_err sgd_load_snapshot(struct sg_config *config, struct sgd_fetchers *fetchers,
+static enum sg_err load_parts(struct sg_config *config, struct sgd_fetchers *fetchers,
                               const struct sgd_snapshot *before, struct sg_out *report,
                               struct sgd_snapshot **out)
 {
@@ -61,6 +64,17 @@ enum sg_err sgd_load_snapshot(struct sg_config *config, struct sgd_fetchers *fet
     if (snapshot != NULL)
         sgd_snapshot_unref(snapshot);
     return err != SG_OK ? err : opened;
+}
+
+enum sg_err sgd_load_snapshot(const char *file, struct sg_config *config,
+                              struct sgd_fetchers *fetchers, const struct sgd_snapshot *before,
+                              struct sg_out *report, struct sgd_snapshot **out)
+{
+    char memory[FOUND_BYTES];
+    struct sg_out found = sg_out_init(memory, sizeof(memory));
+    enum sg_err err = load_parts(config, fetchers, before, &found, out);
+    sg_config_place(file, sg_out_view(&found), report);
+    return err;
 }
 
 static void write_list(FILE *file, const char *what, const char *const *names, uint32_t count)

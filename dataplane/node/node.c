@@ -374,7 +374,7 @@ static enum sg_err node_open_all(struct sgd_node *node, struct sg_config *config
         sg_config_free(config);
         return err;
     }
-    err = sgd_load_snapshot(config, node->fetchers, NULL, report, &node->snapshot);
+    err = sgd_load_snapshot(node->file, config, node->fetchers, NULL, report, &node->snapshot);
     if (err == SG_OK)
         err = sgd_load_write_names(node->snapshot);
     if (err == SG_OK)
@@ -613,7 +613,7 @@ enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *report)
     }
     sg_conf_diff_fixed(node->snapshot->config, config, report);
     size_t before = report->len;
-    err = sgd_load_snapshot(config, node->fetchers, node->snapshot, report, &snapshot);
+    err = sgd_load_snapshot(node->file, config, node->fetchers, node->snapshot, report, &snapshot);
     if (err != SG_OK)
         return err;
     err = gate_is_worse(snapshot, report, before) ? SG_ECONFIG : SG_OK;
@@ -661,7 +661,7 @@ enum sg_err sgd_node_check(const char *file, const char *trust_file, struct sg_o
             sg_config_free(config);
     }
     if (err == SG_OK)
-        err = sgd_load_snapshot(config, NULL, NULL, report, &snapshot);
+        err = sgd_load_snapshot(file, config, NULL, NULL, report, &snapshot);
     if (err == SG_OK && gate_is_worse(snapshot, report, 0))
         err = SG_ECONFIG;
     if (snapshot != NULL)

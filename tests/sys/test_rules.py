@@ -37,8 +37,8 @@ class Rules(sg.Scenario):
         node = self.gated("erc721(eip155:1/erc721:0x12)")
         self.assertEqual(node.get("/a").status, 200)
         self.assertEqual(node.get("/gated/a").status, 403)
-        self.assertIn("rule holders: require: 8: expected an asset", node.said())
-        self.assertIn("site gated: closed: its rule can't be compiled", node.said())
+        self.assertIn("rules[0].require: rule holders: 8: expected an asset", node.said())
+        self.assertIn("site gated is closed: its rule can't be compiled", node.said())
         self.assertEqual(node.status()["sites_unreadable"], 1)
         self.assertIn("streamgate_sites_unreadable 1", node.command("/metrics").text)
 
@@ -47,13 +47,16 @@ class Rules(sg.Scenario):
         self.assertEqual(node.get("/gated/a").status, 401)
         text = node.file.read_text()
         node.file.write_text(text.replace(HOLDERS, "nothing"))
+        line = text[:text.index(HOLDERS)].count("\n") + 1
         done = node.sgctl("reload", check=False)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("rule holders: require: 1: expected a condition", done.stderr)
+        told = f"{node.file}:{line}: rules[0].require: rule holders: 1: expected a condition"
+        self.assertIn(told, done.stderr)
         self.assertEqual(node.get("/gated/a").status, 401)
         checked = subprocess.run([sg.STREAMGATED, "--check", "-c", node.file], capture_output=True,
                                  text=True, check=False)
         self.assertEqual(checked.returncode, 1)
+        self.assertIn(told, checked.stdout + checked.stderr)
         node.file.write_text(text)
         node.sgctl("reload")
 

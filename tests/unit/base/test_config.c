@@ -282,6 +282,29 @@ static void load_undoes_itself_at_every_failing_allocation(void **fixture)
     (void)fixture;
 }
 
+static void what_is_found_later_gets_its_line_where_a_key_is_named(void **fixture)
+{
+    char path[128], told[1024] = "", right[1024];
+    struct sg_out report = sg_out_init(told, sizeof(told) - 1);
+    snprintf(path, sizeof(path), "%s/c.yaml", folder);
+    write_file("c.yaml", "tenants: [{name: t}]\nsites:\n- name: a\n- name: b\n  rule: x\n");
+    sg_config_place(
+        path,
+        sg_str_from("sites[1].rule: bad: really\n/etc/cert.pem: gone\nsites[7]: too many\n"
+                    "rules[0]: not in this file\nno key"),
+        &report);
+    snprintf(right, sizeof(right),
+             "%s:5: sites[1].rule: bad: really\n/etc/cert.pem: gone\n%s:3: sites[7]: too many\n"
+             "rules[0]: not in this file\nno key\n",
+             path, path);
+    assert_string_equal(told, right);
+    memset(told, 0, sizeof(told));
+    report = sg_out_init(told, sizeof(told) - 1);
+    sg_config_place("/nowhere/c.yaml", sg_str_from("sites[1].rule: bad\n"), &report);
+    assert_string_equal(told, "sites[1].rule: bad\n");
+    (void)fixture;
+}
+
 static void check_documented(const struct sg_conf_map *map, uint32_t depth)
 {
     assert_true(depth < SG_CONF_DEPTH_MAX);
@@ -325,6 +348,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_is_written_is_what_is_loaded),
     cmocka_unit_test(every_mistake_is_told_with_its_line_and_what_would_be_right),
     cmocka_unit_test(a_file_that_is_not_there_is_said_to_be),
+    cmocka_unit_test(what_is_found_later_gets_its_line_where_a_key_is_named),
     cmocka_unit_test(aliases_serve_and_cannot_hurt),
     cmocka_unit_test(load_undoes_itself_at_every_failing_allocation),
     cmocka_unit_test(every_key_of_the_schema_is_documented_and_within_its_struct),

@@ -43,8 +43,9 @@ static void a_rule_that_cannot_be_compiled_closes_its_sites_and_no_others(void *
     assert_int_equal(world_verdict(w), SGD_GATE_rule_unreadable);
     assert_true(sgd_gate_unreadable(w->gate) >= 1);
     w->report_memory[w->report.len] = 0;
-    assert_non_null(strstr(w->report_memory, "rule holders: require: 8: expected an asset"));
-    assert_non_null(strstr(w->report_memory, "site gated: closed: its rule can't be compiled"));
+    assert_non_null(
+        strstr(w->report_memory, "rules[0].require: rule holders: 8: expected an asset"));
+    assert_non_null(strstr(w->report_memory, "site gated is closed: its rule can't be compiled"));
     w->site = WORLD_PUBLIC;
     assert_int_equal(world_verdict(w), SGD_GATE_public);
 }
