@@ -4,6 +4,7 @@
 #define SGT_NATS_H
 
 #include "tests/sgt_dir.h"
+#include "tests/sgt_port.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -27,20 +28,6 @@ struct sgt_nats {
 static inline bool sgt_nats_here(void)
 {
     return access("/usr/sbin/nats-server", X_OK) == 0;
-}
-
-/* Free at this moment; the kernel does not give it to anybody else soon. */
-static inline uint16_t sgt_port_free(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) != 0)
-        abort();
-    close(fd);
-    return ntohs(address.sin_port);
 }
 
 static inline bool sgt_port_open(uint16_t port)

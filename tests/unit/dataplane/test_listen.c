@@ -1,4 +1,5 @@
 #include "tests/sgt.h"
+#include "tests/sgt_port.h"
 
 #include "base/alloc.h"
 #include "dataplane/engine/listen.h"
@@ -24,21 +25,10 @@ static uint16_t port_of(int fd)
     return ntohs(any.sin6_port); /* the same place in sockaddr_in */
 }
 
-/* A port that was free a moment ago. */
-static uint16_t free_port(void)
-{
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-    uint16_t port = port_of(fd);
-    close(fd);
-    return port;
-}
-
 static int setup(void **fixture)
 {
-    snprintf(addresses[0], sizeof(addresses[0]), "127.0.0.1:%u", free_port());
-    snprintf(addresses[1], sizeof(addresses[1]), "[::1]:%u", free_port());
+    snprintf(addresses[0], sizeof(addresses[0]), "127.0.0.1:%u", sgt_port_free());
+    snprintf(addresses[1], sizeof(addresses[1]), "[::1]:%u", sgt_port_free());
     for (int i = 0; i < 2; i++)
         listeners[i] = (struct sg_conf_listener){.address = addresses[i], .backlog = 64};
     config.listeners_count = 2;
@@ -103,7 +93,7 @@ static void what_stays_on_this_machine_is_not_paced(void **fixture)
     if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0)
         memcpy(unpaced, system, sizeof(unpaced)); /* not here */
     close(fd);
-    snprintf(addresses[1], sizeof(addresses[1]), "0.0.0.0:%u", free_port());
+    snprintf(addresses[1], sizeof(addresses[1]), "0.0.0.0:%u", sgt_port_free());
     open_set(1, &set);
     const struct sgd_listener *mine = sgd_listen_worker(set, 0, &count);
     accepted_by(&mine[0], got);
@@ -231,7 +221,7 @@ static void the_next_set_shares_what_stays_and_makes_what_is_new(void **fixture)
     open_set(2, &now);
     int kept[2] = {first_of(now, 0, 1), first_of(now, 1, 1)}, gone = first_of(now, 0, 0);
     listeners[0] = listeners[1]; /* [::1] moves to the front, 127.0.0.1 goes, another comes */
-    snprintf(addresses[0], sizeof(addresses[0]), "127.0.0.1:%u", free_port());
+    snprintf(addresses[0], sizeof(addresses[0]), "127.0.0.1:%u", sgt_port_free());
     listeners[1].address = addresses[0];
     assert_int_equal(sgd_listen_next(now, &config, &report, &next), SG_OK);
     for (uint32_t worker = 0; worker < 2; worker++) {
@@ -255,7 +245,7 @@ static void a_next_set_that_cannot_be_had_leaves_this_one(void **fixture)
     open_set(2, &now);
     int before = dup(0), taken = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     close(before);
-    snprintf(fresh, sizeof(fresh), "[::1]:%u", free_port());
+    snprintf(fresh, sizeof(fresh), "[::1]:%u", sgt_port_free());
     assert_int_equal(sgd_listen_parse(fresh, &address), SG_OK);
     assert_int_equal(bind(taken, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(listen(taken, 1), 0);

@@ -3,6 +3,7 @@
 #include "tests/sgt.h"
 
 #include "tests/sgt_dir.h"
+#include "tests/sgt_port.h"
 #include "tests/unit/dataplane/origin/rig.h"
 
 #include <arpa/inet.h>
@@ -34,17 +35,6 @@ static const char conf[] =
     "  location /put/ { client_max_body_size 50m; dav_methods PUT; } }\n"
     " server { listen 127.0.0.1:%4$u ssl; ssl_verify_client on;\n"
     "  location / { return 200 \"$ssl_client_s_dn\"; } } }\n";
-
-static uint16_t free_port(void)
-{
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(addr);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
-    close(fd);
-    return ntohs(addr.sin_port);
-}
 
 static bool can_connect(uint16_t port)
 {
@@ -89,9 +79,9 @@ static int start_nginx(void **fixture)
 {
     (void)fixture;
     sgt_dir_make(nginx.dir);
-    nginx.plain = free_port();
-    nginx.tls = free_port();
-    nginx.mutual = free_port();
+    nginx.plain = sgt_port_free();
+    nginx.tls = sgt_port_free();
+    nginx.mutual = sgt_port_free();
     make_files();
     nginx.pid = fork();
     if (nginx.pid == 0) {
