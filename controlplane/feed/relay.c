@@ -24,9 +24,10 @@ enum sg_err sgc_countersign_ask_read(struct sg_str bytes, struct sgc_countersign
 {
     struct sgc_wire in = {.rest = bytes};
     uint64_t version = sgc_wire_number(&in, 1);
-    const struct sgc_countersign_ask ask = {.sent_ns = sgc_wire_number(&in, 8),
-                                            .timeout_ms = sgc_wire_below(&in, 4, TIMEOUT_MS_MAX),
-                                            .grant = in.rest};
+    struct sgc_countersign_ask ask;
+    ask.sent_ns = sgc_wire_number(&in, 8);
+    ask.timeout_ms = (uint32_t)sgc_wire_below(&in, 4, TIMEOUT_MS_MAX);
+    ask.grant = in.rest;
     if (in.bad || version != VERSION || ask.grant.len == 0 || ask.grant.len > SGD_GRANT_BYTES_MAX ||
         ask.sent_ns > INT64_MAX)
         return SG_EPROTO;
