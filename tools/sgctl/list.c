@@ -75,20 +75,6 @@ static json_t *proof_json(const struct sgt_list_tree *tree, uint32_t at)
     return proof;
 }
 
-/* As the challenge names it: the address in its normal form. */
-static void address_put(struct sg_out *out, const struct sg_caip_address *address)
-{
-    char memory[80];
-    struct sg_out text = sg_out_init(memory, sizeof(memory));
-    if (address->len == 32) {
-        sg_base58_put(out, address->bytes, address->len);
-        return;
-    }
-    sg_out_hex(&text, address->bytes, address->len);
-    sg_out_lit(out, "0x");
-    sg_out_str(out, sg_out_view(&text));
-}
-
 static bool proofs_write(const struct sgt_list_tree *tree, const char *folder)
 {
     if (mkdir(folder, 0755) != 0 && errno != EEXIST)
@@ -97,7 +83,7 @@ static bool proofs_write(const struct sgt_list_tree *tree, const char *folder)
         char memory[4096];
         struct sg_out path = sg_out_init(memory, sizeof(memory) - 1);
         sg_out_fmt(&path, "%s/", folder);
-        address_put(&path, &tree->accounts[i]);
+        sg_caip_address_put(&path, &tree->accounts[i]); /* as the challenge names it */
         sg_out_lit(&path, ".json");
         memory[path.len] = '\0';
         json_t *proof = proof_json(tree, i);
@@ -160,7 +146,6 @@ static bool root_read(const struct options *options, uint8_t root[SGD_LIST_HASH_
     return good;
 }
 
-/* `root` zero: there is no such list any more. */
 static int say(const struct sg_config *config, const struct options *options, const char *name,
                struct sge_word *word, json_t *told, bool json)
 {
@@ -199,7 +184,7 @@ static int set(const struct sg_config *config, const struct options *options, co
 static int remove_list(const struct sg_config *config, const struct options *options,
                        const char *name, bool json)
 {
-    struct sge_word word = {.kind = SGE_WORD_ROOT};
+    struct sge_word word = {.kind = SGE_WORD_ROOT}; /* a root of zeros: there is none any more */
     return say(config, options, name, &word, json_pack("{s:s}", "removed", name), json);
 }
 
