@@ -14,14 +14,15 @@ import pathlib
 import subprocess
 import tempfile
 import time
+import unittest
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 ANVIL = "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 
 
-class Missing(Exception):
-    """anvil or the compiled contracts are not to be had on this machine."""
+class Missing(unittest.SkipTest):
+    """anvil or the compiled contracts are not to be had on this machine: tests are skipped then."""
 
 
 class Refused(Exception):
@@ -32,7 +33,7 @@ def packages():
     """The folder with anvil and the contracts, made when absent."""
     folder = pathlib.Path(os.environ.get("SG_CHAIN_PACKAGES", "build/tests/chain/packages"))
     if subprocess.run([HERE / "prepare", folder], check=False).returncode:
-        raise Missing(folder)
+        raise Missing(f"no anvil: {folder}")
     return folder.resolve()
 
 

@@ -87,6 +87,6 @@ def main():
     try:
         anvil.packages()
     except anvil.Missing as missing:
-        print(f"no anvil on this machine: {missing}")
+        print(missing)
         sys.exit(sg.SKIPPED)
     sg.main()

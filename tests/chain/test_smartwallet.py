@@ -10,6 +10,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "sys")]
 import anvil  # noqa: E402
+import followed  # noqa: E402
 import sg  # noqa: E402
 import sgfeed  # noqa: E402
 import wallet  # noqa: E402
@@ -187,9 +188,4 @@ class SmartWallets(sg.Scenario):
 
 
 if __name__ == "__main__":
-    try:
-        anvil.packages()
-    except anvil.Missing as missing:
-        print(f"no anvil on this machine: {missing}")
-        sys.exit(sg.SKIPPED)
-    sg.main()
+    followed.main()

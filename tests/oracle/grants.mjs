@@ -1,23 +1,17 @@
 // Grants and proofs made by the libraries of others, judged by the gate: grants.mjs ASK CACHE
 // ASK is the program oracle_grants; CACHE keeps the npm packages. Speaks TAP; skipped without them.
 // All that is signed is built here a second time, from docs/tokens.md and the standards.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes, sign, webcrypto } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+
+import { packages } from './packages.mjs';
 
 const [program, cache] = process.argv.slice(2, 4).map((name) => path.resolve(name));
-const here = path.dirname(fileURLToPath(import.meta.url));
-const installed = spawnSync(path.join(here, '../../tools/packages/npm'), [here, cache]);
-if (installed.status !== 0) {
-  console.log('1..0 # SKIP the npm packages are not to be had');
-  process.exit(0);
-}
-const require = createRequire(path.join(cache, 'package.json'));
+const require = packages(cache);
 const { Encoder, Tag } = require('cbor-x');
 const { Signature, SigningKey, TypedDataEncoder, Wallet, decodeBase58, encodeBase58, getAddress,
   keccak256, hashMessage } = require('ethers');

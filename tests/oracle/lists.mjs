@@ -3,13 +3,12 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+
+import { packages } from './packages.mjs';
 
 const [binaries, cache] = process.argv.slice(2, 4).map((name) => path.resolve(name));
-const here = path.dirname(fileURLToPath(import.meta.url));
 const run = mkdtempSync(path.join(tmpdir(), 'sgt.'));
 const CONFIG = `node: {region: eu, state_dir: ${run}/state, run_dir: ${run}/run}
 listeners: [{address: "127.0.0.1:21098"}]
@@ -18,12 +17,7 @@ origins: [{name: o, urls: [{url: "http://127.0.0.1:9"}]}]
 sites: [{name: s, tenant: films, hosts: ["*"], path: /, origin: o, access: public}]
 `;
 
-const installed = spawnSync(path.join(here, '../../tools/packages/npm'), [here, cache]);
-if (installed.status !== 0) {
-  console.log('1..0 # SKIP the npm packages are not to be had');
-  process.exit(0);
-}
-const require = createRequire(path.join(cache, 'package.json'));
+const require = packages(cache);
 const { StandardMerkleTree } = require('@openzeppelin/merkle-tree');
 const { encodeBase58, getAddress } = require('ethers');
 

@@ -3,13 +3,12 @@
 import { spawnSync } from 'node:child_process';
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+
+import { packages } from './packages.mjs';
 
 const [binaries, cache] = process.argv.slice(2, 4).map((name) => path.resolve(name));
-const here = path.dirname(fileURLToPath(import.meta.url));
 const run = mkdtempSync(path.join(tmpdir(), 'sgt.'));
 const SECRET = '0123456789abcdef0123456789abcdef';
 const CONFIG = `node: {region: eu, state_dir: ${run}/state, run_dir: ${run}/run}
@@ -19,12 +18,7 @@ origins: [{name: o, urls: [{url: "http://127.0.0.1:9"}]}]
 sites: [{name: s, tenant: films, hosts: ["*"], path: /, origin: o, access: token}]
 `;
 
-const installed = spawnSync(path.join(here, '../../tools/packages/npm'), [here, cache]);
-if (installed.status !== 0) {
-  console.log('1..0 # SKIP the npm packages are not to be had');
-  process.exit(0);
-}
-const require = createRequire(path.join(cache, 'package.json'));
+const require = packages(cache);
 const { CAT } = require('@eyevinn/cat');
 const { Encoder, Tag } = require('cbor-x');
 const cbor = new Encoder({ useRecords: false, mapsAsObjects: false, tagUint8Array: false });

@@ -110,6 +110,17 @@ static inline void world_open(struct world *world)
     follow_open(world);
 }
 
+/* Alice holds a film, finally, and it is what is wanted. */
+static inline void world_open_with_film(struct world *world, char alice[KEY_CHARS],
+                                        char film[KEY_CHARS])
+{
+    wallet(alice);
+    mint(film, alice, 1, "");
+    steer_fmt("test_finalize", "[]");
+    want(world, SGC_SOLWANT_NFT, film);
+    world_open(world);
+}
+
 static inline void world_close(struct world *world)
 {
     sgc_solfollow_close(world->follow);

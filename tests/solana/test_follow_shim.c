@@ -5,12 +5,8 @@ static void an_owner_counts_at_head_at_once_and_is_safe_once_final(void **fixtur
 {
     struct world world = {.now_ns = 1};
     char alice[KEY_CHARS], bob[KEY_CHARS], film[KEY_CHARS];
-    wallet(alice);
     wallet(bob);
-    mint(film, alice, 1, "");
-    steer_fmt("test_finalize", "[]");
-    want(&world, SGC_SOLWANT_NFT, film);
-    world_open(&world);
+    world_open_with_film(&world, alice, film);
     turn(&world);
     owner_is(&world, film, alice, NULL);
     steer_fmt("test_finalize", "[]");
@@ -34,12 +30,8 @@ static void a_fork_that_was_dropped_gives_the_owner_back_under_a_new_generation(
     struct world world = {.now_ns = 1};
     char alice[KEY_CHARS], bob[KEY_CHARS], film[KEY_CHARS];
     uint32_t bumps;
-    wallet(alice);
     wallet(bob);
-    mint(film, alice, 1, "");
-    steer_fmt("test_finalize", "[]");
-    want(&world, SGC_SOLWANT_NFT, film);
-    world_open(&world);
+    world_open_with_film(&world, alice, film);
     turn(&world);
     steer_fmt("test_advance", "[1]");
     steer_fmt("test_finalize", "[]");
@@ -63,11 +55,7 @@ static void moving_to_an_account_of_ones_own_revokes_nobody(void **fixture)
     struct world world = {.now_ns = 1};
     char alice[KEY_CHARS], film[KEY_CHARS];
     uint32_t bumps;
-    wallet(alice);
-    mint(film, alice, 1, "");
-    steer_fmt("test_finalize", "[]");
-    want(&world, SGC_SOLWANT_NFT, film);
-    world_open(&world);
+    world_open_with_film(&world, alice, film);
     turn(&world);
     steer_fmt("test_move", "[{\"mint\":\"%s\",\"owner\":\"%s\"}]", film, alice);
     steer_fmt("test_finalize", "[]");

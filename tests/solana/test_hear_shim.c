@@ -22,11 +22,7 @@ static void a_thread_of_its_own_turns_tells_heads_and_lets_go_of_its_lock(void *
     struct sgc_follow_status status = {.head = 0};
     char alice[KEY_CHARS], film[KEY_CHARS], lock[SGT_DIR_BYTES + 16];
     const struct sgc_rpc_options server = {.url = shim.url};
-    wallet(alice);
-    mint(film, alice, 1, "");
-    steer_fmt("test_finalize", "[]");
-    want(&world, SGC_SOLWANT_NFT, film);
-    world_open(&world);
+    world_open_with_film(&world, alice, film);
     steer_fmt("test_advance", "[1]");
     snprintf(lock, sizeof(lock), "%s/lock", world.dir);
     struct sgc_soltrack_options options = {.servers = {.servers = &server, .count = 1, .agree = 1},
@@ -120,12 +116,8 @@ static void a_notice_of_the_shim_wakes_the_follower_long_before_its_poll(void **
     struct world world = {.now_ns = 1};
     struct hearing hearing = {.head = 0};
     char alice[KEY_CHARS], bob[KEY_CHARS], film[KEY_CHARS];
-    wallet(alice);
     wallet(bob);
-    mint(film, alice, 1, "");
-    steer_fmt("test_finalize", "[]");
-    want(&world, SGC_SOLWANT_NFT, film);
-    world_open(&world);
+    world_open_with_film(&world, alice, film);
     steer_fmt("test_advance", "[1]");
     struct sgc_soltrack *track = track_open(&world, &hearing, 600000);
     struct sgc_subs *subs = hear_open(&world, track);
@@ -149,12 +141,8 @@ static void without_the_shims_websocket_the_follower_polls(void **fixture)
     struct world world = {.now_ns = 1};
     struct hearing hearing = {.head = 0};
     char alice[KEY_CHARS], bob[KEY_CHARS], film[KEY_CHARS];
-    wallet(alice);
     wallet(bob);
-    mint(film, alice, 1, "");
-    steer_fmt("test_finalize", "[]");
-    want(&world, SGC_SOLWANT_NFT, film);
-    world_open(&world);
+    world_open_with_film(&world, alice, film);
     steer_fmt("test_advance", "[1]");
     struct sgc_soltrack *track = track_open(&world, &hearing, 20);
     struct sgc_subs *subs = NULL;
