@@ -5,8 +5,7 @@
  * disk. A reading is the load of its slice, and the look-up before it where that left memory; it
  * counts from when it was due, so that one which waits makes those behind it wait. */
 #include "base/clock.h"
-#include "base/sys/rcu.h"
-#include "edgecache/content/content.h"
+#include "bench/store.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -21,9 +20,6 @@
 #define READ_EVERY_NS (2 * SG_NS_PER_MS)
 #define READS_MAX     (1u << 20)
 
-static struct sge_content *content;
-static struct sge_shard *shard;
-static struct sg_mail *mail;
 static uint32_t took_us[READS_MAX], reads, refused;
 
 static useconds_t flush_us;
@@ -35,17 +31,6 @@ int fdatasync(int fd)
     return (int)syscall(SYS_fdatasync, fd);
 }
 
-static bool turn(struct sge_event *event)
-{
-    struct sg_msg msg;
-    bool got = false;
-    sge_shard_turn(shard);
-    while (!got && sg_mail_take(mail, 0, &msg, 1) == 1)
-        got = sge_shard_message(shard, &msg, event);
-    sg_rcu_quiescent();
-    return got;
-}
-
 static struct sge_key key_of(const char *kind, uint32_t i, char text[64])
 {
     struct sge_key key;
@@ -54,29 +39,11 @@ static struct sge_key key_of(const char *kind, uint32_t i, char text[64])
     return key;
 }
 
-/* False: there is no room right now. */
-static bool put(const char *kind, uint32_t i, uint32_t bytes)
+static bool put_named(const char *kind, uint32_t i, uint32_t bytes)
 {
     char text[64];
     struct sge_key key = key_of(kind, i, text);
-    struct sge_meta meta = {.status = 200, .tenant = 1, .body_bytes = bytes};
-    struct sge_body *body = sge_body_make(shard, bytes, 1, false);
-    struct sge_object *object = NULL;
-    uint8_t *memory;
-    uint32_t room;
-    if (body == NULL)
-        return false;
-    if (sge_body_window(shard, body, 0, &memory, &room)) {
-        memset(memory, (int)i, room);
-        sge_body_filled(shard, body, 0, room);
-        sge_body_finish(shard, body, true);
-        struct sge_object_new from = {&key, &meta, SG_STR("content-type: video/mp4\r\n"), body};
-        object = sge_object_make(shard, &from);
-    }
-    if (object != NULL)
-        sge_object_publish(shard, object, true);
-    sg_hold_unref(sge_body_hold(body));
-    return object != NULL;
+    return put(&key, bytes, (int)i);
 }
 
 /* All of it, no faster than the volume takes it. */
@@ -90,7 +57,7 @@ static void fill(void)
         if (i > counts.kept + 200)
             usleep(50);
         else
-            i += put("read", i, READ_BYTES);
+            i += put_named("read", i, READ_BYTES);
     }
     uint64_t end_ns = sg_clock_mono_ns() + SG_NS_PER_SEC; /* the last of it, and its commit */
     while (sg_clock_mono_ns() < end_ns)
@@ -110,7 +77,7 @@ static bool step(struct pace *pace, struct sge_event *event)
     struct pollfd wake = {.fd = sg_mail_wake_fd(mail, 0), .events = POLLIN};
     uint64_t due = (sg_clock_mono_ns() - pace->begin_ns) * pace->rate / SG_NS_PER_SEC, count;
     bool behind = pace->written < due;
-    if (behind && put("new", pace->written, WRITE_BYTES))
+    if (behind && put_named("new", pace->written, WRITE_BYTES))
         pace->written++;
     if (turn(event))
         return true;
@@ -210,7 +177,6 @@ static void measure(const char *what, uint32_t seconds, uint64_t rate)
 
 int main(int argc, char **argv)
 {
-    char disk[4096], index[4096];
     if (argc < 2) {
         fprintf(stderr, "usage: disk DIR [SECONDS [WRITES A SECOND [FLUSH MS]]]\n");
         return 2;
@@ -218,27 +184,10 @@ int main(int argc, char **argv)
     uint32_t seconds = argc > 2 ? (uint32_t)atoi(argv[2]) : 5;
     uint64_t rate = argc > 3 ? (uint64_t)atoi(argv[3]) : 4000;
     flush_us = argc > 4 ? (useconds_t)atoi(argv[4]) * 1000 : 0;
-    snprintf(disk, sizeof(disk), "%s/volume", argv[1]);
-    snprintf(index, sizeof(index), "%s/index", argv[1]);
-    struct sge_content_conf conf = {.ram_bytes = 64 << 20,
-                                    .slice_bytes = 1 << 20,
-                                    .workers = 1,
-                                    .disk_path = disk,
-                                    .disk_bytes = 1ull << 30,
-                                    .index_dir = index,
-                                    .volume_mail_id = 1};
-    if (sg_mail_open(1 + SGE_VOLUME_MAILS, 1024, &mail) != SG_OK)
-        return 1;
-    conf.mail = mail;
-    if (sge_content_open(&conf, &content) != SG_OK)
-        return 1;
-    shard = sge_content_shard(content, 0);
-    sg_rcu_register();
+    store_open(argv[1], 64 << 20, 1ull << 30);
     fill();
     measure("quiet", seconds, 0);
     measure("writing", seconds, rate);
-    sg_rcu_unregister();
-    sge_content_close(content);
-    sg_mail_close(mail);
+    store_close();
     return 0;
 }

@@ -3,6 +3,7 @@
  * follower, ledger, publisher, embedded bus, agent. In folders of its own under $TMPDIR.
  * bench/history starts the servers. */
 #include "base/clock.h"
+#include "bench/must.h"
 #include "controlplane/chain/follow.h"
 #include "controlplane/feed/agent.h"
 #include "controlplane/feed/publisher.h"
@@ -14,15 +15,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
-
-#define MUST_BE_OK(call)                                                                           \
-    do {                                                                                           \
-        enum sg_err err_ = (call);                                                                 \
-        if (err_ != SG_OK) {                                                                       \
-            fprintf(stderr, "%s: %s\n", #call, sg_err_text(err_));                                 \
-            exit(EXIT_FAILURE);                                                                    \
-        }                                                                                          \
-    } while (0)
 
 static struct node {
     char dir[SGT_DIR_BYTES], bus_dir[SGT_DIR_BYTES + 8], ledger_dir[SGT_DIR_BYTES + 8];

@@ -2,6 +2,7 @@
  * History from a server: bench/history. */
 #include "controlplane/chain/ledger.h"
 #include "base/clock.h"
+#include "bench/must.h"
 #include "tests/sgt_dir.h"
 
 #include <stdio.h>
@@ -12,14 +13,6 @@
 #define HEAD_BLOCKS 200u
 #define BLOCK_LOGS  200u
 #define PEOPLE      1000u
-#define MUST_BE_OK(call)                                                                           \
-    do {                                                                                           \
-        enum sg_err err_ = (call);                                                                 \
-        if (err_ != SG_OK) {                                                                       \
-            fprintf(stderr, "%s: %s\n", #call, sg_err_text(err_));                                 \
-            exit(EXIT_FAILURE);                                                                    \
-        }                                                                                          \
-    } while (0)
 
 static struct sg_caip_chain chain = {.ns = SG_CAIP_EIP155, .evm_id = 31337};
 
