@@ -727,27 +727,6 @@ void sgd_node_close(struct sgd_node *node)
 
 /* ---- showing ---- */
 
-static struct sgd_node_path path_ktls(const struct sgd_node *node)
-{
-    if (node->ktls == SG_OK)
-        return (struct sgd_node_path){"ktls", "kernel", false, ""};
-    return (struct sgd_node_path){"ktls", "own-records", true, "this kernel has no TLS (tls.ko)"};
-}
-
-static struct sgd_node_path path_config(const struct sgd_node *node)
-{
-    return (struct sgd_node_path){"config", node->trust != NULL ? "signed" : "unsigned", false, ""};
-}
-
-static struct sgd_node_path path_crypto(const struct sgd_node *node)
-{
-    const char *used = node->threads[0].crypto;
-    bool fallback = strcmp(used, "ipsec-mb") != 0;
-    return (struct sgd_node_path){
-        "record_crypto", used, fallback,
-        fallback ? "ipsec-mb is absent, not wanted, or slower on this processor" : ""};
-}
-
 void sgd_node_view(const struct sgd_node *node, struct sgd_node_view *out)
 {
     SG_ASSERT(node != NULL && out != NULL);
@@ -770,8 +749,10 @@ void sgd_node_view(const struct sgd_node *node, struct sgd_node_view *out)
                   sgd_path_arena(node->content, node->snapshot->config),
                   sgd_path_disk(node->content,
                                 !node->deaf && node->snapshot->config->cache.disk_path != NULL),
-                  path_config(node),
-                  path_ktls(node),
-                  path_crypto(node)},
+                  sgd_path_state(node->state),
+                  sgd_path_secrets(),
+                  sgd_path_config(node->trust),
+                  sgd_path_ktls(node->ktls),
+                  sgd_path_crypto(node->threads[0].crypto)},
     };
 }

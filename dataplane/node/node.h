@@ -52,12 +52,12 @@ void sgd_node_tick(struct sgd_node *node);
 
 /* Which of several ways something goes here, told at start, in status and in a metric. */
 struct sgd_node_path {
-    const char *what; /* "arena", "disk", "ktls", "record_crypto", "engine", "config" */
+    const char *what; /* "arena", "disk", "state_memory" ...: docs/operations.md has all */
     const char *used; /* "hugetlb", "own-records" ... */
     bool fallback;    /* not what was asked for, or not the best there is */
     const char *why;  /* of a fallback; "" otherwise */
 };
-#define SGD_NODE_PATHS 6
+#define SGD_NODE_PATHS 8
 
 /* What the node is made of, for those who show it; all borrowed. The snapshot is good until the
  * next call of sgd_node_reload() or sgd_node_tick(). */

@@ -196,10 +196,11 @@ class Node:
             config = config.replace("{" + name + "}", str(getattr(self, name)))
         self.file.write_text(config)
 
-    def start(self, *options, wait=True):
+    def start(self, *options, before=(), wait=True):
+        """`before`: words in front of the command, such as "setpriv ..."."""
         with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [*WITH_US, STREAMGATED, "--config", str(self.file), *options], stdout=log,
+                [*WITH_US, *before, STREAMGATED, "--config", str(self.file), *options], stdout=log,
                 stderr=log)
         if wait:
             until(self.ready, "the node is ready")

@@ -79,12 +79,26 @@ class Start(sg.Scenario):
     def test_fallbacks_are_told_at_start_in_status_and_in_a_metric(self):
         node = self.node(self.origin({}))
         paths = {path["what"]: path for path in node.status()["paths"]}
-        self.assertEqual(set(paths), {"engine", "arena", "disk", "config", "ktls", "record_crypto"})
+        self.assertEqual(set(paths), {"engine", "arena", "disk", "state_memory", "secret_memory",
+                                      "config", "ktls", "record_crypto"})
         metrics = node.command("/metrics").text
         for what, path in paths.items():
             self.assertIn(f"{what}: {path['used']}", node.said())
             self.assertIn(f'streamgate_path_info{{what="{what}",used="{path["used"]}",', metrics)
             self.assertEqual(path["fallback"], path["why"] != "")
+
+    def test_a_state_that_could_not_be_locked_is_told(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        os.chmod(self.folder, 0o755)
+        node = self.node(self.origin({}),
+                         config=sg.CONFIG.replace("node: {", "node: {user: nobody, "), start=False)
+        # enough for the rings and a few keys, not for the state's map; and the limit stays
+        node.start(before=["prlimit", f"--memlock={8 << 20}", "setpriv", "--bounding-set",
+                           "-sys_resource,-ipc_lock"])
+        used = {path["what"]: path["used"] for path in node.status()["paths"]}
+        self.assertEqual((used["state_memory"], used["secret_memory"]), ("pageable", "locked"))
+        self.assertIn("state_memory: pageable: the limit on locked memory", node.said())
 
     def test_root_is_dropped_and_only_low_ports_are_kept(self):
         if os.geteuid() != 0:
