@@ -102,7 +102,6 @@
 #define LIST_MAX 4096
 #define KIB      (1ull << 10)
 #define MIB      (1ull << 20)
-#define GIB      (1ull << 30)
 #define TIB      (1ull << 40)
 #define HOUR_MS  3600000u
 #define DAY_S    86400u

@@ -60,7 +60,8 @@ static bool parse_bits(struct parse *parse, enum sgc_abi_kind kind, struct sgc_a
     if (parse->at < parse->end && *parse->at >= '0' && *parse->at <= '9' &&
         !parse_number(parse, 256, &bits))
         return false;
-    *out = (struct sgc_abi_type){.kind = kind, .size = (uint8_t)(bits - 1), .head_bytes = 32};
+    *out =
+        (struct sgc_abi_type){.kind = (uint8_t)kind, .size = (uint8_t)(bits - 1), .head_bytes = 32};
     return bits % 8 == 0;
 }
 

@@ -4,7 +4,6 @@
 #include "controlplane/sys/sha1.h"
 
 #define OP_CONTINUATION 0
-#define OP_BINARY       2
 #define FIN             0x80
 #define RESERVED        0x70
 #define MASKED          0x80

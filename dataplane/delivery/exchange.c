@@ -473,7 +473,7 @@ static void got_error(struct sgd_exchange *x, const struct sgd_want *want)
     x->from.upstream = sg_str_from(x->upstream);
     if (error == SGD_ORIGIN_none)
         error = SGD_ORIGIN_incomplete;
-    x->from.origin_error = error;
+    x->from.origin_error = (uint16_t)error;
     if (x->req->method > SGD_METHOD_HEAD)
         x->from.how = SGE_CACHE_PASS;
     else

@@ -91,7 +91,7 @@ static uint16_t owner_of(struct sgd_delivery *d, const struct sgd_want *want)
 static bool post(struct sgd_delivery *d, struct sgd_want *want, enum sgd_delivery_msg type)
 {
     uint16_t to = type == SGD_MSG_GOT ? want->from : owner_of(d, want);
-    struct sg_msg msg = {.type = type, .ptr = {want}};
+    struct sg_msg msg = {.type = (uint16_t)type, .ptr = {want}};
     return sg_mail_send(d->worker->mail, d->worker->id, to, &msg);
 }
 

@@ -104,7 +104,7 @@ static enum sg_err chain_add(struct parser *p, struct sgd_leaf *leaf, uint32_t c
     if (i == SGD_RULE_CHAINS_MAX)
         return wrong(p, column, "a rule may name %d chains", SGD_RULE_CHAINS_MAX);
     tree->chains[i] = leaf->asset.chain;
-    tree->chains_count = SG_MAX(tree->chains_count, (uint16_t)(i + 1));
+    tree->chains_count = (uint16_t)SG_MAX(tree->chains_count, i + 1);
     leaf->chain = (uint8_t)i;
     leaf->chain_id = sge_chain_id(&leaf->asset.chain);
     leaf->delegations = sge_group_delegations(&leaf->asset.chain);

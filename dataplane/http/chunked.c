@@ -112,7 +112,7 @@ static enum sgd_close expect_byte(struct sgd_chunked *chunked, uint8_t c, uint8_
 {
     if (c != want)
         return SGD_CLOSE_http_bad_chunk;
-    chunked->state = next;
+    chunked->state = (uint8_t)next;
     return SGD_CLOSE_none;
 }
 

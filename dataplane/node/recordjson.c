@@ -117,7 +117,8 @@ static void put_request(const struct sge_record *r, const struct sgd_record_name
 static void put_answer(const struct sge_record *r, struct sg_json *json)
 {
     sg_json_u64(json, "status", r->status);
-    sg_json_text(json, "end", sgd_close_name(SG_MIN(r->close, SGD_CLOSE_COUNT - 1)));
+    sg_json_text(json, "end",
+                 sgd_close_name((enum sgd_close)SG_MIN(r->close, (uint16_t)(SGD_CLOSE_COUNT - 1))));
     sg_json_u64(json, "sent_bytes", r->sent_bytes);
     sg_json_u64(json, "request_bytes", r->request_bytes);
     sg_json_u64(json, "duration_us", r->duration_us);
@@ -128,7 +129,7 @@ static void put_answer(const struct sge_record *r, struct sg_json *json)
     sg_json_u64(json, "ttl_s", r->ttl_s);
     sg_json_u64(json, "origin_status", r->origin_status);
     sg_json_u64(json, "origin_us", r->origin_us);
-    uint16_t error = SG_MIN(r->origin_error, SGD_ORIGIN_ERROR_COUNT - 1);
+    uint32_t error = SG_MIN((uint32_t)r->origin_error, SGD_ORIGIN_ERROR_COUNT - 1u);
     sg_json_text(json, "origin_error",
                  error != SGD_ORIGIN_none ? sgd_origin_error_type((enum sgd_origin_error)error)
                                           : NULL);

@@ -17,7 +17,7 @@
 
 #define DESCRIPTORS_BESIDE 1024u /* origins, files, rings */
 
-static void raise_limit(int which, const char *name, rlim_t wanted)
+static void raise_limit(__rlimit_resource_t which, const char *name, rlim_t wanted)
 {
     struct rlimit limit;
     if (getrlimit(which, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||

@@ -92,10 +92,12 @@ static void encode_param(struct sg_out *out, struct sg_str param)
         if (at == name_len) {
             sg_out_char(out, '=');
             at++;
-            continue;
+        } else if (param.ptr[at] == '+') {
+            encode_byte(out, ' ', false);
+            at++;
+        } else {
+            encode_byte(out, decode_next(param, &at), false);
         }
-        unsigned char c = param.ptr[at] == '+' ? (at++, ' ') : decode_next(param, &at);
-        encode_byte(out, c, false);
     }
     if (equals == NULL)
         sg_out_char(out, '=');

@@ -310,7 +310,8 @@ static size_t after_hello_input(struct handshake *shake, const uint8_t *bytes, s
  */
 static size_t record_wants(const uint8_t *bytes, size_t len)
 {
-    size_t wants = len < RECORD_HEAD ? RECORD_HEAD : RECORD_HEAD + (bytes[3] << 8 | bytes[4]);
+    size_t wants =
+        len < RECORD_HEAD ? RECORD_HEAD : RECORD_HEAD + ((size_t)bytes[3] << 8 | bytes[4]);
     return bytes[0] != RECORD_HANDSHAKE || wants > FLIGHT_BYTES ? 0 : wants;
 }
 

@@ -15,7 +15,6 @@
  * own address. What is never used is never touched, so it costs nothing. */
 #define BLOCK_STRIDE (128u << 10)
 #define CELL_NONE    0xffffffffu
-#define CLASS_NONE   0xff
 
 static const uint32_t class_bytes[SGE_CELL_CLASSES] = {
     512,       1024,      1536,      2048,      3072,      4096,       8192,

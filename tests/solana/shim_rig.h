@@ -34,7 +34,7 @@ static inline void steer(char out[KEY_CHARS], const char *method, const char *pa
     sgt_shim_ask(&shim, out, KEY_CHARS, method, params);
 }
 
-static inline void steer_fmt(const char *method, const char *fmt, ...)
+static inline SG_PRINTF(2, 3) void steer_fmt(const char *method, const char *fmt, ...)
 {
     char params[1024], nothing[KEY_CHARS];
     va_list args;

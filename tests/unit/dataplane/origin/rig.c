@@ -146,7 +146,7 @@ static void on_event(struct sgt_rig *rig, const struct sg_msg *msg)
 
 bool sgt_rig_run(struct sgt_rig *rig, struct sgt_get *get, int ms)
 {
-    uint64_t until_ns = sg_clock_mono_ns() + (uint64_t)ms * SG_NS_PER_MS;
+    uint64_t until_ns = sg_clock_mono_ns() + (uint32_t)ms * SG_NS_PER_MS;
     struct sg_msg got[16];
     while (sg_clock_mono_ns() < until_ns) {
         uint32_t n = sg_mail_take(rig->mail, 0, got, 16);

@@ -11,8 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OK      "HTTP/1.1 200 OK\r\n"
-#define FILL_1K "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define OK "HTTP/1.1 200 OK\r\n"
 
 /* One answer, then END; the tests below are rows of (answer, error). */
 static struct sgt_liar_step one_answer[4];
