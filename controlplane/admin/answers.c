@@ -1,5 +1,6 @@
 #include "controlplane/admin/answers.h"
 
+#include "base/caip.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -9,6 +10,7 @@
 #include "dataplane/node/recordjson.h"
 #include "dataplane/origin/fetch.h"
 #include "dataplane/tls/ctx.h"
+#include "edgecache/state/bytes.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -61,6 +63,20 @@ static struct sgc_answer answer_error(struct ask *ask, uint16_t status, const ch
     sg_json_text(&json, "error", text);
     sg_json_object_end(&json);
     return answer(status, JSON);
+}
+
+static bool hex_read(const char *text, uint8_t *out, size_t bytes)
+{
+    if (strlen(text) != 2 * bytes)
+        return false;
+    for (size_t i = 0; i < 2 * bytes; i++) {
+        char c = text[i] | 0x20;
+        bool digit = c >= '0' && c <= '9';
+        if (!digit && !(c >= 'a' && c <= 'f'))
+            return false;
+        out[i / 2] = (uint8_t)(out[i / 2] << 4 | (digit ? c - '0' : c - 'a' + 10));
+    }
+    return true;
 }
 
 /* ---- watching ---- */
@@ -291,14 +307,13 @@ static void put_fact(const struct sgd_node_view *view, const struct sge_record *
 
 static struct sgc_answer answer_explain(struct ask *ask)
 {
-    char id[32], *end = NULL;
+    char id[32];
+    uint8_t bytes[8];
     struct sge_record record;
-    if (!sgc_request_param(ask->request, "id", id, sizeof(id)))
-        return answer_error(ask, 400, "id is missing: the X-Request-Id of an answer");
-    uint64_t number = strtoull(id, &end, 16);
-    if (*id == '\0' || *end != '\0' || number == 0)
+    if (!sgc_request_param(ask->request, "id", id, sizeof(id)) ||
+        !hex_read(id, bytes, sizeof(bytes)))
         return answer_error(ask, 400, "id is no request id: 16 hexadecimal digits");
-    if (!sge_reqlog_find(ask->view.reqlog, number, &record))
+    if (!sge_reqlog_find(ask->view.reqlog, sge_be64_get(bytes), &record))
         return answer_error(ask, 404,
                             "that request is not in the ring: overwritten, under way, or "
                             "of another node");
@@ -349,9 +364,12 @@ static struct sgc_answer answer_chains(struct ask *ask)
 static struct sgc_answer answer_rebuild(struct ask *ask)
 {
     char chain[64];
+    struct sg_caip_chain known;
     struct sg_out report = sg_out_init(NULL, 0);
     if (!sgc_request_param(ask->request, "chain", chain, sizeof(chain)))
         return answer_error(ask, 400, "chain is missing: its CAIP-2 name");
+    if (!sg_caip_chain_read(sg_str_from(chain), &known))
+        return answer_error(ask, 400, "chain is no CAIP-2 name, such as eip155:1");
     if (sgc_control_rebuild(ask->control, sg_str_from(chain)) != SG_OK)
         return answer_error(ask, 404, "that chain is not followed here");
     return answer_report(ask, SG_OK, &report);
@@ -365,20 +383,6 @@ static uint64_t param_number(const struct ask *ask, const char *name)
         !sg_str_to_u64(sg_str_from(text), &number))
         return 0;
     return number;
-}
-
-static bool hex_read(const char *text, uint8_t *out, size_t bytes)
-{
-    if (strlen(text) != 2 * bytes)
-        return false;
-    for (size_t i = 0; i < 2 * bytes; i++) {
-        char c = text[i] | 0x20;
-        bool digit = c >= '0' && c <= '9';
-        if (!digit && !(c >= 'a' && c <= 'f'))
-            return false;
-        out[i / 2] = (uint8_t)(out[i / 2] << 4 | (digit ? c - '0' : c - 'a' + 10));
-    }
-    return true;
 }
 
 /* NULL: *out is the word; else what is wrong. */
@@ -498,7 +502,7 @@ static struct sgc_answer answer_purge(struct ask *ask)
         return answer_error(ask, 409, sg_err_text(err));
     if (err != SG_OK) { /* the line says it all: "no such file" beside it would mislead */
         line[report.len - 1] = '\0';
-        return answer_error(ask, 409, line);
+        return answer_error(ask, err == SG_EINVAL ? 400 : 409, line);
     }
     sg_info("purge %llu: %s%s %s%s", (unsigned long long)seq, purge.soft ? "soft " : "", scope,
             text, tenant);

@@ -65,9 +65,9 @@ def account(name):
 
 
 def entry(fact, owner):
-    """One entry of the stream: `owner` has `fact` from now on, at head and at safe."""
-    name = hashlib.sha256(fact.encode()).digest()
-    key, check = struct.unpack(">QQ", name[:16])
+    """One entry of the stream: `owner` has `fact`, a key such as 0x0123456789abcdef, from now on,
+    at head and at safe."""
+    key, check = int(fact, 16), 1
     head = account(owner)
     change = struct.pack("<QQBBBIIQQ", key, check, 1, 1, 0, 0, 0, 1, 0)
     return struct.pack("<BHH", 1, 1, 0) + change + head + head + head + bytes(32)

@@ -8,7 +8,9 @@ import time
 import sg
 import sgfeed
 
-FACT, ALICE, BOB = "eip155:1/erc721:0xabc/42", "eip155:1:0xa11ce", "eip155:1:0xb0b"
+FACT = "0x0123456789abcdef"
+ALICE = "eip155:1:0x00000000000000000000000000000000000a11ce"
+BOB = "eip155:1:0x0000000000000000000000000000000000000b0b"
 
 
 class Feed(sgfeed.Scenario):

@@ -21,7 +21,9 @@ PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:4\nseg1.m4s\n"
 ROOTED = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n/films/a/seg1.m4s\n"
 CONTENT = {"/films/a/master.m3u8": PLAYLIST, "/films/a/seg1.m4s": "segment", "/open": "hello",
            "/films/a/rooted.m3u8": ROOTED}
-FACT, ALICE, BOB = "eip155:1/erc721:0xabc/42", "eip155:1:0xa11ce", "eip155:1:0xb0b"
+FACT = "eip155:1/erc721:0x0000000000000000000000000000000000000abc/42"
+ALICE = "eip155:1:0x00000000000000000000000000000000000a11ce"
+BOB = "eip155:1:0x0000000000000000000000000000000000000b0b"
 
 
 class Gate(sg.Scenario):

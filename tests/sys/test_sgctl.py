@@ -227,11 +227,12 @@ class Purge(sg.Scenario):
         self.assertEqual({self.again(p) for p in ("/a/1", "/ab", "/t")}, {"hit"})
 
     def test_mistakes_are_told(self):
-        for words, told in ((("url", "any.example/a"), "is no URL"),
-                            (("tag", "x", "--tenant", "nobody"), "is no tenant"),
-                            (("shelf", "x"), "scope must be")):
+        for words, status, told in (
+                (("url", "any.example/a"), 2, "is no URL"),
+                (("tag", "x", "--tenant", "nobody"), 1, "is no tenant"),
+                (("shelf", "x"), 2, "purge: shelf: expected url, prefix, tag or tenant")):
             done = self.edge.sgctl("purge", *words, check=False)
-            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.returncode, status)
             self.assertIn(told, done.stderr)
             self.assertNotIn("No such file", done.stderr)
 

@@ -4,7 +4,7 @@ _sgctl() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
     local commands="status stat top log explain origins chain purge reload drain token grant key list own feed rule config"
     case $previous in
-    -c | --config | -s | --socket | --output | --facts | --state | --key)
+    -c | --config | -s | --socket | --output | --facts | --state | --key | --file | --proofs)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
@@ -17,11 +17,13 @@ _sgctl() {
     case $command in
     "") commands="$commands --config --socket --json --version --help" ;;
     log) commands="--follow --from-start --output --help" ;;
-    top) commands="--count --interval" ;;
-    purge) commands="--soft --tenant url prefix tag tenant" ;;
-    token) commands="mint inspect revoke --help" ;;
-    key) commands="tenant generate seal unseal --help" ;;
-    chain) commands="status rebuild" ;;
+    top) commands="--count --interval --help" ;;
+    purge) commands="--soft --tenant url prefix tag tenant --help" ;;
+    token) commands="mint inspect revoke --tenant --path --path-exact --path-suffix --host --host-suffix
+        --lifetime --not-before --method --network --country --fact --owner --index --subject --renewal
+        --viewers --cti --all --rule --wait --help" ;;
+    key) commands="tenant generate seal unseal --tenant --help" ;;
+    chain) commands="status rebuild --help" ;;
     grant) commands="inspect revoke --help" ;;
     list) commands="set remove show proof --file --root --proofs --tenant --wait --help" ;;
     own) commands="set transfer show list digest feed --amount --of --block --head-only --every --help" ;;

@@ -1,7 +1,6 @@
 #include "tools/sgctl/access.h"
 
 #include "base/clock.h"
-#include "edgecache/state/facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,32 +84,6 @@ bool sgt_hex_read(const char *text, uint8_t *out, size_t bytes)
         out[i] = (uint8_t)strtoul(digits, NULL, 16);
     }
     return true;
-}
-
-uint64_t sgt_fact_key(const char *name)
-{
-    uint8_t digest[SG_SHA256_BYTES];
-    uint64_t key;
-    struct sg_caip_asset asset;
-    struct sge_fact_id id;
-    if (sg_caip_asset_read(sg_str_from(name), &asset)) {
-        sge_fact_owner(&asset, &id);
-        return id.key;
-    }
-    if (strncmp(name, "0x", 2) != 0 || !sgt_hex_read(name + 2, digest, sizeof(key)))
-        sg_sha256(name, strlen(name), digest);
-    memcpy(&key, digest, sizeof(key));
-    return __builtin_bswap64(key);
-}
-
-void sgt_owner_hash(const char *account, uint8_t out[32])
-{
-    struct sg_caip_account known;
-    memset(out, 0, 32);
-    if (sg_caip_account_read(sg_str_from(account), &known))
-        sg_caip_account_id(&known, out);
-    else if (strcmp(account, "nobody") != 0)
-        sg_sha256(account, strlen(account), out);
 }
 
 json_t *sgt_hex_json(const void *bytes, size_t len)

@@ -26,12 +26,6 @@ struct sge_state *sgt_state_open(const struct sg_config *config);
 struct sge_state_reader *sgt_reader_open(struct sge_state *state);
 void sgt_reader_close(struct sge_state_reader *reader);
 
-/* A fact's key by its name: an asset (CAIP-19), whose owner it is; or by the key itself, "0x" and
- * 16 hex digits; or by any other text: the first 8 bytes of its SHA-256. */
-uint64_t sgt_fact_key(const char *name);
-/* An account (CAIP-10) as facts hold it, sg_caip_account_id(); of any other text its SHA-256;
- * "nobody" is all zero. */
-void sgt_owner_hash(const char *account, uint8_t out[32]);
 bool sgt_hex_read(const char *text, uint8_t *out, size_t bytes);
 json_t *sgt_hex_json(const void *bytes, size_t len);
 /* Unix seconds as RFC 3339, UTC. */

@@ -1,8 +1,7 @@
 #include "base/assert.h"
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 #include "tools/sgctl/commands.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #define TARGET_BYTES 8000
@@ -43,15 +42,6 @@ int sgt_ask(const struct sgt_call *call, bool post, const char *target, json_t *
     else
         json_decref(answer);
     return status;
-}
-
-static int no_words(int argc, char **argv)
-{
-    if (argc == 1)
-        return SGT_DONE;
-    sgt_refuse("%s takes nothing more than its name: \"%s\"%s", argv[0], argv[1],
-               argv[1][0] == '-' ? "; options of sgctl itself stand before it" : "");
-    return SGT_USAGE;
 }
 
 /* ---- status ---- */
@@ -106,7 +96,7 @@ static void print_status(const json_t *s)
 int sgt_status_main(const struct sgt_call *call, int argc, char **argv)
 {
     json_t *answer = NULL;
-    int status = no_words(argc, argv);
+    int status = sgt_no_words(argc, argv);
     if (status == SGT_DONE)
         status = sgt_ask(call, false, "/v1/status", &answer);
     if (status == SGT_DONE && !call->json)
@@ -121,7 +111,7 @@ int sgt_origins_main(const struct sgt_call *call, int argc, char **argv)
 {
     json_t *answer = NULL, *origin, *url;
     size_t i, u;
-    int status = no_words(argc, argv);
+    int status = sgt_no_words(argc, argv);
     if (status == SGT_DONE)
         status = sgt_ask(call, false, "/v1/origins", &answer);
     if (status == SGT_DONE && !call->json) {
@@ -222,13 +212,17 @@ static void print_explanation(const json_t *answer)
 int sgt_explain_main(const struct sgt_call *call, int argc, char **argv)
 {
     char target[TARGET_BYTES] = "/v1/explain";
+    static const struct option none[] = {{NULL, 0, NULL, 0}};
+    static const struct sgt_verb verbs[] = {
+        {NULL, "a request's id, the X-Request-Id of its answer", 1, 1, ""}};
+    static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), none};
+    struct sgt_args args;
     json_t *answer = NULL;
-    if (argc != 2) {
-        sgt_refuse("explain needs a request's id: the X-Request-Id of its answer");
-        return SGT_USAGE;
-    }
-    sgt_call_param(target, sizeof(target), "id", argv[1]);
-    int status = sgt_ask(call, false, target, &answer);
+    int status = sgt_args_read(&syntax, argc, argv, &args);
+    if (status != SGT_DONE)
+        return status;
+    sgt_call_param(target, sizeof(target), "id", args.words[0]);
+    status = sgt_ask(call, false, target, &answer);
     if (status == SGT_DONE && !call->json)
         print_explanation(answer);
     json_decref(answer);
@@ -237,36 +231,38 @@ int sgt_explain_main(const struct sgt_call *call, int argc, char **argv)
 
 /* ---- purge ---- */
 
-static const char purge_usage[] =
-    "sgctl purge [--soft] url URL | prefix URL | tag TAG [--tenant NAME] | tenant NAME\n";
+const char sgt_purge_usage[] =
+    "sgctl purge [--soft] url URL\n"
+    "sgctl purge [--soft] prefix URL\n"
+    "sgctl purge [--soft] tag TAG [--tenant NAME]\n"
+    "sgctl purge [--soft] tenant NAME\n"
+    "    On disk and in force when it returns. --soft: kept as stale, and fetched anew.\n";
 
 int sgt_purge_main(const struct sgt_call *call, int argc, char **argv)
 {
     static const struct option options[] = {{"soft", no_argument, NULL, 's'},
                                             {"tenant", required_argument, NULL, 't'},
                                             {NULL, 0, NULL, 0}};
-    const char *soft = NULL, *tenant = NULL;
+    static const struct sgt_verb verbs[] = {
+        {"url", "URL", 1, 1, "s"},
+        {"prefix", "URL", 1, 1, "s"},
+        {"tag", "TAG", 1, 1, "st"},
+        {"tenant", "NAME", 1, 1, "s"},
+    };
+    static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), options};
+    struct sgt_args args;
     char target[TARGET_BYTES] = "/v1/purge";
     json_t *answer = NULL;
-    optind = 0; /* begins anew */
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == '?') {
-            fputs(purge_usage, stderr);
-            return SGT_USAGE;
-        }
-        soft = option == 's' ? "1" : soft;
-        tenant = option == 't' ? optarg : tenant;
-    }
-    if (argc - optind != 2) {
-        fputs(purge_usage, stderr);
-        return SGT_USAGE;
-    }
-    bool whole_tenant = strcmp(argv[optind], "tenant") == 0;
-    sgt_call_param(target, sizeof(target), "scope", argv[optind]);
-    sgt_call_param(target, sizeof(target), "text", whole_tenant ? NULL : argv[optind + 1]);
-    sgt_call_param(target, sizeof(target), "tenant", whole_tenant ? argv[optind + 1] : tenant);
-    sgt_call_param(target, sizeof(target), "soft", soft);
-    int status = sgt_ask(call, true, target, &answer);
+    int status = sgt_args_read(&syntax, argc, argv, &args);
+    if (status != SGT_DONE)
+        return status;
+    bool whole_tenant = sgt_args_is(&args, "tenant");
+    sgt_call_param(target, sizeof(target), "scope", args.verb->name);
+    sgt_call_param(target, sizeof(target), "text", whole_tenant ? NULL : args.words[0]);
+    sgt_call_param(target, sizeof(target), "tenant",
+                   whole_tenant ? args.words[0] : args.of[SGT_OPT('t')]);
+    sgt_call_param(target, sizeof(target), "soft", args.of[SGT_OPT('s')] != NULL ? "1" : NULL);
+    status = sgt_ask(call, true, target, &answer);
     if (status == SGT_DONE && !call->json)
         printf("purge %lld is on disk and in force\n", number(answer, "seq"));
     json_decref(answer);
@@ -279,7 +275,7 @@ int sgt_reload_main(const struct sgt_call *call, int argc, char **argv)
 {
     json_t *answer = NULL, *line;
     size_t i;
-    int status = no_words(argc, argv);
+    int status = sgt_no_words(argc, argv);
     if (status == SGT_DONE)
         status = sgt_ask(call, true, "/v1/reload", &answer);
     if (status == SGT_DONE && !call->json) {
@@ -294,7 +290,7 @@ int sgt_reload_main(const struct sgt_call *call, int argc, char **argv)
 int sgt_drain_main(const struct sgt_call *call, int argc, char **argv)
 {
     json_t *answer = NULL;
-    int status = no_words(argc, argv);
+    int status = sgt_no_words(argc, argv);
     if (status == SGT_DONE)
         status = sgt_ask(call, true, "/v1/drain", &answer);
     if (status == SGT_DONE && !call->json)

@@ -1,4 +1,4 @@
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 #include "tools/sgctl/commands.h"
 
 #include <stdio.h>
@@ -6,7 +6,15 @@
 
 #define TARGET_BYTES 512
 
-static const char chain_usage[] = "sgctl chain [status] | rebuild CHAIN\n";
+const char sgt_chain_usage[] =
+    "sgctl chain [status]\n"
+    "    Each chain that is followed: its head, what is safe, reorgs, contracts, how far history "
+    "is\n"
+    "    read, and every server with its errors.\n"
+    "sgctl chain rebuild CHAIN\n"
+    "    Forgets what is known of CHAIN, such as eip155:1, and reads it anew: nobody owns anything "
+    "of\n"
+    "    it until that is done.\n";
 
 static const char *text(const json_t *object, const char *key)
 {
@@ -103,10 +111,17 @@ static int rebuild(const struct sgt_call *call, const char *chain)
 
 int sgt_chain_main(const struct sgt_call *call, int argc, char **argv)
 {
-    if (argc == 1 || (argc == 2 && strcmp(argv[1], "status") == 0))
+    static const struct option none[] = {{NULL, 0, NULL, 0}};
+    static const struct sgt_verb verbs[] = {
+        {"status", "", 0, 0, ""},
+        {"rebuild", "CHAIN", 1, 1, ""},
+    };
+    static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), none};
+    struct sgt_args args;
+    if (argc == 1)
         return status(call);
-    if (argc == 3 && strcmp(argv[1], "rebuild") == 0)
-        return rebuild(call, argv[2]);
-    fputs(chain_usage, stderr);
-    return SGT_USAGE;
+    int code = sgt_args_read(&syntax, argc, argv, &args);
+    if (code != SGT_DONE || sgt_args_is(&args, "status"))
+        return code == SGT_DONE ? status(call) : code;
+    return sgt_chain_read(args.words[0]) ? rebuild(call, args.words[0]) : SGT_USAGE;
 }

@@ -164,7 +164,7 @@ int sgt_call_ask(const struct sgt_call *call, bool post, const char *target, jso
         return SGT_DONE;
     if (*out == NULL)
         sgt_refuse("the node answered %d", status);
-    return SGT_REFUSED;
+    return status == 400 ? SGT_USAGE : SGT_REFUSED;
 }
 
 void sgt_call_param(char *target, size_t cap, const char *name, const char *value)

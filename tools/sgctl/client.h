@@ -25,7 +25,8 @@ struct sgt_call {
 int sgt_call_find(struct sgt_call *call, const char *socket);
 
 /* Asks `target` ("/v1/status") and reads the answer, JSON. 0 and *out; SGT_REFUSED when the node
- * said no (*out is what it said, or NULL); SGT_UNREACHABLE, and says so. */
+ * said no, SGT_USAGE when the question made no sense to it (*out is what it said, or NULL);
+ * SGT_UNREACHABLE, and says so. */
 int sgt_call_ask(const struct sgt_call *call, bool post, const char *target, json_t **out);
 /* Appends "&name=value", escaped; value NULL: nothing. What does not fit leaves `target` empty,
  * which sgt_call_ask() refuses. */

@@ -3,9 +3,8 @@
 #include "base/assert.h"
 #include "controlplane/sys/ed25519.h"
 #include "dataplane/node/trust.h"
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +82,7 @@ static int sign(const char *key_file, const char *file)
     return status;
 }
 
-static int verify(const char *key_file, const char *file)
+static int verify(const char *key_file, const char *file, bool json)
 {
     static char memory[65536];
     struct sg_out report = sg_out_init(memory, sizeof(memory));
@@ -93,7 +92,9 @@ static int verify(const char *key_file, const char *file)
     if (err == SG_OK)
         err = sgd_trust_load(trust, file, &report, &config);
     fwrite(report.ptr, 1, report.len, stderr);
-    if (err == SG_OK)
+    if (err == SG_OK && json)
+        sgt_print(json_pack("{s:s, s:b}", "file", file, "right", true), true);
+    else if (err == SG_OK)
         printf("%s: signed, and right\n", file);
     else if (report.len == 0)
         sgt_refuse("%s: %s", file, sg_err_text(err));
@@ -102,31 +103,25 @@ static int verify(const char *key_file, const char *file)
     return err == SG_OK ? SGT_DONE : SGT_REFUSED;
 }
 
-/* The word after "--key", wherever it stands; the other words move together. */
-static const char *key_take(int *argc, char **argv)
-{
-    static const struct option longs[] = {{"key", required_argument, NULL, 'k'},
-                                          {NULL, 0, NULL, 0}};
-    const char *key = NULL;
-    optind = 0;
-    for (int c; (c = getopt_long(*argc, argv, "", longs, NULL)) != -1;)
-        if (c == 'k')
-            key = optarg;
-    memmove(argv, argv + optind, (size_t)(*argc - optind) * sizeof(*argv));
-    *argc -= optind;
-    return key;
-}
-
 int sgt_confsign_main(const struct sgt_call *call, int argc, char **argv)
 {
-    (void)call;
-    const char *key = argc > 1 ? key_take(&argc, argv) : NULL;
-    if (argc == 3 && key == NULL && strcmp(argv[0], "keygen") == 0)
-        return keygen(argv[1], argv[2]);
-    if (argc == 2 && key != NULL && strcmp(argv[0], "sign") == 0)
-        return sign(key, argv[1]);
-    if (argc == 2 && key != NULL && strcmp(argv[0], "verify") == 0)
-        return verify(key, argv[1]);
-    fputs(sgt_confsign_usage, stderr);
-    return SGT_USAGE;
+    static const struct option options[] = {{"key", required_argument, NULL, 'k'},
+                                            {NULL, 0, NULL, 0}};
+    static const struct sgt_verb verbs[] = {
+        {"keygen", "PRIVATE.pem PUBLIC.pem", 2, 2, ""},
+        {"sign", "--key PRIVATE.pem FILE", 1, 1, "k"},
+        {"verify", "--key PUBLIC.pem FILE", 1, 1, "k"},
+    };
+    static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), options};
+    struct sgt_args args;
+    int status = sgt_args_read(&syntax, argc, argv, &args);
+    if (status != SGT_DONE)
+        return status;
+    if (sgt_args_is(&args, "keygen"))
+        return keygen(args.words[0], args.words[1]);
+    const char *key = args.of[SGT_OPT('k')];
+    if (key == NULL)
+        return sgt_refuse("config %s: --key is missing", args.verb->name), SGT_USAGE;
+    return sgt_args_is(&args, "sign") ? sign(key, args.words[0])
+                                      : verify(key, args.words[0], call->json);
 }

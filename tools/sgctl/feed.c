@@ -1,7 +1,13 @@
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 #include "tools/sgctl/commands.h"
 
 #include <stdio.h>
+
+const char sgt_feed_usage[] =
+    "sgctl feed [status]\n"
+    "    What the ownership feed has brought to this node: the stream, how far it is known and "
+    "read, a\n"
+    "    copy that is being loaded; on a node that feeds others, how far each edge is.\n";
 
 static const char *text(const json_t *object, const char *key)
 {
@@ -54,20 +60,16 @@ static void print_feed(const json_t *feed)
 
 int sgt_feed_main(const struct sgt_call *call, int argc, char **argv)
 {
+    static const struct option none[] = {{NULL, 0, NULL, 0}};
+    static const struct sgt_verb verbs[] = {{"status", "", 0, 0, ""}};
+    static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), none};
+    struct sgt_args args;
     json_t *answer = NULL;
-    if (argc != 2 || strcmp(argv[1], "status") != 0) {
-        sgt_refuse("right would be: sgctl feed status");
-        return SGT_USAGE;
-    }
-    int status = sgt_call_ask(call, false, "/v1/feed", &answer);
-    if (status == SGT_DONE && call->json) {
-        json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        putchar('\n');
-    } else if (status == SGT_DONE) {
+    int status = argc == 1 ? SGT_DONE : sgt_args_read(&syntax, argc, argv, &args);
+    if (status == SGT_DONE)
+        status = sgt_ask(call, false, "/v1/feed", &answer);
+    if (status == SGT_DONE && !call->json)
         print_feed(answer);
-    } else {
-        sgt_call_complain(answer);
-    }
     json_decref(answer);
     return status;
 }

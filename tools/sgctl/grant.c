@@ -257,10 +257,17 @@ static int revoke(const struct sg_config *config, bool json, const char *text)
 
 int sgt_grant_main(const struct sg_config *config, bool json, int argc, char **argv)
 {
-    if ((argc == 3 || argc == 4) && strcmp(argv[1], "inspect") == 0)
-        return inspect(config, json, argv[2], argc == 4 ? argv[3] : NULL);
-    if (argc == 3 && strcmp(argv[1], "revoke") == 0)
-        return revoke(config, json, argv[2]);
-    fputs(sgt_grant_usage, stderr);
-    return SGT_USAGE;
+    static const struct option none[] = {{NULL, 0, NULL, 0}};
+    static const struct sgt_verb verbs[] = {
+        {"inspect", "GRANT [AUTHORITY]", 1, 2, ""},
+        {"revoke", "GRANT", 1, 1, ""},
+    };
+    static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), none};
+    struct sgt_args args;
+    int status = sgt_args_read(&syntax, argc, argv, &args);
+    if (status != SGT_DONE)
+        return status;
+    if (sgt_args_is(&args, "revoke"))
+        return revoke(config, json, args.words[0]);
+    return inspect(config, json, args.words[0], args.count == 2 ? args.words[1] : NULL);
 }

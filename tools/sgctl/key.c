@@ -2,10 +2,9 @@
 
 #include "base/b64url.h"
 #include "base/secret.h"
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -167,21 +166,12 @@ static int unseal(const char *path)
                                            : sg_err_text(err));
 }
 
-static int tenant_key(const struct sg_config *config, bool json, int argc, char **argv)
+static int tenant_key(const struct sg_config *config, bool json, const char *name)
 {
-    static const struct option longs[] = {{"tenant", required_argument, NULL, 't'},
-                                          {NULL, 0, NULL, 0}};
-    const char *name = NULL;
     uint8_t key[SGD_KEY_BYTES];
-    optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
-        if (c != 't')
-            return SGT_USAGE;
-        name = optarg;
-    }
-    const struct sg_conf_tenant *tenant = optind == argc ? sgt_tenant_find(config, name) : NULL;
+    const struct sg_conf_tenant *tenant = sgt_tenant_find(config, name);
     if (tenant == NULL || !sgt_tenant_key(tenant, key))
-        return optind == argc ? SGT_REFUSED : SGT_USAGE;
+        return SGT_REFUSED;
     sgt_print(json_pack("{s:s, s:s, s:o}", "tenant", tenant->name, "region", config->node.region,
                         "key", sgt_hex_json(key, sizeof(key))),
               json);
@@ -191,17 +181,22 @@ static int tenant_key(const struct sg_config *config, bool json, int argc, char 
 
 int sgt_key_main(const struct sg_config *config, bool json, int argc, char **argv)
 {
-    int status = SGT_USAGE;
-    const char *verb = argc >= 2 ? argv[1] : "";
-    if (strcmp(verb, "tenant") == 0)
-        status = tenant_key(config, json, argc - 1, argv + 1);
-    else if (strcmp(verb, "generate") == 0 && argc == 3)
-        status = generate(config, argv[2]);
-    else if (strcmp(verb, "seal") == 0 && argc == 3)
-        status = seal(argv[2]);
-    else if (strcmp(verb, "unseal") == 0 && argc == 3)
-        status = unseal(argv[2]);
-    if (status == SGT_USAGE)
-        fputs(sgt_key_usage, stderr);
-    return status;
+    static const struct option options[] = {{"tenant", required_argument, NULL, 't'},
+                                            {NULL, 0, NULL, 0}};
+    static const struct sgt_verb verbs[] = {
+        {"tenant", "", 0, 0, "t"},
+        {"generate", "FILE", 1, 1, ""},
+        {"seal", "FILE", 1, 1, ""},
+        {"unseal", "FILE", 1, 1, ""},
+    };
+    static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), options};
+    struct sgt_args args;
+    int status = sgt_args_read(&syntax, argc, argv, &args);
+    if (status != SGT_DONE)
+        return status;
+    if (sgt_args_is(&args, "tenant"))
+        return tenant_key(config, json, args.of[SGT_OPT('t')]);
+    if (sgt_args_is(&args, "generate"))
+        return generate(config, args.words[0]);
+    return sgt_args_is(&args, "seal") ? seal(args.words[0]) : unseal(args.words[0]);
 }

@@ -5,7 +5,6 @@
 #include "tools/sgctl/say.h"
 #include "tools/sgctl/tokens.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -28,31 +27,22 @@ const char sgt_list_usage[] =
     "sgctl list proof FILE ACCOUNT\n"
     "    The account's proof, as a sign-in takes it in list_proofs.\n";
 
-struct options {
+static const struct option options[] = {
+    {"tenant", required_argument, NULL, 't'}, {"file", required_argument, NULL, 'f'},
+    {"root", required_argument, NULL, 'r'},   {"proofs", required_argument, NULL, 'p'},
+    {"wait", required_argument, NULL, 'w'},   {NULL, 0, NULL, 0}};
+static const struct sgt_verb verbs[] = {
+    {"set", "NAME, and --file FILE or --root HEX", 1, 1, "tfrpw"},
+    {"remove", "NAME", 1, 1, "tw"},
+    {"show", "[NAME]", 0, 1, "t"},
+    {"proof", "FILE ACCOUNT", 2, 2, ""},
+};
+static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), options};
+
+struct asked {
     const char *tenant, *file, *root, *proofs;
     uint64_t wait_s;
 };
-
-static bool options_read(int argc, char **argv, struct options *out)
-{
-    static const struct option longs[] = {{"tenant", 1, NULL, 't'}, {"file", 1, NULL, 'f'},
-                                          {"root", 1, NULL, 'r'},   {"proofs", 1, NULL, 'p'},
-                                          {"wait", 1, NULL, 'w'},   {NULL, 0, NULL, 0}};
-    optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
-        if (c == 't')
-            out->tenant = optarg;
-        else if (c == 'f')
-            out->file = optarg;
-        else if (c == 'r')
-            out->root = optarg;
-        else if (c == 'p')
-            out->proofs = optarg;
-        else if (c != 'w' || !sgt_number_read(optarg, 3600, &out->wait_s))
-            return false;
-    }
-    return true;
-}
 
 static json_t *root_json(const uint8_t root[SGD_LIST_HASH_BYTES])
 {
@@ -100,7 +90,7 @@ static int proof(const char *file, const char *account, bool json)
     struct sgt_list_tree tree;
     struct sg_caip_address address;
     if (!sgt_list_account(sg_str_from(account), &address))
-        return sgt_refuse("%s: expected an account", account);
+        return SGT_USAGE;
     int status = SGT_REFUSED;
     if (sgt_list_read(file, &tree)) {
         uint32_t at = sgt_list_find(&tree, &address);
@@ -126,35 +116,34 @@ static int proof(const char *file, const char *account, bool json)
 /* ---- setting ---- */
 
 /* The word's root, of a file or as it is given. False, and says so. */
-static bool root_read(const struct options *options, uint8_t root[SGD_LIST_HASH_BYTES],
+static bool root_read(const struct asked *asked, uint8_t root[SGD_LIST_HASH_BYTES],
                       uint32_t *accounts)
 {
     struct sgt_list_tree tree;
-    if (options->root != NULL) {
-        const char *hex = options->root + (strncmp(options->root, "0x", 2) == 0 ? 2 : 0);
+    if (asked->root != NULL) {
+        const char *hex = asked->root + (strncmp(asked->root, "0x", 2) == 0 ? 2 : 0);
         if (sgt_hex_read(hex, root, SGD_LIST_HASH_BYTES))
             return true;
-        return sgt_refuse("--root %s: expected 64 hexadecimal digits", options->root), false;
+        return sgt_refuse("--root %s: expected 64 hexadecimal digits", asked->root), false;
     }
-    bool good = sgt_list_read(options->file, &tree);
+    bool good = sgt_list_read(asked->file, &tree);
     if (good) {
         memcpy(root, tree.nodes[0], SGD_LIST_HASH_BYTES);
         *accounts = tree.count;
-        good = options->proofs == NULL || proofs_write(&tree, options->proofs);
+        good = asked->proofs == NULL || proofs_write(&tree, asked->proofs);
     }
     sgt_list_free(&tree);
     return good;
 }
 
-static int say(const struct sg_config *config, const struct options *options, const char *name,
+static int say(const struct sg_config *config, const struct asked *asked, const char *name,
                struct sge_word *word, json_t *told, bool json)
 {
-    const struct sg_conf_tenant *tenant = sgt_tenant_find(config, options->tenant);
+    const struct sg_conf_tenant *tenant = sgt_tenant_find(config, asked->tenant);
     struct sge_state *state = tenant != NULL ? sgt_state_open(config) : NULL;
     bool said = false;
     if (state != NULL) {
-        const struct sgt_saying saying = {tenant->name, name, word,
-                                          (uint32_t)options->wait_s * 1000};
+        const struct sgt_saying saying = {tenant->name, name, word, (uint32_t)asked->wait_s * 1000};
         word->tenant = sge_tenant_id(sg_str_from(tenant->name));
         sge_fact_root(word->tenant, sg_str_from(name), &word->list);
         json_object_set_new(told, "tenant", json_string(tenant->name));
@@ -168,24 +157,24 @@ static int say(const struct sg_config *config, const struct options *options, co
     return said ? SGT_DONE : SGT_REFUSED;
 }
 
-static int set(const struct sg_config *config, const struct options *options, const char *name,
+static int set(const struct sg_config *config, const struct asked *asked, const char *name,
                bool json)
 {
     struct sge_word word = {.kind = SGE_WORD_ROOT};
     uint32_t accounts = 0;
-    if (!root_read(options, word.root, &accounts))
-        return SGT_REFUSED;
+    if (!root_read(asked, word.root, &accounts))
+        return asked->root != NULL ? SGT_USAGE : SGT_REFUSED;
     json_t *told = json_pack("{s:s, s:o}", "list", name, "root", root_json(word.root));
     if (accounts != 0)
         json_object_set_new(told, "accounts", json_integer(accounts));
-    return say(config, options, name, &word, told, json);
+    return say(config, asked, name, &word, told, json);
 }
 
-static int remove_list(const struct sg_config *config, const struct options *options,
-                       const char *name, bool json)
+static int remove_list(const struct sg_config *config, const struct asked *asked, const char *name,
+                       bool json)
 {
     struct sge_word word = {.kind = SGE_WORD_ROOT}; /* a root of zeros: there is none any more */
-    return say(config, options, name, &word, json_pack("{s:s}", "removed", name), json);
+    return say(config, asked, name, &word, json_pack("{s:s}", "removed", name), json);
 }
 
 /* ---- showing ---- */
@@ -222,12 +211,12 @@ static void rule_show(const struct sg_conf_rule *conf, struct sge_state_reader *
     sgd_rule_free(rule);
 }
 
-static int show(const struct sg_config *config, const struct options *options, const char *name,
+static int show(const struct sg_config *config, const struct asked *asked, const char *name,
                 bool json)
 {
     const struct sg_conf_tenant *tenant =
-        name != NULL || options->tenant != NULL ? sgt_tenant_find(config, options->tenant) : NULL;
-    if (tenant == NULL && (name != NULL || options->tenant != NULL))
+        name != NULL || asked->tenant != NULL ? sgt_tenant_find(config, asked->tenant) : NULL;
+    if (tenant == NULL && (name != NULL || asked->tenant != NULL))
         return SGT_REFUSED;
     struct sge_state *state = sgt_state_open(config);
     struct sge_state_reader *reader = state != NULL ? sgt_reader_open(state) : NULL;
@@ -247,34 +236,42 @@ static int show(const struct sg_config *config, const struct options *options, c
     return SGT_DONE;
 }
 
-static bool name_good(const char *name)
+/* What the command line says, checked before anything is touched. */
+static bool asked_read(const struct sgt_args *args, struct asked *out)
 {
-    size_t len = strlen(name);
+    const char *wait = args->of[SGT_OPT('w')];
+    *out = (struct asked){.tenant = args->of[SGT_OPT('t')],
+                          .file = args->of[SGT_OPT('f')],
+                          .root = args->of[SGT_OPT('r')],
+                          .proofs = args->of[SGT_OPT('p')],
+                          .wait_s = 2};
+    if (wait != NULL && !sgt_number_read(wait, 3600, &out->wait_s))
+        return false;
+    if (sgt_args_is(args, "set") && (out->file != NULL) == (out->root != NULL))
+        return sgt_refuse("list set: expected --file FILE or --root HEX, one of them"), false;
+    if (out->proofs != NULL && out->file == NULL)
+        return sgt_refuse("list set: --proofs needs --file: a root has no accounts"), false;
+    if (sgt_args_is(args, "proof") || args->count == 0)
+        return true;
+    size_t len = strlen(args->words[0]);
     if (len > 0 && len <= NAME_MAX_BYTES)
         return true;
-    sgt_refuse("a list's name has 1 to %d bytes", NAME_MAX_BYTES);
-    return false;
+    return sgt_refuse("a list's name has 1 to %d bytes", NAME_MAX_BYTES), false;
 }
 
 int sgt_list_main(const struct sg_config *config, bool json, int argc, char **argv)
 {
-    struct options options = {.wait_s = 2};
-    if (argc > 1 && options_read(argc - 1, argv + 1, &options)) {
-        char **words = argv + 1 + optind;
-        const char *verb = argv[1];
-        int count = argc - 1 - optind;
-        bool one_way = (options.file != NULL) != (options.root != NULL);
-        if (count == 1 && !name_good(words[0]))
-            return SGT_REFUSED;
-        if (strcmp(verb, "set") == 0 && count == 1 && one_way)
-            return set(config, &options, words[0], json);
-        if (strcmp(verb, "remove") == 0 && count == 1)
-            return remove_list(config, &options, words[0], json);
-        if (strcmp(verb, "show") == 0 && count <= 1)
-            return show(config, &options, count == 1 ? words[0] : NULL, json);
-        if (strcmp(verb, "proof") == 0 && count == 2)
-            return proof(words[0], words[1], json);
-    }
-    fputs(sgt_list_usage, stderr);
-    return SGT_USAGE;
+    struct sgt_args args;
+    struct asked asked;
+    int status = sgt_args_read(&syntax, argc, argv, &args);
+    if (status != SGT_DONE || !asked_read(&args, &asked))
+        return SGT_USAGE;
+    const char *name = args.count > 0 ? args.words[0] : NULL;
+    if (sgt_args_is(&args, "set"))
+        return set(config, &asked, name, json);
+    if (sgt_args_is(&args, "remove"))
+        return remove_list(config, &asked, name, json);
+    if (sgt_args_is(&args, "show"))
+        return show(config, &asked, name, json);
+    return proof(args.words[0], args.words[1], json);
 }

@@ -1,7 +1,7 @@
 #include "tools/sgctl/listtree.h"
 
 #include "base/base58.h"
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +16,19 @@ bool sgt_list_account(struct sg_str text, struct sg_caip_address *out)
     char memory[LINE_BYTES];
     struct sg_out name = sg_out_init(memory, sizeof(memory));
     *out = (struct sg_caip_address){.len = 32};
-    if (memchr(text.ptr, ':', text.len) == NULL && !sg_str_starts(text, SG_STR("0x")))
-        return sg_base58_read(text, out->bytes, out->len);
+    if (memchr(text.ptr, ':', text.len) == NULL && !sg_str_starts(text, SG_STR("0x"))) {
+        if (sg_base58_read(text, out->bytes, out->len))
+            return true;
+        sgt_refuse("%.*s: expected an account: 0x and 40 digits, base58 of Solana's, or such as "
+                   "eip155:1:0xADDRESS",
+                   (int)SG_MIN(text.len, 100u), text.ptr);
+        return false;
+    }
     if (sg_str_starts(text, SG_STR("0x")))
         sg_out_lit(&name, "eip155:1:"); /* which chain does not count */
     sg_out_str(&name, text);
-    if (name.full || !sg_caip_account_read(sg_out_view(&name), &account))
+    sg_out_char(&name, '\0');
+    if (name.full || !sgt_account_read(memory, &account))
         return false;
     *out = account.address;
     return true;
@@ -48,13 +55,15 @@ static struct sg_str line_trim(char *line)
 static bool account_add(struct sgt_list_tree *tree, uint32_t *cap, struct sg_str text)
 {
     struct sg_caip_address account;
-    if (!sgt_list_account(text, &account) || tree->count == SGT_LIST_ACCOUNTS_MAX)
+    if (!sgt_list_account(text, &account))
         return false;
+    if (tree->count == SGT_LIST_ACCOUNTS_MAX)
+        return sgt_refuse("more than %u accounts", SGT_LIST_ACCOUNTS_MAX), false;
     if (tree->count == *cap) {
         *cap = *cap == 0 ? 1024 : 2 * *cap;
         void *grown = realloc(tree->accounts, *cap * sizeof(*tree->accounts));
         if (grown == NULL)
-            return false;
+            return sgt_refuse("no memory for more than %u accounts", tree->count), false;
         tree->accounts = grown;
     }
     tree->accounts[tree->count++] = account;
@@ -69,10 +78,7 @@ static bool accounts_read(FILE *in, const char *file, struct sgt_list_tree *tree
         struct sg_str text = line_trim(line);
         number++;
         if (text.len != 0 && !account_add(tree, &cap, text)) {
-            sgt_refuse(
-                "%s:%u: expected an account: 0x and 40 digits, base58 of Solana's, or such as "
-                "eip155:1:0xADDRESS",
-                file, number);
+            sgt_refuse("%s:%u: so nothing of that file is taken", file, number);
             return false;
         }
     }

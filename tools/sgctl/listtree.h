@@ -17,7 +17,7 @@ struct sgt_list_tree {
  * count. False, and says which line is wrong. */
 bool sgt_list_read(const char *file, struct sgt_list_tree *out);
 void sgt_list_free(struct sgt_list_tree *tree);
-/* As in a line of such a file. */
+/* As in a line of such a file. False, and says what is wrong. */
 bool sgt_list_account(struct sg_str text, struct sg_caip_address *out);
 /* UINT32_MAX: it is not in it. */
 uint32_t sgt_list_find(const struct sgt_list_tree *tree, const struct sg_caip_address *account);

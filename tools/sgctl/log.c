@@ -1,11 +1,10 @@
 /* sgctl log: reads the ring in shared memory. No worker ever waits for it: one that is too slow is
  * told how many requests it missed. */
 #include "base/clock.h"
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 #include "tools/sgctl/commands.h"
 #include "tools/sgctl/names.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,22 +199,16 @@ static int log_options(struct log *log, int argc, char **argv)
         {"output", required_argument, NULL, 'o'},
         {NULL, 0, NULL, 0},
     };
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "fo:", options, NULL)) != -1;) {
-        if (option == 'f') {
-            log->follow = true;
-        } else if (option == 's') {
-            log->from_start = true;
-        } else if (option == 'o') {
-            log->output = optarg;
-        } else {
-            fputs(sgt_log_usage, stderr);
-            return SGT_USAGE;
-        }
-    }
-    if (optind != argc)
-        fputs(sgt_log_usage, stderr);
-    return optind == argc ? SGT_DONE : SGT_USAGE;
+    static const struct sgt_verb verbs[] = {{NULL, "", 0, 0, "fso"}};
+    static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), options};
+    struct sgt_args args;
+    int status = sgt_args_read(&syntax, argc, argv, &args);
+    if (status != SGT_DONE)
+        return status;
+    log->follow = args.of[SGT_OPT('f')] != NULL;
+    log->from_start = args.of[SGT_OPT('s')] != NULL;
+    log->output = args.of[SGT_OPT('o')];
+    return SGT_DONE;
 }
 
 int sgt_log_main(const struct sgt_call *call, int argc, char **argv)

@@ -1,7 +1,7 @@
 /* sgctl - the operator's tool: a table of commands. */
 #include "base/secret.h"
 #include "base/str.h"
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 #include "tools/sgctl/commands.h"
 #include "tools/sgctl/confsign.h"
 #include "tools/sgctl/grant.h"
@@ -11,7 +11,6 @@
 #include "tools/sgctl/rule.h"
 #include "tools/sgctl/token.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #define CONFIG "/etc/streamgate/streamgate.yaml"
@@ -27,17 +26,18 @@ static const struct command {
      NULL},
     {"stat", sgt_stat_main, NULL, "every counter, once", NULL},
     {"top", sgt_top_main, NULL, "rates and the busiest paths: [--count N] [--interval SECONDS]",
-     NULL},
+     sgt_top_usage},
     {"log", sgt_log_main, NULL, "finished requests: [--follow] [--from-start] [--output FILE]",
      sgt_log_usage},
     {"explain", sgt_explain_main, NULL, "how a request was decided: its X-Request-Id", NULL},
     {"origins", sgt_origins_main, NULL, "each origin's URLs, whether they are up, and errors",
      NULL},
-    {"feed", sgt_feed_main, NULL, "status: what is known of the chains here, and on which edges",
-     NULL},
-    {"chain", sgt_chain_main, NULL, "the chains that are followed: [status] | rebuild CHAIN", NULL},
+    {"feed", sgt_feed_main, NULL, "[status]: what is known of the chains here, and on which edges",
+     sgt_feed_usage},
+    {"chain", sgt_chain_main, NULL, "the chains that are followed: [status] | rebuild CHAIN",
+     sgt_chain_usage},
     {"purge", sgt_purge_main, NULL,
-     "[--soft] url URL | prefix URL | tag TAG [--tenant NAME] | tenant NAME", NULL},
+     "[--soft] url URL | prefix URL | tag TAG [--tenant NAME] | tenant NAME", sgt_purge_usage},
     {"reload", sgt_reload_main, NULL,
      "read the configuration again, listeners too; a bad one changes nothing", NULL},
     {"drain", sgt_drain_main, NULL, "finish what is under way, then end", NULL},
@@ -69,7 +69,9 @@ static void print_help(FILE *to)
           "  -V, --version      print the version\n"
           "  -h, --help         print this\n"
           "\n"
-          "Exit status: 0 done, 1 failed or refused, 2 wrong use, 3 no node answers.\n",
+          "Exit status: 0 done; 1 failed, or no was the answer; 2 the words are wrong, and nothing "
+          "was\n"
+          "done; 3 no node answers.\n",
           to);
 }
 
@@ -113,13 +115,30 @@ static bool help_asked(int argc, char **argv)
     return false;
 }
 
+/* So does --json, which is taken out of the words. */
+static int json_take(int argc, char **argv, bool *json)
+{
+    int kept = 0, at = 0;
+    for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
+        if (at > 0 && strcmp(argv[at], "--json") == 0)
+            *json = true;
+        else
+            argv[kept++] = argv[at];
+    }
+    for (; at < argc; at++)
+        argv[kept++] = argv[at];
+    argv[kept] = NULL;
+    return kept;
+}
+
 static int run_command(struct sgt_call *call, const char *socket, int argc, char **argv)
 {
     const struct command *command = argc > 0 ? command_find(argv[0]) : NULL;
     if (command == NULL) {
         if (argc > 0)
-            sgt_refuse("\"%s\" is no command", argv[0]);
-        print_help(stderr);
+            sgt_refuse("%.100s: there is no such command; sgctl --help lists them", argv[0]);
+        else
+            print_help(stderr);
         return SGT_USAGE;
     }
     if (help_asked(argc, argv)) {
@@ -129,12 +148,18 @@ static int run_command(struct sgt_call *call, const char *socket, int argc, char
             printf("sgctl %s: %s\n", command->name, command->help);
         return SGT_DONE;
     }
-    if (command->access != NULL)
-        return run_access(command, call, argc, argv);
-    if (command->run == sgt_rule_main || command->run == sgt_confsign_main)
-        return command->run(call, argc, argv); /* on files alone */
-    int status = sgt_call_find(call, socket);
-    return status == SGT_DONE ? command->run(call, argc, argv) : status;
+    const char *name = command->name;
+    int status = SGT_DONE;
+    argc = json_take(argc, argv, &call->json);
+    if (command->access == NULL && command->run != sgt_rule_main &&
+        command->run != sgt_confsign_main) /* which work on files alone */
+        status = sgt_call_find(call, socket);
+    if (status == SGT_DONE)
+        status = command->access != NULL ? run_access(command, call, argc, argv)
+                                         : command->run(call, argc, argv);
+    if (status == SGT_USAGE)
+        fprintf(stderr, "sgctl %s --help tells what is right\n", name);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -158,7 +183,10 @@ int main(int argc, char **argv)
             printf("sgctl %s\n", SG_VERSION);
             return SGT_DONE;
         } else {
-            print_help(option == 'h' ? stdout : stderr);
+            if (option == 'h')
+                print_help(stdout);
+            else
+                fputs("sgctl --help tells what is right\n", stderr);
             return option == 'h' ? SGT_DONE : SGT_USAGE;
         }
     }

@@ -1,10 +1,9 @@
 #include "tools/sgctl/own.h"
 
 #include "base/clock.h"
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 #include "tools/sgctl/factmake.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -35,41 +34,25 @@ const char sgt_own_usage[] =
     "    and transfer says so too. Tokens with facts are refused when nobody said it for longer "
     "than\n"
     "    the tenant's stale_limit_s.\n"
-    "FACT is an asset, such as eip155:1/erc721:0xCONTRACT/42 or solana:GENESIS/nft:MINT, or any "
-    "text or\n"
-    "a key (0x and 16 hex digits), which no rule can mean. What a stream feeds can't be set by "
-    "hand.\n";
+    "FACT is an asset, such as eip155:1/erc721:0xCONTRACT/42 or solana:GENESIS/nft:MINT, or a "
+    "key of\n"
+    "16 hex digits after 0x. OWNER and ACCOUNT are accounts of its chain, such as "
+    "eip155:1:0xADDRESS.\n"
+    "What a stream feeds can't be set by hand.\n";
 
-struct options {
-    uint64_t block, every_s;
-    bool head_only;
-    const char *amount, *of;
+static const struct option options[] = {
+    {"block", required_argument, NULL, 'b'}, {"head-only", no_argument, NULL, 'h'},
+    {"every", required_argument, NULL, 'e'}, {"amount", required_argument, NULL, 'a'},
+    {"of", required_argument, NULL, 'o'},    {NULL, 0, NULL, 0}};
+static const struct sgt_verb verbs[] = {
+    {"set", "FACT OWNER, or ASSET ACCOUNT --amount N", 2, 2, "bha"},
+    {"transfer", "FACT FROM TO", 3, 3, "bh"},
+    {"show", "FACT, or ASSET --of ACCOUNT", 1, 1, "o"},
+    {"list", "ACCOUNT", 1, 1, ""},
+    {"digest", "", 0, 0, ""},
+    {"feed", "", 0, 0, "e"},
 };
-
-static bool options_read(int argc, char **argv, struct options *out)
-{
-    static const struct option longs[] = {
-        {"block", required_argument, NULL, 'b'}, {"head-only", no_argument, NULL, 'h'},
-        {"every", required_argument, NULL, 'e'}, {"amount", required_argument, NULL, 'a'},
-        {"of", required_argument, NULL, 'o'},    {NULL, 0, NULL, 0}};
-    bool good = true;
-    optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
-        if (c == 'b')
-            good = sg_str_to_u64(sg_str_from(optarg), &out->block) && good;
-        else if (c == 'e')
-            good = sg_str_to_u64(sg_str_from(optarg), &out->every_s) && good;
-        else if (c == 'h')
-            out->head_only = true;
-        else if (c == 'a')
-            out->amount = optarg;
-        else if (c == 'o')
-            out->of = optarg;
-        else
-            good = false;
-    }
-    return good;
-}
+static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), options};
 
 static uint64_t now_ns(void)
 {
@@ -122,39 +105,50 @@ static json_t *change_json(const struct sge_change *change, uint64_t generation)
     return told;
 }
 
-static json_t *fact_json(const char *name, const struct sge_fact *fact)
+static json_t *fact_json(const struct sgt_fact *fact, const struct sge_fact *known)
 {
-    uint64_t key = __builtin_bswap64(sgt_fact_key(name));
-    return json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:b, s:o}", "fact", name, "key",
-                     sgt_hex_json(&key, sizeof(key)), "generation", (json_int_t)fact->generation,
-                     "block", (json_int_t)fact->block, "owner_head",
-                     sgt_hex_json(fact->owner_head, 32), "owner_safe",
-                     sgt_hex_json(fact->owner_safe, 32), "safe",
-                     memcmp(fact->owner_head, fact->owner_safe, 32) == 0, "changed",
-                     sgt_time_json(fact->changed_ns / SG_NS_PER_SEC));
+    uint64_t key = __builtin_bswap64(fact->key);
+    return json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:b, s:o}", "fact", fact->name, "key",
+                     sgt_hex_json(&key, sizeof(key)), "generation", (json_int_t)known->generation,
+                     "block", (json_int_t)known->block, "owner_head",
+                     sgt_hex_json(known->owner_head, 32), "owner_safe",
+                     sgt_hex_json(known->owner_safe, 32), "safe",
+                     memcmp(known->owner_head, known->owner_safe, 32) == 0, "changed",
+                     sgt_time_json(known->changed_ns / SG_NS_PER_SEC));
 }
 
 /* SG_ENOENT is left to the caller to tell. */
-static enum sg_err fact_get(struct sge_state *state, const char *name, struct sge_fact *out)
+static enum sg_err fact_get(struct sge_state *state, const struct sgt_fact *fact,
+                            struct sge_fact *out)
 {
     struct sge_state_reader *reader = sgt_reader_open(state);
     if (reader == NULL)
         return SG_EIO;
-    enum sg_err err = sge_state_fact(reader, sgt_fact_key(name), out);
+    enum sg_err err = sge_state_fact(reader, fact->key, out);
     sgt_reader_close(reader);
     return err;
 }
 
+static int unknown(const char *name, enum sg_err err)
+{
+    return err == SG_ENOENT ? sgt_refuse("nothing is known of %s", name)
+                            : sgt_refuse("%s: %s", name, sg_err_text(err));
+}
+
+static int show_fact(struct sge_state *state, const struct sgt_fact *fact, bool json)
+{
+    struct sge_fact known;
+    enum sg_err err = fact_get(state, fact, &known);
+    if (err != SG_OK)
+        return unknown(fact->name, err);
+    sgt_print(fact_json(fact, &known), json);
+    return SGT_DONE;
+}
+
 static int show(struct sge_state *state, const char *name, bool json)
 {
-    struct sge_fact fact;
-    enum sg_err err = fact_get(state, name, &fact);
-    if (err == SG_ENOENT)
-        return sgt_refuse("nothing is known of %s", name);
-    if (err != SG_OK)
-        return sgt_refuse("%s: %s", name, sg_err_text(err));
-    sgt_print(fact_json(name, &fact), json);
-    return SGT_DONE;
+    struct sgt_fact fact;
+    return sgt_fact_read(name, &fact) ? show_fact(state, &fact, json) : SGT_USAGE;
 }
 
 static enum sg_err balance_get(struct sge_state *state, const struct sg_caip_asset *asset,
@@ -171,19 +165,31 @@ static enum sg_err balance_get(struct sge_state *state, const struct sg_caip_ass
     return err;
 }
 
+/* An asset with balances, and the account that has one. False, and says so. */
+static bool balance_read(const char *name, const char *of, struct sg_caip_asset *asset,
+                         uint8_t account[32])
+{
+    if (!sgt_asset_read(name, asset))
+        return false;
+    if (!sgt_is_balance(asset)) {
+        sgt_refuse("%s has an owner, and no balances: leave --amount or --of out", name);
+        return false;
+    }
+    return sgt_owner_of_chain(of, &asset->chain, account);
+}
+
 static int show_balance(struct sge_state *state, const char *name, const char *of, bool json)
 {
     struct sg_caip_asset asset;
     struct sge_change change;
     uint8_t account[32];
     uint64_t generation;
-    if (!sg_caip_asset_read(sg_str_from(name), &asset) || !sgt_is_balance(&asset))
-        return sgt_refuse("%s: expected such as eip155:1/erc1155:0xCONTRACT/1", name);
-    sgt_owner_hash(of, account);
+    if (!balance_read(name, of, &asset, account))
+        return SGT_USAGE;
     enum sg_err err = balance_get(state, &asset, account, &change, &generation);
     if (err != SG_OK)
         return err == SG_ENOENT ? sgt_refuse("nothing is known of %s's %s", of, name)
-                                : sgt_refuse("%s: %s", name, sg_err_text(err));
+                                : unknown(name, err);
     sgt_print(change_json(&change, generation), json);
     return SGT_DONE;
 }
@@ -193,11 +199,12 @@ static int list(struct sge_state *state, const char *account, bool json)
     static struct sge_holding some[AT_ONCE];
     uint8_t holder[32];
     uint64_t after = 0;
+    if (!sgt_owner_of_chain(account, NULL, holder))
+        return SGT_USAGE;
     struct sge_state_reader *reader = sgt_reader_open(state);
     if (reader == NULL)
         return SGT_REFUSED;
     json_t *holdings = json_array();
-    sgt_owner_hash(account, holder);
     for (uint32_t n; (n = sge_state_holdings(reader, holder, 0, &after, some, AT_ONCE)) > 0;)
         for (uint32_t i = 0; i < n; i++)
             json_array_append_new(holdings, change_json(&some[i].change, some[i].generation));
@@ -246,57 +253,65 @@ static int told(struct sge_state *state, const char *name, enum sg_err err)
 }
 
 /* What has a whole name is found by its owner too; else the key is all that is known. */
-static enum sg_err owner_put(struct sge_state *state, const char *name, const uint8_t head[32],
-                             const uint8_t safe[32], uint64_t block)
+static enum sg_err owner_put(struct sge_state *state, const struct sgt_fact *fact,
+                             const uint8_t head[32], const uint8_t safe[32], uint64_t block)
 {
-    struct sg_caip_asset asset;
     struct sge_change change;
     uint64_t generation;
-    if (!sg_caip_asset_read(sg_str_from(name), &asset))
-        return sge_state_fact_set(state, sgt_fact_key(name), head, safe, block, &generation);
-    sgt_owner_make(&asset, head, safe, &change);
+    if (!fact->named)
+        return sge_state_fact_set(state, fact->key, head, safe, block, &generation);
+    sgt_owner_make(&fact->asset, head, safe, &change);
     change.block = block;
     change.chain = 0; /* said by hand: no chain's head makes it older */
     return sge_state_change(state, &change, &generation);
 }
 
-static int set(struct sge_state *state, const char *name, const char *owner,
-               const struct options *options, bool json)
+/* How the change was said: at which block, and whether it is safe already. */
+struct how {
+    uint64_t block;
+    bool head_only;
+};
+
+static int set_fact(struct sge_state *state, const struct sgt_fact *fact, const uint8_t owner[32],
+                    const struct how *how, bool json)
 {
     struct sge_fact before = {0};
-    uint8_t head[32], safe[32];
-    sgt_owner_hash(owner, head);
-    memcpy(safe, head, sizeof(safe));
-    enum sg_err err = fact_get(state, name, &before);
-    if (options->head_only)
-        memcpy(safe, before.owner_safe, sizeof(safe));
+    enum sg_err err = fact_get(state, fact, &before);
     if (err == SG_OK || err == SG_ENOENT)
-        err =
-            owner_put(state, name, head, safe, options->block != 0 ? options->block : before.block);
-    int status = told(state, name, err);
-    return status == SGT_DONE ? show(state, name, json) : status;
+        err = owner_put(state, fact, owner, how->head_only ? before.owner_safe : owner,
+                        how->block != 0 ? how->block : before.block);
+    int status = told(state, fact->name, err);
+    return status == SGT_DONE ? show_fact(state, fact, json) : status;
 }
 
-static int set_balance(struct sge_state *state, char **argv, const struct options *options,
-                       bool json)
+static int set(struct sge_state *state, char **argv, const struct how *how, bool json)
+{
+    struct sgt_fact fact;
+    uint8_t owner[32];
+    if (!sgt_fact_read(argv[0], &fact) || !sgt_owner_read(argv[1], &fact, owner))
+        return SGT_USAGE;
+    return set_fact(state, &fact, owner, how, json);
+}
+
+static int set_balance(struct sge_state *state, char **argv, const char *amount,
+                       const struct how *how, bool json)
 {
     struct sg_caip_asset asset;
     struct sg_u256 head, safe = {{0}};
     struct sge_change before, change;
     uint8_t account[32];
     uint64_t generation;
-    if (!sg_caip_asset_read(sg_str_from(argv[0]), &asset) || !sgt_is_balance(&asset))
-        return sgt_refuse("%s: expected such as eip155:1/erc1155:0xCONTRACT/1", argv[0]);
-    if (!sg_u256_read(sg_str_from(options->amount), &head))
-        return sgt_refuse("--amount %s: expected a number", options->amount);
-    sgt_owner_hash(argv[1], account);
+    if (!balance_read(argv[0], argv[1], &asset, account))
+        return SGT_USAGE;
+    if (!sg_u256_read(sg_str_from(amount), &head))
+        return sgt_refuse("--amount %.100s: expected a number, such as 3", amount), SGT_USAGE;
     enum sg_err err = balance_get(state, &asset, account, &before, &generation);
-    if (!options->head_only)
+    if (!how->head_only)
         safe = head;
     else if (err == SG_OK)
         memcpy(safe.bytes, before.safe, sizeof(safe.bytes));
     sgt_balance_make(&asset, account, &head, &safe, &change);
-    change.block = options->block;
+    change.block = how->block;
     change.chain = 0;
     if (err == SG_OK || err == SG_ENOENT)
         err = sge_state_change(state, &change, &generation);
@@ -306,18 +321,20 @@ static int set_balance(struct sge_state *state, char **argv, const struct option
 
 /* Two at the same time are told apart by the state's one writer only after the fact: by hand, that
  * is soon enough. */
-static int transfer(struct sge_state *state, char **argv, const struct options *options, bool json)
+static int transfer(struct sge_state *state, char **argv, const struct how *how, bool json)
 {
-    struct sge_fact fact;
-    uint8_t from[32];
-    enum sg_err err = fact_get(state, argv[0], &fact);
+    struct sgt_fact fact;
+    struct sge_fact known;
+    uint8_t from[32], to[32];
+    if (!sgt_fact_read(argv[0], &fact) || !sgt_owner_read(argv[1], &fact, from) ||
+        !sgt_owner_read(argv[2], &fact, to))
+        return SGT_USAGE;
+    enum sg_err err = fact_get(state, &fact, &known);
     if (err != SG_OK)
-        return err == SG_ENOENT ? sgt_refuse("nothing is known of %s", argv[0])
-                                : sgt_refuse("%s: %s", argv[0], sg_err_text(err));
-    sgt_owner_hash(argv[1], from);
-    if (memcmp(from, fact.owner_head, sizeof(from)) != 0)
+        return unknown(argv[0], err);
+    if (memcmp(from, known.owner_head, sizeof(from)) != 0)
         return sgt_refuse("%s is not %s's to give", argv[0], argv[1]);
-    return set(state, argv[0], argv[2], options, json);
+    return set_fact(state, &fact, to, how, json);
 }
 
 static int feed(struct sge_state *state, uint64_t every_s)
@@ -330,38 +347,40 @@ static int feed(struct sge_state *state, uint64_t every_s)
     return SGT_DONE;
 }
 
-static int run(struct sge_state *state, const char *verb, int argc, char **argv,
-               const struct options *options, bool json)
+static int run(struct sge_state *state, const struct sgt_args *args, const struct how *how,
+               uint64_t every_s, bool json)
 {
-    if (strcmp(verb, "set") == 0 && argc == 2)
-        return options->amount != NULL ? set_balance(state, argv, options, json)
-                                       : set(state, argv[0], argv[1], options, json);
-    if (strcmp(verb, "transfer") == 0 && argc == 3)
-        return transfer(state, argv, options, json);
-    if (strcmp(verb, "show") == 0 && argc == 1)
-        return options->of != NULL ? show_balance(state, argv[0], options->of, json)
-                                   : show(state, argv[0], json);
-    if (strcmp(verb, "list") == 0 && argc == 1)
-        return list(state, argv[0], json);
-    if (strcmp(verb, "digest") == 0 && argc == 0)
-        return digest(state, json);
-    if (strcmp(verb, "feed") == 0 && argc == 0)
-        return feed(state, options->every_s);
-    fputs(sgt_own_usage, stderr);
-    return SGT_USAGE;
+    const char *amount = args->of[SGT_OPT('a')], *of = args->of[SGT_OPT('o')];
+    if (sgt_args_is(args, "set"))
+        return amount != NULL ? set_balance(state, args->words, amount, how, json)
+                              : set(state, args->words, how, json);
+    if (sgt_args_is(args, "transfer"))
+        return transfer(state, args->words, how, json);
+    if (sgt_args_is(args, "show"))
+        return of != NULL ? show_balance(state, args->words[0], of, json)
+                          : show(state, args->words[0], json);
+    if (sgt_args_is(args, "list"))
+        return list(state, args->words[0], json);
+    return sgt_args_is(args, "digest") ? digest(state, json) : feed(state, every_s);
 }
 
 int sgt_own_main(const struct sg_config *config, bool json, int argc, char **argv)
 {
-    struct options options = {.block = 0};
-    if (argc < 2 || !options_read(argc - 1, argv + 1, &options)) {
-        fputs(sgt_own_usage, stderr);
+    struct sgt_args args;
+    struct how how = {.block = 0};
+    uint64_t every_s = 0;
+    int status = sgt_args_read(&syntax, argc, argv, &args);
+    if (status != SGT_DONE)
+        return status;
+    const char *block = args.of[SGT_OPT('b')], *every = args.of[SGT_OPT('e')];
+    how.head_only = args.of[SGT_OPT('h')] != NULL;
+    if ((block != NULL && !sgt_number_read(block, INT64_MAX, &how.block)) ||
+        (every != NULL && !sgt_number_read(every, 86400, &every_s)))
         return SGT_USAGE;
-    }
     struct sge_state *state = sgt_state_open(config);
     if (state == NULL)
         return SGT_REFUSED;
-    int status = run(state, argv[1], argc - 1 - optind, argv + 1 + optind, &options, json);
+    status = run(state, &args, &how, every_s, json);
     sge_state_close(state);
     return status;
 }

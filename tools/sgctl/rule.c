@@ -4,11 +4,10 @@
 #include "base/clock.h"
 #include "dataplane/gate/geo.h"
 #include "dataplane/gate/rule.h"
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 #include "tools/sgctl/factmake.h"
 
 #include <ftw.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -35,35 +34,6 @@ struct options {
     const char *account, *facts, *state, *tenant, *at, *country;
     bool provisional, contract;
 };
-
-static bool options_read(int argc, char **argv, struct options *out)
-{
-    static const struct option longs[] = {{"account", required_argument, NULL, 'a'},
-                                          {"facts", required_argument, NULL, 'f'},
-                                          {"state", required_argument, NULL, 's'},
-                                          {"tenant", required_argument, NULL, 't'},
-                                          {"at", required_argument, NULL, 'w'},
-                                          {"country", required_argument, NULL, 'c'},
-                                          {"provisional", no_argument, NULL, 'p'},
-                                          {"contract", no_argument, NULL, 'k'},
-                                          {NULL, 0, NULL, 0}};
-    const char **const texts[256] = {
-        ['a'] = &out->account, ['f'] = &out->facts, ['s'] = &out->state,
-        ['t'] = &out->tenant,  ['w'] = &out->at,    ['c'] = &out->country};
-    bool good = true;
-    optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
-        if (c == 'p')
-            out->provisional = true;
-        else if (c == 'k')
-            out->contract = true;
-        else if (c < 256 && texts[c] != NULL)
-            *texts[c] = optarg;
-        else
-            good = false;
-    }
-    return good && (out->facts == NULL || out->state == NULL);
-}
 
 static bool time_read(const char *text, uint64_t *out)
 {
@@ -190,9 +160,8 @@ static int check(const struct sgd_rule *rule, const struct options *options, uin
     struct sgd_holder holder = {.any_evm_chain = !options->contract,
                                 .provisional = options->provisional};
     struct sgd_countries any = {{0}};
-    if (!sg_caip_account_read(sg_str_from(options->account), &holder.account))
-        return sgt_refuse("--account %s: expected such as eip155:1:0xADDRESS", options->account),
-               SGT_USAGE;
+    if (!sgt_account_read(options->account, &holder.account))
+        return SGT_USAGE;
     if (!time_read(options->at, &holder.now_s))
         return sgt_refuse("--at %s: expected such as 2026-01-31T18:00:00Z", options->at), SGT_USAGE;
     if (options->country != NULL && !sgd_countries_add(&any, sg_str_from(options->country)))
@@ -221,7 +190,7 @@ static int test(const char *name, const struct options *options, bool json)
     enum sg_err err =
         text == NULL ? SG_ENOMEM : sgd_rule_compile(sg_str_from(text), tenant, &report, &rule);
     if (err == SG_ECONFIG)
-        sgt_refuse("%.*s", (int)report.len, report.ptr);
+        sgt_refuse("rule test: at character %.*s", (int)report.len, report.ptr);
     else if (err != SG_OK)
         sgt_refuse("%s", sg_err_text(err));
     else
@@ -324,12 +293,37 @@ static int list(const char *file, bool json)
 
 int sgt_rule_main(const struct sgt_call *call, int argc, char **argv)
 {
-    struct options options = {.account = NULL};
-    if (argc == 2 && strcmp(argv[1], "list") == 0)
+    static const struct option longs[] = {{"account", required_argument, NULL, 'a'},
+                                          {"facts", required_argument, NULL, 'f'},
+                                          {"state", required_argument, NULL, 's'},
+                                          {"tenant", required_argument, NULL, 't'},
+                                          {"at", required_argument, NULL, 'w'},
+                                          {"country", required_argument, NULL, 'c'},
+                                          {"provisional", no_argument, NULL, 'p'},
+                                          {"contract", no_argument, NULL, 'k'},
+                                          {NULL, 0, NULL, 0}};
+    static const struct sgt_verb verbs[] = {
+        {"test", "RULE --account ACCOUNT", 1, 1, "afstwcpk"},
+        {"list", "", 0, 0, ""},
+    };
+    static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), longs};
+    struct sgt_args args;
+    int status = sgt_args_read(&syntax, argc, argv, &args);
+    if (status != SGT_DONE)
+        return status;
+    if (sgt_args_is(&args, "list"))
         return list(call->config, call->json);
-    if (argc > 1 && options_read(argc, argv, &options) && argc - optind == 2 &&
-        strcmp(argv[optind], "test") == 0 && options.account != NULL)
-        return test(argv[optind + 1], &options, call->json);
-    fputs(sgt_rule_usage, stderr);
-    return SGT_USAGE;
+    const struct options options = {.account = args.of[SGT_OPT('a')],
+                                    .facts = args.of[SGT_OPT('f')],
+                                    .state = args.of[SGT_OPT('s')],
+                                    .tenant = args.of[SGT_OPT('t')],
+                                    .at = args.of[SGT_OPT('w')],
+                                    .country = args.of[SGT_OPT('c')],
+                                    .provisional = args.of[SGT_OPT('p')] != NULL,
+                                    .contract = args.of[SGT_OPT('k')] != NULL};
+    if (options.account == NULL)
+        return sgt_refuse("rule test: --account is missing: would it let whom in?"), SGT_USAGE;
+    if (options.facts != NULL && options.state != NULL)
+        return sgt_refuse("rule test: --facts or --state, not both"), SGT_USAGE;
+    return test(args.words[0], &options, call->json);
 }

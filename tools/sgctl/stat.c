@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "dataplane/close.h"
 #include "dataplane/node/recordjson.h"
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 #include "tools/sgctl/commands.h"
 #include "tools/sgctl/counters.h"
 
@@ -77,11 +77,9 @@ static void print_text(const struct sgt_counters *counters)
 int sgt_stat_main(const struct sgt_call *call, int argc, char **argv)
 {
     struct sgt_counters counters;
-    if (argc != 1) {
-        sgt_refuse("stat takes nothing more than its name: \"%s\"", argv[1]);
-        return SGT_USAGE;
-    }
-    int status = sgt_counters_take(call, &counters);
+    int status = sgt_no_words(argc, argv);
+    if (status == SGT_DONE)
+        status = sgt_counters_take(call, &counters);
     if (status != SGT_DONE)
         return status;
     if (call->json)

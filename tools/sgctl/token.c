@@ -4,7 +4,6 @@
 #include "tools/sgctl/say.h"
 #include "tools/sgctl/tokens.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 const char sgt_token_usage[] =
@@ -32,57 +31,65 @@ const char sgt_token_usage[] =
     "    --all: every token of the tenant, by raising its lowest accepted epoch.\n"
     "    --rule: tokens with facts must name this version of the rules, or a later one.\n";
 
+static const struct option revoke_options[] = {{"tenant", required_argument, NULL, 't'},
+                                               {"cti", required_argument, NULL, 'c'},
+                                               {"index", required_argument, NULL, 'i'},
+                                               {"rule", required_argument, NULL, 'r'},
+                                               {"all", no_argument, NULL, 'a'},
+                                               {"wait", required_argument, NULL, 'w'},
+                                               {NULL, 0, NULL, 0}};
+static const struct sgt_verb verbs[] = {
+    {"revoke", "TOKEN, or --cti, --index, --rule or --all", 0, 1, "tcriaw"},
+};
+static const struct sgt_syntax revoke_syntax = {verbs, SG_COUNT(verbs), revoke_options};
+
 struct revoke {
-    const char *tenant, *cti, *index, *rule;
+    const char *tenant, *cti, *index, *rule, *token;
     bool all;
+    uint64_t number;  /* of --index or --rule */
+    uint8_t name[16]; /* of --cti */
     uint32_t wait_ms; /* for other edges to have it too */
 };
 
-static bool revoke_options(int argc, char **argv, struct revoke *out)
+static bool revoke_read(int argc, char **argv, struct revoke *out)
 {
-    static const struct option longs[] = {{"tenant", 1, NULL, 't'}, {"cti", 1, NULL, 'c'},
-                                          {"index", 1, NULL, 'i'},  {"rule", 1, NULL, 'r'},
-                                          {"all", 0, NULL, 'a'},    {"wait", 1, NULL, 'w'},
-                                          {NULL, 0, NULL, 0}};
+    struct sgt_args args;
     uint64_t wait_s = 2;
-    optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
-        if (c == 't')
-            out->tenant = optarg;
-        else if (c == 'c')
-            out->cti = optarg;
-        else if (c == 'i')
-            out->index = optarg;
-        else if (c == 'r')
-            out->rule = optarg;
-        else if (c == 'a')
-            out->all = true;
-        else if (c != 'w' || !sgt_number_read(optarg, 3600, &wait_s))
-            return false;
-    }
+    if (sgt_args_read(&revoke_syntax, argc, argv, &args) != SGT_DONE)
+        return false;
+    const char *wait = args.of[SGT_OPT('w')];
+    *out = (struct revoke){.tenant = args.of[SGT_OPT('t')],
+                           .cti = args.of[SGT_OPT('c')],
+                           .index = args.of[SGT_OPT('i')],
+                           .rule = args.of[SGT_OPT('r')],
+                           .token = args.count > 0 ? args.words[0] : NULL,
+                           .all = args.of[SGT_OPT('a')] != NULL};
+    int ways = (out->cti != NULL) + (out->index != NULL) + (out->rule != NULL) +
+               (out->token != NULL) + out->all;
+    const char *number = out->index != NULL ? out->index : out->rule;
+    if (ways != 1)
+        return sgt_refuse("token revoke: expected one of TOKEN, --cti, --index, --rule and --all"),
+               false;
+    if (out->cti != NULL && !sgt_hex_read(out->cti, out->name, sizeof(out->name)))
+        return sgt_refuse("--cti %.100s: expected 32 hexadecimal digits", out->cti), false;
+    if ((number != NULL && !sgt_number_read(number, UINT32_MAX, &out->number)) ||
+        (wait != NULL && !sgt_number_read(wait, 3600, &wait_s)))
+        return false;
     out->wait_ms = (uint32_t)wait_s * 1000;
-    int ways = (out->cti != NULL) + (out->index != NULL) + (out->rule != NULL) + out->all;
-    return ways + (argc - optind) == 1;
+    return true;
 }
 
 /* Fills in `word` from what was asked for; false, and says so. */
 static bool word_of(const struct revoke *how, struct sge_state *state, struct sge_word *word)
 {
-    uint64_t number = 0;
-    const char *number_text = how->index != NULL ? how->index : how->rule;
-    if (number_text != NULL && !sgt_number_read(number_text, UINT32_MAX, &number))
-        return false;
-    word->number = (uint32_t)number;
+    word->number = (uint32_t)how->number;
     word->kind = how->cti != NULL     ? SGE_WORD_CTI
                  : how->index != NULL ? SGE_WORD_INDEX
                  : how->rule != NULL  ? SGE_WORD_RULE
                                       : SGE_WORD_EPOCH;
     /* Remembered until no token of that name can be alive: its epoch closes within two days. */
     word->until_ns = (sgt_now_s() + 3 * SGD_EPOCH_S) * SG_NS_PER_SEC;
-    if (how->cti != NULL && !sgt_hex_read(how->cti, word->cti, sizeof(word->cti))) {
-        sgt_refuse("%s: a cti is 32 hex digits", how->cti);
-        return false;
-    }
+    memcpy(word->cti, how->name, sizeof(word->cti));
     if (word->kind != SGE_WORD_EPOCH && word->kind != SGE_WORD_RULE)
         return true;
     struct sge_state_reader *reader = sgt_reader_open(state);
@@ -153,27 +160,29 @@ static int revoke_token(const struct sg_config *config, const struct revoke *how
 static int revoke(const struct sg_config *config, bool json, int argc, char **argv)
 {
     struct revoke how = {.tenant = NULL};
-    if (!revoke_options(argc, argv, &how))
+    if (!revoke_read(argc, argv, &how))
         return SGT_USAGE;
     struct sge_state *state = sgt_state_open(config);
     if (state == NULL)
         return SGT_REFUSED;
-    int status = optind < argc ? revoke_token(config, &how, argv[optind], state, json)
-                               : revoke_by(config, &how, state, json);
+    int status = how.token != NULL ? revoke_token(config, &how, how.token, state, json)
+                                   : revoke_by(config, &how, state, json);
     sge_state_close(state);
     return status;
 }
 
 int sgt_token_main(const struct sg_config *config, bool json, int argc, char **argv)
 {
-    int status = SGT_USAGE;
-    if (argc >= 2 && strcmp(argv[1], "mint") == 0)
-        status = sgt_token_mint(config, json, argc - 1, argv + 1);
-    else if (argc >= 2 && strcmp(argv[1], "inspect") == 0)
-        status = sgt_token_inspect(config, json, argc - 1, argv + 1);
-    else if (argc >= 2 && strcmp(argv[1], "revoke") == 0)
-        status = revoke(config, json, argc - 1, argv + 1);
-    if (status == SGT_USAGE)
-        fputs(sgt_token_usage, stderr);
-    return status;
+    const char *verb = argc >= 2 ? argv[1] : NULL;
+    if (verb != NULL && strcmp(verb, "mint") == 0)
+        return sgt_token_mint(config, json, argc - 1, argv + 1);
+    if (verb != NULL && strcmp(verb, "inspect") == 0)
+        return sgt_token_inspect(config, json, argc - 1, argv + 1);
+    if (verb != NULL && strcmp(verb, "revoke") == 0)
+        return revoke(config, json, argc, argv);
+    if (verb == NULL)
+        sgt_refuse("token: what? mint, inspect or revoke");
+    else
+        sgt_refuse("token: %.100s: expected mint, inspect or revoke", verb);
+    return SGT_USAGE;
 }

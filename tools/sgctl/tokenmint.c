@@ -2,13 +2,14 @@
 #include "tools/sgctl/tokens.h"
 
 #include <arpa/inet.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* The command line of mint, as claims and what they need. */
 struct mint {
-    const char *tenant, *owner, *facts[SGD_TOKEN_FACTS_MAX];
+    const char *tenant, *owner;
+    struct sgt_fact facts[SGD_TOKEN_FACTS_MAX];
+    uint8_t owners[SGD_TOKEN_FACTS_MAX][32]; /* `owner`, as each fact would have it */
     uint64_t lifetime_s, not_before_s, index, viewers;
     struct sgd_claims claims;
 };
@@ -108,8 +109,10 @@ static bool add_fact(struct mint *mint, const char *name)
         sgt_refuse("at most %d facts", SGD_TOKEN_FACTS_MAX);
         return false;
     }
+    if (!sgt_fact_read(name, &mint->facts[mint->claims.facts_count]))
+        return false;
     mint->claims.has_facts = true;
-    mint->facts[mint->claims.facts_count++] = name;
+    mint->claims.facts_count++;
     return true;
 }
 
@@ -181,6 +184,14 @@ static bool mint_option(struct mint *mint, int option, const char *text)
     return false;
 }
 
+static bool owners_read(struct mint *mint)
+{
+    for (uint8_t i = 0; mint->owner != NULL && i < mint->claims.facts_count; i++)
+        if (!sgt_owner_read(mint->owner, &mint->facts[i], mint->owners[i]))
+            return false;
+    return true;
+}
+
 static bool mint_options(int argc, char **argv, struct mint *mint)
 {
     static const struct option longs[] = {{"tenant", 1, NULL, OPT_TENANT},
@@ -201,35 +212,40 @@ static bool mint_options(int argc, char **argv, struct mint *mint)
                                           {"renewal", 1, NULL, OPT_RENEWAL},
                                           {"viewers", 1, NULL, OPT_VIEWERS},
                                           {NULL, 0, NULL, 0}};
-    bool good = true;
     optind = 0;
-    for (int c; good && (c = getopt_long(argc, argv, "", longs, NULL)) != -1;)
-        good = mint_option(mint, c, optarg);
-    return good && optind == argc;
+    for (int c; (c = sgt_option_next("token mint", argc, argv, longs)) != -1;)
+        if (c == '?' || !mint_option(mint, c, optarg))
+            return false;
+    if (optind < argc)
+        return sgt_refuse("token mint takes options alone: %.100s", argv[optind]), false;
+    if (mint->claims.matches_count == 0)
+        return sgt_refuse("token mint: what does it open? Say --path PREFIX, or --host HOST"),
+               false;
+    if (mint->owner != NULL && mint->claims.facts_count == 0)
+        return sgt_refuse("token mint: --owner needs a --fact: of what?"), false;
+    return owners_read(mint);
 }
 
 /* Generations as they are now; only of facts that are known, safe, and `owner`'s where one is asked
  * for: deny at head, allow at safe. */
 static bool mint_facts(struct mint *mint, struct sge_state_reader *reader)
 {
-    uint8_t owner[32];
     for (uint8_t i = 0; i < mint->claims.facts_count; i++) {
         struct sge_fact fact;
-        const char *name = mint->facts[i];
-        enum sg_err err = sge_state_fact(reader, sgt_fact_key(name), &fact);
+        const char *name = mint->facts[i].name;
+        enum sg_err err = sge_state_fact(reader, mint->facts[i].key, &fact);
         if (err != SG_OK) {
             sgt_refuse("fact %s: %s", name, err == SG_ENOENT ? "not known" : sg_err_text(err));
             return false;
         }
-        sgt_owner_hash(mint->owner != NULL ? mint->owner : "nobody", owner);
         if (memcmp(fact.owner_head, fact.owner_safe, 32) != 0 ||
-            (mint->owner != NULL && memcmp(fact.owner_head, owner, 32) != 0)) {
+            (mint->owner != NULL && memcmp(fact.owner_head, mint->owners[i], 32) != 0)) {
             sgt_refuse("fact %s: %s", name,
                        mint->owner != NULL ? "not that owner's, at head and at safe"
                                            : "its owner is not safe yet");
             return false;
         }
-        mint->claims.facts[i] = (struct sgd_token_fact){sgt_fact_key(name), fact.generation};
+        mint->claims.facts[i] = (struct sgd_token_fact){mint->facts[i].key, fact.generation};
     }
     return true;
 }
@@ -273,8 +289,6 @@ int sgt_token_mint(const struct sg_config *config, bool json, int argc, char **a
     struct sg_out text = sg_out_init(memory, sizeof(memory));
     if (!mint_options(argc, argv, &mint))
         return SGT_USAGE;
-    if (mint.claims.matches_count == 0)
-        return sgt_refuse("what does it open? Say --path PREFIX, or --host HOST");
     const struct sg_conf_tenant *tenant = sgt_tenant_find(config, mint.tenant);
     if (tenant == NULL || !sgt_tenant_key(tenant, tenant_key) ||
         !mint_complete(&mint, config, tenant, &kid))

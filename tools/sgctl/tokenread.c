@@ -16,14 +16,6 @@ uint64_t sgt_now_s(void)
     return sg_clock_wall_ns() / SG_NS_PER_SEC;
 }
 
-bool sgt_number_read(const char *text, uint64_t max, uint64_t *out)
-{
-    if (sg_str_to_u64(sg_str_from(text), out) && *out <= max)
-        return true;
-    sgt_refuse("%s: a number up to %llu was expected", text, (unsigned long long)max);
-    return false;
-}
-
 /* Players' forms are taken too: "cat:TOKEN". */
 void sgt_token_read(const char *text, struct sgt_token *out)
 {
@@ -210,7 +202,7 @@ int sgt_token_inspect(const struct sg_config *config, bool json, int argc, char 
 {
     struct sgt_token read = {.verdict = SGD_GATE_malformed};
     if (argc != 2)
-        return SGT_USAGE;
+        return sgt_refuse("token inspect takes TOKEN: %d given", argc - 1), SGT_USAGE;
     sgt_token_read(argv[1], &read);
     enum sgd_gate_verdict verdict = judged(config, &read);
     json_t *object = json_pack("{s:s}", "verdict", sgd_gate_reason(verdict));

@@ -3,7 +3,7 @@
 #ifndef SGT_TOKENS_H
 #define SGT_TOKENS_H
 
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 
 #define SGT_METHODS 7
 extern const struct sgt_method {
@@ -26,8 +26,6 @@ const struct sg_conf_tenant *sgt_token_tenant(const struct sg_config *config,
                                               const struct sgt_token *read);
 bool sgt_token_mac_holds(const struct sg_conf_tenant *tenant, const struct sgt_token *read);
 
-/* False, and says so. */
-bool sgt_number_read(const char *text, uint64_t max, uint64_t *out);
 uint64_t sgt_now_s(void);
 
 /* catu: what a token or a grant opens. */

@@ -1,12 +1,11 @@
 /* sgctl top: rates, once a second, over the whole terminal; colours and the cursor only where there
  * is a terminal. */
 #include "base/clock.h"
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 #include "tools/sgctl/commands.h"
 #include "tools/sgctl/counters.h"
 #include "tools/sgctl/names.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,10 @@
 #define SHOWN      12
 #define PATH_BYTES 96
 
-static const char usage[] = "sgctl top [--count N] [--interval SECONDS]\n";
+const char sgt_top_usage[] =
+    "sgctl top [--count N] [--interval SECONDS]\n"
+    "    Rates and the busiest paths, each second or so many, N times or until it is ended. On a\n"
+    "    terminal as wide as that is, with colours unless NO_COLOR is set.\n";
 
 /* What was asked for in one interval, by site and path. */
 struct row {
@@ -226,30 +228,36 @@ static int top_run(struct top *top)
 static bool positive(const char *text, uint32_t *out)
 {
     uint64_t n;
-    if (!sg_str_to_u64(sg_str_from(text), &n) || n == 0 || n > 86400)
+    if (!sgt_number_read(text, 86400, &n))
         return false;
+    if (n == 0)
+        return sgt_refuse("0: a number from 1 on was expected"), false;
     *out = (uint32_t)n;
     return true;
 }
 
-int sgt_top_main(const struct sgt_call *call, int argc, char **argv)
+static bool options_read(struct top *top, int argc, char **argv)
 {
     static const struct option options[] = {{"count", required_argument, NULL, 'n'},
                                             {"interval", required_argument, NULL, 'i'},
                                             {NULL, 0, NULL, 0}};
+    static const struct sgt_verb verbs[] = {{NULL, "", 0, 0, "ni"}};
+    static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), options};
+    struct sgt_args args;
+    if (sgt_args_read(&syntax, argc, argv, &args) != SGT_DONE)
+        return false;
+    const char *count = args.of[SGT_OPT('n')], *interval = args.of[SGT_OPT('i')];
+    return (count == NULL || positive(count, &top->count)) &&
+           (interval == NULL || positive(interval, &top->interval_s));
+}
+
+int sgt_top_main(const struct sgt_call *call, int argc, char **argv)
+{
     struct top *top = calloc(1, sizeof(*top));
     if (top == NULL)
         return SGT_REFUSED;
     *top = (struct top){.call = call, .interval_s = 1, .terminal = isatty(STDOUT_FILENO) == 1};
-    bool right = true;
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "n:i:", options, NULL)) != -1;)
-        right &= option == 'n'   ? positive(optarg, &top->count)
-                 : option == 'i' ? positive(optarg, &top->interval_s)
-                                 : false;
-    int status = right && optind == argc ? SGT_DONE : SGT_USAGE;
-    if (status == SGT_USAGE)
-        fputs(usage, stderr);
+    int status = options_read(top, argc, argv) ? SGT_DONE : SGT_USAGE;
     struct sigaction action = {.sa_handler = on_end};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

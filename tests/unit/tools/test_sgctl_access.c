@@ -3,13 +3,13 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "tests/sgt_dir.h"
-#include "tools/sgctl/access.h"
+#include "tools/sgctl/args.h"
 #include "tools/sgctl/own.h"
 #include "tools/sgctl/token.h"
 
-#define FACT  "eip155:1/erc721:0xabc/42"
-#define ALICE "eip155:1:0xa11ce"
-#define BOB   "eip155:1:0xb0b"
+#define FACT  "eip155:1/erc721:0x0000000000000000000000000000000000000abc/42"
+#define ALICE "eip155:1:0x00000000000000000000000000000000000a11ce"
+#define BOB   "eip155:1:0x0000000000000000000000000000000000000b0b"
 
 struct fix {
     char dir[SGT_DIR_BYTES];
@@ -182,7 +182,9 @@ static void facts_are_shown_by_name_or_key(void **fixture)
     assert_int_equal(run(f, false, "own", "show", FACT, NULL), SGT_REFUSED);
     assert_int_equal(run(f, false, "own", "set", FACT, ALICE, "--block", "17", NULL), SGT_DONE);
     assert_true(says(f, "block: 17\n") && says(f, "generation: 1\n"));
-    snprintf(key, sizeof(key), "0x%016llx", (unsigned long long)sgt_fact_key(FACT));
+    struct sgt_fact fact;
+    assert_true(sgt_fact_read(FACT, &fact));
+    snprintf(key, sizeof(key), "0x%016llx", (unsigned long long)fact.key);
     assert_int_equal(run(f, false, "own", "show", key, NULL), SGT_DONE);
     assert_int_equal(run(f, false, "own", "set", FACT, "nobody", NULL), SGT_DONE);
     assert_true(says(f, "block: 17\n") && says(f, "generation: 2\n"));
@@ -195,7 +197,7 @@ static void what_makes_no_sense_is_refused(void **fixture)
     struct fix *f = *fixture;
     assert_int_equal(run(f, false, "token", NULL), SGT_USAGE);
     assert_int_equal(run(f, false, "token", "forge", NULL), SGT_USAGE);
-    assert_int_equal(run(f, false, "token", "mint", NULL), SGT_REFUSED);
+    assert_int_equal(run(f, false, "token", "mint", NULL), SGT_USAGE);
     assert_int_equal(run(f, false, "token", "mint", "--path", "relative", NULL), SGT_USAGE);
     assert_int_equal(run(f, false, "token", "mint", "--path", "/a", "extra", NULL), SGT_USAGE);
     assert_int_equal(run(f, false, "token", "mint", "--path", "/a", "--lifetime", "-1", NULL),
