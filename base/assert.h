@@ -60,8 +60,6 @@ __attribute__((noreturn, cold)) void sg_assert_failed(const char *expr, const ch
         (ptr) = NULL;                                                                              \
         sg_take_;                                                                                  \
     })
-/* controlplane, tools and tests only */
-#define SG_CLEANUP(fn)  __attribute__((cleanup(fn)))
 #define SG_CACHELINE    64
 #define SG_ALIGNED      __attribute__((aligned(SG_CACHELINE)))
 #define SG_PRINTF(f, a) __attribute__((format(printf, f, a)))

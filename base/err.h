@@ -23,7 +23,6 @@ enum sg_err {
     SG_EINVAL = -EINVAL,
     SG_EMFILE = -EMFILE,
     SG_ENOSPC = -ENOSPC,
-    SG_EPIPE = -EPIPE,
     SG_ERANGE = -ERANGE,
     SG_ENOSYS = -ENOSYS,
     SG_EPROTO = -EPROTO,

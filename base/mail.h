@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 struct sg_msg {
-    uint16_t type; /* its meaning is the receiver's: see dataplane/worker/msg.h */
+    uint16_t type; /* its meaning is the receiver's: SGE_MSG_*, SGD_MSG_* */
     uint16_t from; /* the sender's mail id */
     uint32_t arg32;
     uint64_t arg64;

@@ -1,5 +1,5 @@
-/* slice - bytes on their way to the wire: an address, a length, where they lie in a file if they
- * do, and a reference that keeps them alive. Whoever is handed a slice owns one reference and ends
+/* slice - bytes on their way to the wire: an address, a length, and a reference that keeps them
+ * alive. Whoever is handed a slice owns one reference and ends
  * it with sg_slice_drop(). The bytes never change while a reference is held. */
 #ifndef SG_BASE_SLICE_H
 #define SG_BASE_SLICE_H

@@ -114,6 +114,15 @@ static enum sg_err env_open(struct sg_mdb *mdb, const struct sg_mdb_conf *conf)
     return err_of(rc);
 }
 
+static uint64_t used_bytes(const struct sg_mdb *mdb)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    mdb_env_info(mdb->env, &info);
+    mdb_env_stat(mdb->env, &stat);
+    return (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+}
+
 /* A file cut short would end us by SIGBUS at the first page that is not there. */
 static enum sg_err env_check_whole(struct sg_mdb *mdb)
 {
@@ -124,7 +133,7 @@ static enum sg_err env_check_whole(struct sg_mdb *mdb)
         return err_of(rc);
     if (fstat(fd, &st) != 0)
         return sg_err_from_errno(errno);
-    return (uint64_t)st.st_size < sg_mdb_used_bytes(mdb) ? SG_ECORRUPT : SG_OK;
+    return (uint64_t)st.st_size < used_bytes(mdb) ? SG_ECORRUPT : SG_OK;
 }
 
 enum sg_err sg_mdb_open(const struct sg_mdb_conf *conf, struct sg_mdb **out)
@@ -205,22 +214,6 @@ uint32_t sg_mdb_reap_readers(struct sg_mdb *mdb)
     return (uint32_t)dead;
 }
 
-uint64_t sg_mdb_map_bytes(const struct sg_mdb *mdb)
-{
-    SG_ASSERT(mdb != NULL);
-    return mdb->map_bytes;
-}
-
-uint64_t sg_mdb_used_bytes(const struct sg_mdb *mdb)
-{
-    MDB_envinfo info;
-    MDB_stat stat;
-    SG_ASSERT(mdb != NULL);
-    mdb_env_info(mdb->env, &info);
-    mdb_env_stat(mdb->env, &stat);
-    return (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
-}
-
 /* LMDB tells the map's address to nobody; the kernel does. NULL: not found. */
 static void *map_base(const struct sg_mdb *mdb)
 {
@@ -249,7 +242,7 @@ enum sg_err sg_mdb_lock_memory(struct sg_mdb *mdb)
     void *base = map_base(mdb);
     if (base == NULL)
         return SG_ENOTSUP;
-    uint64_t used = SG_MIN(sg_mdb_used_bytes(mdb), mdb->map_bytes);
+    uint64_t used = SG_MIN(used_bytes(mdb), mdb->map_bytes);
     enum sg_err err = SG_OK;
     if (mlock2(base, mdb->map_bytes, MLOCK_ONFAULT) != 0)
         err = sg_err_from_errno(errno);
@@ -393,12 +386,6 @@ enum sg_err sg_mdb_cursor_next(struct sg_mdb_cursor *cursor, struct sg_str *foun
                                struct sg_str *value)
 {
     return cursor_get(cursor, (MDB_val){0}, MDB_NEXT, found, value);
-}
-
-enum sg_err sg_mdb_cursor_last(struct sg_mdb_cursor *cursor, struct sg_str *found,
-                               struct sg_str *value)
-{
-    return cursor_get(cursor, (MDB_val){0}, MDB_LAST, found, value);
 }
 
 enum sg_err sg_mdb_cursor_del(struct sg_mdb_cursor *cursor)

@@ -47,8 +47,6 @@ uint32_t sg_mdb_reap_readers(struct sg_mdb *mdb);
  * SG_EPERM where the limits do not allow the lock (what is used is read in all the same). Blocks.
  */
 SG_MUST_USE enum sg_err sg_mdb_lock_memory(struct sg_mdb *mdb);
-uint64_t sg_mdb_map_bytes(const struct sg_mdb *mdb);
-uint64_t sg_mdb_used_bytes(const struct sg_mdb *mdb);
 
 /* ---- transactions ---- */
 
@@ -91,8 +89,6 @@ SG_MUST_USE enum sg_err sg_mdb_cursor_renew(struct sg_mdb_txn *txn, struct sg_md
 SG_MUST_USE enum sg_err sg_mdb_cursor_seek(struct sg_mdb_cursor *cursor, struct sg_str key,
                                            struct sg_str *found, struct sg_str *value);
 SG_MUST_USE enum sg_err sg_mdb_cursor_next(struct sg_mdb_cursor *cursor, struct sg_str *found,
-                                           struct sg_str *value);
-SG_MUST_USE enum sg_err sg_mdb_cursor_last(struct sg_mdb_cursor *cursor, struct sg_str *found,
                                            struct sg_str *value);
 /* Deletes what the cursor stands on; _next() then gives what followed it. */
 SG_MUST_USE enum sg_err sg_mdb_cursor_del(struct sg_mdb_cursor *cursor);

@@ -191,18 +191,6 @@ bool sgc_abi_types(struct sg_str text, struct sgc_abi *out)
            type_depth(out, root) <= SGC_ABI_DEPTH_MAX;
 }
 
-void sgc_abi_topic(const char *signature, uint8_t out[32])
-{
-    sg_keccak256(signature, strlen(signature), out);
-}
-
-void sgc_abi_selector(const char *signature, uint8_t out[4])
-{
-    uint8_t topic[32];
-    sgc_abi_topic(signature, topic);
-    memcpy(out, topic, 4);
-}
-
 /* ---- reading ---- */
 
 static const struct sgc_abi_type *type_of(const struct sgc_abi_value *value)
@@ -421,24 +409,6 @@ const uint8_t *sgc_abi_address(const struct sgc_abi_value *value)
     return sgc_abi_word(value) + 12;
 }
 
-struct sg_u256 sgc_abi_u256(const struct sgc_abi_value *value)
-{
-    struct sg_u256 v;
-    memcpy(v.bytes, sgc_abi_word(value), sizeof(v.bytes));
-    return v;
-}
-
-bool sgc_abi_u64(const struct sgc_abi_value *value, uint64_t *out)
-{
-    const uint8_t *word = sgc_abi_word(value);
-    if (!all_are(word, 24, 0))
-        return false;
-    *out = 0;
-    for (uint32_t i = 24; i < 32; i++)
-        *out = *out << 8 | word[i];
-    return true;
-}
-
 struct sg_str sgc_abi_bytes(const struct sgc_abi_value *value)
 {
     const uint8_t *body;
@@ -517,19 +487,6 @@ void sgc_abi_put_word(struct sgc_abi_writer *writer, const uint8_t word[SGC_ABI_
     const struct sgc_abi_type *type = next_value(writer, &head);
     SG_ASSERT(type->kind <= SGC_ABI_FIXED_BYTES);
     word_at(writer, head, word);
-}
-
-void sgc_abi_put_u64(struct sgc_abi_writer *writer, uint64_t v)
-{
-    struct sg_u256 word = sg_u256_of(v);
-    sgc_abi_put_word(writer, word.bytes);
-}
-
-void sgc_abi_put_address(struct sgc_abi_writer *writer, const uint8_t address[20])
-{
-    uint8_t word[32] = {0};
-    memcpy(word + 12, address, 20);
-    sgc_abi_put_word(writer, word);
 }
 
 /* The head of a dynamic value points to what is appended next. */

@@ -45,10 +45,6 @@ struct sgc_abi {
 /* "(address,uint256[],(bytes,bool)[2])": the parameters of a function or event as one tuple, or
  * any other type. False: not that, too large, or with parts of no size, such as T[0]. */
 bool sgc_abi_types(struct sg_str text, struct sgc_abi *out);
-/* First four bytes of keccak("transfer(address,uint256)"). */
-void sgc_abi_selector(const char *signature, uint8_t out[4]);
-/* All 32: an event's topic. */
-void sgc_abi_topic(const char *signature, uint8_t out[32]);
 
 /* ---- reading ---- */
 
@@ -75,9 +71,6 @@ struct sgc_abi_value sgc_abi_item(const struct sgc_abi_value *value, uint32_t in
 const uint8_t *sgc_abi_word(const struct sgc_abi_value *value);
 /* The 20 bytes of an address. */
 const uint8_t *sgc_abi_address(const struct sgc_abi_value *value);
-struct sg_u256 sgc_abi_u256(const struct sgc_abi_value *value);
-/* False: above 2^64 - 1. */
-bool sgc_abi_u64(const struct sgc_abi_value *value, uint64_t *out);
 /* Of bytes and string. */
 struct sg_str sgc_abi_bytes(const struct sgc_abi_value *value);
 
@@ -100,8 +93,6 @@ struct sgc_abi_writer {
 /* types[0] must be a tuple: its fields are what comes. */
 void sgc_abi_write(struct sgc_abi_writer *writer, const struct sgc_abi *abi, struct sg_out *out);
 void sgc_abi_put_word(struct sgc_abi_writer *writer, const uint8_t word[SGC_ABI_WORD]);
-void sgc_abi_put_u64(struct sgc_abi_writer *writer, uint64_t v); /* uint, bool */
-void sgc_abi_put_address(struct sgc_abi_writer *writer, const uint8_t address[20]);
 void sgc_abi_put_bytes(struct sgc_abi_writer *writer, const void *bytes, size_t len);
 /* `count` matters for T[] only. */
 void sgc_abi_open(struct sgc_abi_writer *writer, uint32_t count);

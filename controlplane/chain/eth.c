@@ -132,7 +132,7 @@ static bool member_bytes(struct sg_jsonread object, const char *key, uint8_t *ou
 
 /* ---- blocks ---- */
 
-void sgc_eth_put_at(struct sg_out *out, const struct sgc_eth_at *at)
+static void put_at(struct sg_out *out, const struct sgc_eth_at *at)
 {
     switch (at->kind) {
     case SGC_ETH_LATEST:
@@ -167,7 +167,7 @@ void sgc_eth_put_block_params(struct sg_out *out, const struct sgc_eth_at *at)
     if (at->kind == SGC_ETH_HASH)
         sgc_eth_put_bytes(out, at->hash, sizeof(at->hash));
     else
-        sgc_eth_put_at(out, at);
+        put_at(out, at);
     sg_out_lit(out, ",false]");
 }
 
@@ -425,13 +425,8 @@ void sgc_eth_put_call_params(struct sg_out *out, const struct sgc_eth_call *call
     sg_out_lit(out, "\"data\":");
     sgc_eth_put_bytes(out, call->data, call->data_len);
     sg_out_lit(out, "},");
-    sgc_eth_put_at(out, &call->at);
+    put_at(out, &call->at);
     sg_out_char(out, ']');
-}
-
-size_t sgc_eth_proof_params_bytes(uint32_t slots_count)
-{
-    return 256 + 72 * (size_t)slots_count;
 }
 
 void sgc_eth_put_proof_params(struct sg_out *out, const uint8_t address[20],
@@ -446,6 +441,6 @@ void sgc_eth_put_proof_params(struct sg_out *out, const uint8_t address[20],
         sgc_eth_put_bytes(out, slots[i], 32);
     }
     sg_out_lit(out, "],");
-    sgc_eth_put_at(out, at);
+    put_at(out, at);
     sg_out_char(out, ']');
 }

@@ -41,7 +41,6 @@ struct sgc_eth_at {
     uint64_t number;
     uint8_t hash[32];
 };
-void sgc_eth_put_at(struct sg_out *out, const struct sgc_eth_at *at);
 
 struct sgc_eth_block {
     uint64_t number, time_s;
@@ -114,7 +113,6 @@ size_t sgc_eth_call_params_bytes(const struct sgc_eth_call *call);
 void sgc_eth_put_call_params(struct sg_out *out, const struct sgc_eth_call *call);
 
 /* One account, `slots` of its storage. */
-size_t sgc_eth_proof_params_bytes(uint32_t slots_count);
 void sgc_eth_put_proof_params(struct sg_out *out, const uint8_t address[20],
                               const uint8_t (*slots)[32], uint32_t slots_count,
                               const struct sgc_eth_at *at);

@@ -43,7 +43,7 @@ static void read_multisig(struct sgc_borsh *in, struct sgc_squads *out)
 {
     sgc_borsh_take(in, 32 + 32); /* create_key, config_authority */
     out->threshold = (uint16_t)sgc_borsh_number(in, 2);
-    out->time_lock_s = (uint32_t)sgc_borsh_number(in, 4);
+    sgc_borsh_take(in, 4); /* time_lock: of transactions, not of words */
     out->transaction_index = sgc_borsh_number(in, 8);
     out->stale_transaction_index = sgc_borsh_number(in, 8);
     if (sgc_borsh_flag(in))

@@ -13,7 +13,6 @@
 /* The account as the program writes it (Borsh; state/multisig.rs). Borrows its bytes. */
 struct sgc_squads {
     uint16_t threshold;
-    uint32_t time_lock_s;
     uint64_t transaction_index, stale_transaction_index;
     uint32_t members_count; /* ascending, none twice */
     const uint8_t *members;

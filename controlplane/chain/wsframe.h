@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #define SGC_WS_HEAD_MAX 8192 /* of the answer to the handshake */
-#define SGC_WS_KEY_MAX  25   /* base64 of 16 bytes, with its NUL */
 
 /* ---- handshake ---- */
 

@@ -162,7 +162,6 @@ static enum sg_err beat_send(struct sgc_publisher *publisher, uint64_t whole_ns)
         return err;
     pthread_mutex_lock(&publisher->lock);
     publisher->view.beats++;
-    publisher->view.beat_ns = whole_ns;
     publisher->view.last = beat->mark.seq;
     pthread_mutex_unlock(&publisher->lock);
     return SG_OK;

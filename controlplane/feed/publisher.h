@@ -25,7 +25,6 @@ struct sgc_publisher_view {
     bool ready;              /* the stream is there, and the outbox was empty at the last look */
     uint64_t entries, beats; /* since the start */
     uint64_t last;           /* number of the stream's last entry */
-    uint64_t beat_ns;        /* Unix time of the last beat */
     enum sg_err trouble;     /* why it waits; SG_OK: it does not */
 };
 void sgc_publisher_view(struct sgc_publisher *publisher, struct sgc_publisher_view *out);

@@ -25,7 +25,6 @@ enum sgd_delivery_msg {
     SGD_MSG_WANT = 0x300, /* ptr[0] want: to the key's owner */
     SGD_MSG_GOT,          /* ptr[0] want: back to the worker it came from */
     SGD_MSG_HINTS,        /* ptr[0] want, which stays the owner's: its hints may be read */
-    SGD_MSG_DELIVERY_LAST,
 };
 
 #endif

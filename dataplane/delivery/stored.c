@@ -16,24 +16,11 @@ static bool in_list(struct sg_str name, const struct sg_str *list, size_t count)
     return false;
 }
 
-/* Is `name` one of the field names in a directive's quoted list? */
-static bool is_listed(struct sg_str list, struct sg_str name)
-{
-    while (list.len > 0) {
-        const char *comma = memchr(list.ptr, ',', list.len);
-        size_t n = comma == NULL ? list.len : (size_t)(comma - list.ptr);
-        if (sg_str_eq_nocase(sg_str_trim((struct sg_str){list.ptr, n}), name))
-            return true;
-        list = sg_str_skip(list, n + 1);
-    }
-    return false;
-}
-
 /* One of those that private= and no-cache= keep from the next viewer. */
 static bool is_named(const struct sgd_cc *cc, struct sg_str name)
 {
-    return ((cc->flags & SGD_CC_PRIVATE_FIELDS) && is_listed(cc->private_fields, name)) ||
-           ((cc->flags & SGD_CC_NO_CACHE_FIELDS) && is_listed(cc->no_cache_fields, name));
+    return ((cc->flags & SGD_CC_PRIVATE_FIELDS) && sgd_cc_lists(cc->private_fields, name)) ||
+           ((cc->flags & SGD_CC_NO_CACHE_FIELDS) && sgd_cc_lists(cc->no_cache_fields, name));
 }
 
 static bool is_kept(const struct sg_conf_site *site, const struct sgd_cc *cc, struct sg_str name)

@@ -31,7 +31,7 @@ const char *sgd_record_cache(uint8_t cache)
     return cache < SG_COUNT(words) ? words[cache] : "?";
 }
 
-const char *sgd_record_carrier(uint8_t carrier)
+static const char *carrier_word(uint8_t carrier)
 {
     static const char *const words[] = {
         [SGD_CARRIER_NONE] = "none",     [SGD_CARRIER_HEADER] = "header",
@@ -61,7 +61,7 @@ const char *sgd_record_grant(uint8_t grant)
     return verdict == SGD_GRANT_allowed ? "allowed" : sgd_grant_reason(verdict);
 }
 
-const char *sgd_record_engine_path(uint8_t engine_path)
+static const char *engine_path_word(uint8_t engine_path)
 {
     static const char *const words[] = {"uring plain", "uring own-records", "uring ktls"};
     return engine_path < SG_COUNT(words) ? words[engine_path] : "?";
@@ -148,7 +148,7 @@ static void put_decision(const struct sge_record *r, struct sg_json *json)
             json, "why",
             (struct sg_str){r->text + r->host_len + r->path_len + r->agent_len + r->referer_len,
                             r->why_len});
-    sg_json_text(json, "carrier", sgd_record_carrier(r->carrier));
+    sg_json_text(json, "carrier", carrier_word(r->carrier));
     if (token)
         sg_json_hex(json, "cti", r->cti, sizeof(r->cti));
     else
@@ -156,7 +156,7 @@ static void put_decision(const struct sge_record *r, struct sg_json *json)
     sg_json_hex(json, "fact_key", &r->fact_key, sizeof(r->fact_key));
     sg_json_u64(json, "fact_generation", r->fact_generation);
     sg_json_u64(json, "rule_version", r->rule_version);
-    sg_json_text(json, "engine_path", sgd_record_engine_path(r->engine_path));
+    sg_json_text(json, "engine_path", engine_path_word(r->engine_path));
     sg_json_u64(json, "worker", r->worker);
     sg_json_u64(json, "config_serial", r->config_serial);
 }

@@ -18,11 +18,9 @@ void sgd_record_json(const struct sge_record *record, const struct sgd_record_na
 /* Words for the record's enums; "?" for a number that has none. Static. */
 const char *sgd_record_method(uint8_t method);
 const char *sgd_record_cache(uint8_t cache);
-const char *sgd_record_carrier(uint8_t carrier);
 const char *sgd_record_verdict(enum sgd_gate_verdict verdict);
 /* Of a sign-in: "allowed", or the refusal's reason. NULL: the request is none. */
 const char *sgd_record_grant(uint8_t grant);
-const char *sgd_record_engine_path(uint8_t engine_path);
 /* "203.0.113.0"; `out` has room for INET6_ADDRSTRLEN. */
 void sgd_record_address(const struct sge_record *record, char out[46]);
 

@@ -48,11 +48,10 @@ struct sgd_fetch {
     /* F: the fetch thread's; the worker reads them after HEAD (head part) or DONE (the rest) */
     uint16_t status;
     uint16_t error; /* enum sgd_origin_error; SGD_ORIGIN_none when it went well */
-    bool from_shield;
     bool length_known;
     uint64_t length; /* Content-Length of the answer */
     uint64_t received_bytes;
-    uint64_t begin_mono_ns, head_mono_ns, done_mono_ns;
+    uint64_t begin_mono_ns, head_mono_ns;
     uint64_t begin_wall_ns, head_wall_ns;
     uint32_t head_bytes; /* of head[]: "name: value\r\n" lines, names in lower case, blanks
                             trimmed, all checked; left out: hop-by-hop fields (RFC 9110 7.6.1) and

@@ -248,7 +248,6 @@ static void fetch_head(struct sgd_transfer *transfer)
     fetch->length_known = head->length_known && head->status != 204;
     fetch->length = fetch->length_known ? head->length : 0;
     fetch->head_bytes = (uint32_t)head->lines.len;
-    fetch->from_shield = transfer->pool->shield;
     fetch->head_mono_ns = sg_clock_mono_ns();
     fetch->head_wall_ns = sg_clock_wall_ns();
     snprintf(fetch->upstream, sizeof(fetch->upstream), "%s", url->host);
@@ -518,11 +517,11 @@ static void fetch_clear(struct sgd_fetch *fetch)
 {
     fetch->status = 0;
     fetch->error = SGD_ORIGIN_none;
-    fetch->from_shield = fetch->length_known = false;
+    fetch->length_known = false;
     fetch->length = fetch->received_bytes = 0;
     fetch->begin_mono_ns = sg_clock_mono_ns();
     fetch->begin_wall_ns = sg_clock_wall_ns();
-    fetch->head_mono_ns = fetch->head_wall_ns = fetch->done_mono_ns = 0;
+    fetch->head_mono_ns = fetch->head_wall_ns = 0;
     fetch->head_bytes = 0;
     fetch->upstream[0] = 0;
 }
@@ -702,7 +701,6 @@ static bool tell_done(struct sgd_transfer *transfer)
 {
     struct sgd_pools *pools = transfer->pools;
     transfer->fetch->error = (uint16_t)transfer->error;
-    transfer->fetch->done_mono_ns = sg_clock_mono_ns();
     if (!tell(transfer, (struct sg_msg){.type = SGD_FETCH_DONE}))
         return false;
     transfer_free(transfer);

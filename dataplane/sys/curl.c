@@ -583,10 +583,3 @@ void sgd_curl_part(struct sgd_curl_xfer *xfer)
     SG_ASSERT(xfer != NULL);
     curl_easy_setopt(xfer->easy, CURLOPT_FORBID_REUSE, 1L);
 }
-
-bool sgd_curl_is_h2(const struct sgd_curl_xfer *xfer)
-{
-    long version = 0;
-    curl_easy_getinfo(xfer->easy, CURLINFO_HTTP_VERSION, &version);
-    return version == CURL_HTTP_VERSION_2_0;
-}

@@ -24,7 +24,7 @@ enum sgd_curl_take {
     SGD_CURL_FAIL,  /* end the transfer */
 };
 
-/* All are called from sgd_curl_turn() or sgd_curl_resume(), never from the others. */
+/* All are called from sgd_curl_turn() or sgd_curl_resume_*(), never from the others. */
 struct sgd_curl_ops {
     /* A connection is there and the request is about to leave. May come again: a reused connection
      * that turns out to be dead is replaced by another, before any answer. */
@@ -77,8 +77,6 @@ SG_MUST_USE enum sgd_origin_error sgd_curl_resume_body(struct sgd_curl_xfer *xfe
 SG_MUST_USE enum sgd_origin_error sgd_curl_resume_upload(struct sgd_curl_xfer *xfer);
 /* Its connection serves no other after it. From inside an op, too. */
 void sgd_curl_part(struct sgd_curl_xfer *xfer);
-/* The final response came by HTTP/2. */
-bool sgd_curl_is_h2(const struct sgd_curl_xfer *xfer);
 
 /* Waits for events, a wake-up, or until the monotonic `until_ns`. */
 void sgd_curl_wait(struct sgd_curl *curl, uint64_t until_ns);

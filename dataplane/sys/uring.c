@@ -140,15 +140,6 @@ void sgd_ring_recv_multishot(struct sgd_ring *ring, int fd, uint64_t tag)
     sqe->user_data = tag;
 }
 
-void sgd_ring_recv(struct sgd_ring *ring, int fd, uint64_t tag)
-{
-    struct io_uring_sqe *sqe = ring_sqe(ring);
-    io_uring_prep_recv(sqe, fd, NULL, ring->provided_bytes, 0);
-    sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = RECV_GROUP;
-    sqe->user_data = tag;
-}
-
 void sgd_ring_send(struct sgd_ring *ring, int fd, const void *memory, size_t bytes, int flags,
                    uint64_t tag)
 {
@@ -216,7 +207,7 @@ void sgd_ring_wait(struct sgd_ring *ring, uint64_t timeout_ns)
 {
     if (!ring->bound)
         ring_bind(ring);
-    if (timeout_ns == 0 || sgd_ring_ready(ring)) {
+    if (timeout_ns == 0 || io_uring_cq_ready(&ring->ring) != 0) {
         (void)io_uring_submit_and_get_events(&ring->ring);
         return;
     }
@@ -225,11 +216,6 @@ void sgd_ring_wait(struct sgd_ring *ring, uint64_t timeout_ns)
     struct io_uring_cqe *cqe;
     /* ETIME and EINTR are ordinary ends of a wait; what fails to submit stays queued. */
     (void)io_uring_submit_and_wait_timeout(&ring->ring, &cqe, 1, &ts, NULL);
-}
-
-bool sgd_ring_ready(const struct sgd_ring *ring)
-{
-    return io_uring_cq_ready(&ring->ring) != 0;
 }
 
 uint32_t sgd_ring_take(struct sgd_ring *ring, struct sgd_cqe *out, uint32_t max)

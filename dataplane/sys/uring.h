@@ -46,7 +46,6 @@ void sgd_ring_accept_multishot(struct sgd_ring *ring, int fd, uint64_t tag);
 void sgd_ring_poll_multishot(struct sgd_ring *ring, int fd, uint32_t events, uint64_t tag);
 void sgd_ring_poll(struct sgd_ring *ring, int fd, uint32_t events, uint64_t tag);
 void sgd_ring_recv_multishot(struct sgd_ring *ring, int fd, uint64_t tag);
-void sgd_ring_recv(struct sgd_ring *ring, int fd, uint64_t tag);
 void sgd_ring_send(struct sgd_ring *ring, int fd, const void *memory, size_t bytes, int flags,
                    uint64_t tag);
 void sgd_ring_send_zc(struct sgd_ring *ring, int fd, const void *memory, size_t bytes, int flags,
@@ -68,7 +67,5 @@ void sgd_ring_cancel_tag(struct sgd_ring *ring, uint64_t tag);
 void sgd_ring_wait(struct sgd_ring *ring, uint64_t timeout_ns);
 /* Takes up to `max` completions. */
 uint32_t sgd_ring_take(struct sgd_ring *ring, struct sgd_cqe *out, uint32_t max);
-/* True when sgd_ring_take() would give something without a wait. */
-bool sgd_ring_ready(const struct sgd_ring *ring);
 
 #endif

@@ -8,7 +8,8 @@
 
 #define KEY_BLOCK_MAX (2 * (32 + 12))
 
-uint8_t sgd_tls_key_len(enum sgd_tls_aead aead)
+/* 16 or 32 bytes. */
+static uint8_t key_len_of(enum sgd_tls_aead aead)
 {
     return aead == SGD_TLS_AES_128_GCM ? 16 : 32;
 }
@@ -34,7 +35,7 @@ void sgd_tls_direction_derive(enum sgd_tls_aead aead, uint8_t secret_len,
                               struct sgd_tls_direction *dir)
 {
     struct sgd_span none = {NULL, 0};
-    sgd_tls_expand_label(secret_len, dir->secret, "key", none, dir->key, sgd_tls_key_len(aead));
+    sgd_tls_expand_label(secret_len, dir->secret, "key", none, dir->key, key_len_of(aead));
     sgd_tls_expand_label(secret_len, dir->secret, "iv", none, dir->iv, sizeof(dir->iv));
     dir->seq = 0;
 }
@@ -69,7 +70,7 @@ void sgd_tls12_derive(const uint8_t master[48], const uint8_t client_random[32],
                       const uint8_t server_random[32], struct sgd_tls_keys *keys)
 {
     uint8_t block[KEY_BLOCK_MAX];
-    size_t key_len = sgd_tls_key_len(keys->aead);
+    size_t key_len = key_len_of(keys->aead);
     size_t iv_len = keys->aead == SGD_TLS_CHACHA20_POLY1305 ? 12 : 4;
     size_t need = 2 * (key_len + iv_len);
     prf12(keys->secret_len, (struct sgd_span){master, 48}, (struct sgd_span){server_random, 32},

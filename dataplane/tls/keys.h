@@ -32,8 +32,6 @@ struct sgd_tls_keys {
  * `out` may be the secret. */
 void sgd_tls_expand_label(uint8_t hash_len, const uint8_t *secret, const char *label,
                           struct sgd_span context, uint8_t *out, uint8_t out_len);
-/* 16 or 32 bytes. */
-uint8_t sgd_tls_key_len(enum sgd_tls_aead aead);
 /* TLS 1.3: key and iv from `dir->secret`; the sequence begins at 0. */
 void sgd_tls_direction_derive(enum sgd_tls_aead aead, uint8_t secret_len,
                               struct sgd_tls_direction *dir);

@@ -227,8 +227,8 @@ bool sge_shard_message(struct sge_shard *shard, const struct sg_msg *msg, struct
 void sge_shard_turn(struct sge_shard *shard);
 /* For counters and status; on the owner's thread. */
 struct sge_shard_counts {
-    uint64_t total_bytes, used_bytes; /* of RAM */
-    uint64_t objects;                 /* findable now */
+    uint64_t used_bytes; /* of RAM */
+    uint64_t objects;    /* findable now */
     uint64_t evicted_objects, evicted_slices;
     uint64_t no_room;                         /* times nothing could be evicted */
     uint64_t looks, looked_up, loads, loaded; /* asked of the volume, and found there */

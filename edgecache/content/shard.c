@@ -196,5 +196,4 @@ void sge_shard_counts(const struct sge_shard *shard, struct sge_shard_counts *ou
     *out = shard->counts;
     out->objects = shard->objects;
     out->used_bytes = sge_arena_used(shard->part);
-    out->total_bytes = (uint64_t)sge_arena_blocks(shard->part) * SGE_BLOCK_BYTES;
 }

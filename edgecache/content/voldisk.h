@@ -1,6 +1,6 @@
 /* voldisk - the file or block device under the volume: a page that says what it is, and segments of
- * one size. O_DIRECT where it can be had. Blocking calls only here; the volume's thread reads and
- * writes slices through sg_aio on the same descriptor. */
+ * one size. O_DIRECT where it can be had. Blocking calls only here; the volume's threads read
+ * and write slices through sge_aio on the same descriptor. */
 #ifndef SGE_CONTENT_VOLDISK_H
 #define SGE_CONTENT_VOLDISK_H
 

@@ -98,8 +98,6 @@ static void a_cursor_walks_keys_in_order_and_may_delete_as_it_goes(void **fixtur
     assert_string_equal(seen, "abcd");
     assert_int_equal(sg_mdb_cursor_seek(cursor, SG_STR("b"), &key, &value), SG_OK);
     assert_true(sg_str_eq(key, SG_STR("c")));
-    assert_int_equal(sg_mdb_cursor_last(cursor, &key, &value), SG_OK);
-    assert_true(sg_str_eq(key, SG_STR("d")));
     sg_mdb_cursor_close(cursor);
     assert_int_equal(sg_mdb_count(txn, db), 3);
     assert_int_equal(sg_mdb_commit(txn), SG_OK);
@@ -184,8 +182,6 @@ static void locking_the_map_works_or_says_why_not(void **fixture)
     struct sg_mdb *mdb = opened(sgt_dir_make(dir), &db);
     enum sg_err err = sg_mdb_lock_memory(mdb);
     assert_true(err == SG_OK || err == SG_ENOMEM || err == SG_EPERM);
-    assert_true(sg_mdb_used_bytes(mdb) > 0);
-    assert_true(sg_mdb_used_bytes(mdb) <= sg_mdb_map_bytes(mdb));
     sg_mdb_close(mdb);
     sgt_dir_remove(dir);
     (void)fixture;
