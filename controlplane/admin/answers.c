@@ -285,11 +285,13 @@ static void put_fact(const struct sgd_node_view *view, const struct sge_record *
     struct sge_state_reader *reader = NULL;
     struct sge_fact fact;
     struct sge_chain chain;
+    bool watched = false;
     if (record->fact_key == 0 || sge_state_reader_open(view->state, &reader) != SG_OK)
         return;
     enum sg_err err = sge_state_begin(reader);
     if (err == SG_OK) {
         err = sge_state_fact(reader, record->fact_key, &fact);
+        watched = err == SG_OK && sge_state_fact_is_watched(reader, &fact);
         sge_state_end(reader);
     }
     sge_state_reader_close(reader);
@@ -302,6 +304,7 @@ static void put_fact(const struct sgd_node_view *view, const struct sge_record *
     sg_json_u64(json, "log", fact.log);
     sg_json_u64(json, "generation", fact.generation);
     sg_json_bool(json, "same", fact.generation == record->fact_generation);
+    sg_json_bool(json, "followed", watched);
     sg_json_object_end(json);
 }
 

@@ -274,11 +274,11 @@ static enum sg_err apply_user(struct sgc_factset *set, uint64_t block,
     return SG_OK;
 }
 
-static bool has_group(const struct sgc_event *event, uint64_t group)
+static bool names(const struct sgc_factrow *row, uint64_t group)
 {
-    bool found = group == event->source;
-    for (uint8_t i = 0; i < event->groups_count && !found; i++)
-        found = event->groups[i] == group;
+    bool found = false;
+    for (uint8_t i = 0; i < row->groups_count && !found; i++)
+        found = row->groups[i] == group;
     return found;
 }
 
@@ -286,21 +286,27 @@ static bool has_group(const struct sgc_event *event, uint64_t group)
 static enum sg_err apply_groups(struct sgc_factset *set, uint64_t block,
                                 const struct sgc_event *event)
 {
-    struct sgc_factrow fresh = row_of(event, SGE_FACT_OWNER);
+    struct sgc_factrow next = row_of(event, SGE_FACT_OWNER);
     struct sgc_factset_entry *entry;
     struct sge_fact_id id;
-    bool left = false;
+    bool left = false, came = false;
     SG_ASSERT(event->groups_count < SGE_FACT_GROUPS_MAX);
     sge_fact_owner(&event->asset, &id);
-    enum sg_err err = sgc_factset_find(set, &id, &fresh, &entry);
+    enum sg_err err = sgc_factset_find(set, &id, &next, &entry);
     if (err != SG_OK)
         return err;
     struct sgc_factrow *row = &entry->row;
+    memcpy(next.groups + 1, event->groups, event->groups_count * sizeof(next.groups[0]));
+    next.groups_count = (uint8_t)(event->groups_count + 1);
     for (uint8_t i = 0; i < row->groups_count; i++)
-        left |= !has_group(event, row->groups[i]);
-    row->groups_count = (uint8_t)(event->groups_count + 1);
-    row->groups[0] = event->source;
-    memcpy(row->groups + 1, event->groups, event->groups_count * sizeof(row->groups[0]));
+        left |= !names(&next, row->groups[i]);
+    for (uint8_t i = 0; i < next.groups_count; i++)
+        came |= !names(row, next.groups[i]);
+    if (!left && !came)
+        return SG_OK;
+    row->source = next.source;
+    row->groups_count = next.groups_count;
+    memcpy(row->groups, next.groups, sizeof(row->groups));
     changed(entry, block, event, left);
     return SG_OK;
 }

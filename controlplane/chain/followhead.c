@@ -237,8 +237,7 @@ static enum sg_err jump(struct sgc_follow *follow, const struct sgc_eth_block *s
         err = sgc_ledger_safe(follow->options.ledger, &follow->options.chain, follow->at.head);
     for (uint32_t i = 0; i < follow->contracts_count && err == SG_OK; i++) {
         follow->contracts[i].known = false;
-        err = sgc_ledger_leave(follow->options.ledger, &follow->options.chain,
-                               follow->contracts[i].contract.source);
+        err = sgc_ledger_reread(follow->options.ledger, &follow->contracts[i].contract.asset);
     }
     if (err == SG_OK)
         err = sgc_history_know(follow);

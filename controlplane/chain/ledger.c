@@ -295,12 +295,17 @@ enum sg_err sgc_ledger_join(struct sgc_ledger *ledger, const struct sg_caip_asse
     return work_end(ledger, &work, err);
 }
 
+/* So, or further than being read. */
 static bool is_followed_so(struct sgc_ledger *ledger, const struct sgc_following *following)
 {
     struct sge_change now;
     struct sge_fact_id id;
     sge_fact_followed(following->group, &id);
-    return sgc_ledger_fact(ledger, &id, &now) == SG_OK && now.head[31] == following->how;
+    enum sg_err err = sgc_ledger_fact(ledger, &id, &now);
+    if (err != SG_OK)
+        return err == SG_ENOENT && following->how == SGE_FOLLOWED_NOT;
+    return now.head[31] == following->how ||
+           (following->how == SGE_FOLLOWED_READING && now.head[31] > SGE_FOLLOWED_READING);
 }
 
 enum sg_err sgc_ledger_follow(struct sgc_ledger *ledger, const struct sg_caip_chain *chain,
@@ -316,21 +321,36 @@ enum sg_err sgc_ledger_follow(struct sgc_ledger *ledger, const struct sg_caip_ch
     return work_end(ledger, &work, err);
 }
 
+/* What joined was read up to the head, and no further from now on. */
+static enum sg_err part(struct sgc_work *work, uint64_t source)
+{
+    struct sgc_sourcerow row;
+    enum sg_err err = sgc_source_get(work->txn, work->db, source, &row);
+    if (err != SG_OK || row.to != SGC_LEDGER_JOINED)
+        return err == SG_ENOENT ? SG_OK : err;
+    row.to = work->at.head;
+    return sgc_source_put(work->txn, work->db, source, &row);
+}
+
 /* By its group: a contract that the configuration no longer names has no other name here. */
 static enum sg_err leave(struct sgc_ledger *ledger, uint32_t chain, uint64_t source)
 {
     struct sgc_work work;
-    struct sgc_sourcerow row;
     enum sg_err err = sgc_work_begin(&work, &ledger->db, chain);
     if (err == SG_OK)
         err = sgc_work_unfollow(&work, source);
     if (err == SG_OK)
-        err = sgc_source_get(work.txn, work.db, source, &row);
-    if (err == SG_OK && row.to == SGC_LEDGER_JOINED) {
-        row.to = work.at.head;
-        err = sgc_source_put(work.txn, work.db, source, &row);
-    }
-    return work_end(ledger, &work, err == SG_ENOENT ? SG_OK : err);
+        err = part(&work, source);
+    return work_end(ledger, &work, err);
+}
+
+enum sg_err sgc_ledger_reread(struct sgc_ledger *ledger, const struct sg_caip_asset *contract)
+{
+    struct sgc_work work;
+    enum sg_err err = sgc_work_begin(&work, &ledger->db, sge_chain_id(&contract->chain));
+    if (err == SG_OK)
+        err = part(&work, sge_group_contract(contract));
+    return work_end(ledger, &work, err);
 }
 
 enum sg_err sgc_ledger_leave(struct sgc_ledger *ledger, const struct sg_caip_chain *chain,

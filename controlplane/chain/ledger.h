@@ -93,7 +93,8 @@ SG_MUST_USE enum sg_err sgc_ledger_join(struct sgc_ledger *ledger,
                                         const struct sg_caip_asset *contract);
 /* How much the stream has of a group from now on: of a contract, a collection, a creator, or the
  * delegations of a chain. `source`: the contract whose history tells it; leaving or forgetting that
- * takes it back. Said again it costs a look. */
+ * takes it back, reading more of it does not: what is known stays so, and how old it is the chain's
+ * head says. Said again it costs a look. */
 struct sgc_following {
     uint64_t source, group;
     enum sge_followed how;
@@ -106,7 +107,11 @@ SG_MUST_USE enum sg_err sgc_ledger_follow(struct sgc_ledger *ledger,
  * named nowhere else any more. */
 SG_MUST_USE enum sg_err sgc_ledger_leave(struct sgc_ledger *ledger,
                                          const struct sg_caip_chain *chain, uint64_t source);
-/* The same of every contract that joined, of all chains but these. */
+/* Its events no longer come with the chain's blocks, but from the head on as history, until it
+ * joins again. To the stream it is followed as it was. */
+SG_MUST_USE enum sg_err sgc_ledger_reread(struct sgc_ledger *ledger,
+                                          const struct sg_caip_asset *contract);
+/* _leave() of every contract that joined, of all chains but these. */
 SG_MUST_USE enum sg_err sgc_ledger_leave_chains(struct sgc_ledger *ledger,
                                                 const struct sg_caip_chain *kept, uint32_t count);
 /* All that is known of it was wrong, perhaps: nobody holds anything of it any more, until it is

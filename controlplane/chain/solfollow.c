@@ -315,6 +315,8 @@ static enum sg_err begin(struct sgc_solfollow *follow, uint64_t time_s)
         err = leave_others(follow);
     for (uint32_t i = 0; err == SG_OK && i < follow->options.wants_count; i++)
         err = want_join(follow, i, time_s);
+    if (err == SG_OK)
+        err = sgc_solwhole_leave(follow);
     follow->based = err == SG_OK;
     follow->remembers |= follow->based;
     return err;

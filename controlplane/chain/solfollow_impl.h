@@ -56,6 +56,9 @@ SG_MUST_USE enum sg_err sgc_solsee_holdings(struct sgc_solfollow *follow,
 
 /* Says to the stream, behind what it is told, how much of each want that is. */
 SG_MUST_USE enum sg_err sgc_solwhole_tell(struct sgc_solfollow *follow);
+/* A collection and the mint that it is named by are one source: what of it is not wanted is not
+ * followed. */
+SG_MUST_USE enum sg_err sgc_solwhole_leave(struct sgc_solfollow *follow);
 /* What of it is being seen for the first time. */
 SG_MUST_USE enum sg_err sgc_solwhole_begin(struct sgc_solfollow *follow, uint32_t want);
 

@@ -108,6 +108,7 @@ static enum sg_err nft_add(struct sgc_solwatch *watch, const uint8_t *mint, uint
     struct sgc_solnft *nft = &watch->nfts[watch->nfts_count++];
     memcpy(nft->mint, mint, SGC_SOL_KEY_BYTES);
     nft->want = want;
+    nft->regroup = true; /* what the ledger has may be from another want, and of then */
     *slot_of(watch, mint, SGC_SOLWATCH_MAX) = watch->nfts_count;
     return SG_OK;
 }

@@ -3,27 +3,61 @@
 #include "base/assert.h"
 #include "controlplane/chain/solfollow_impl.h"
 
-static uint64_t group_of(const struct sgc_solfollow *follow, uint32_t want)
+static uint64_t group_as(const struct sgc_solfollow *follow, uint32_t want,
+                         enum sgc_solwant_kind kind)
 {
-    const struct sgc_solwant *wanted = &follow->wants[want];
+    const uint8_t *key = follow->wants[want].key;
     const struct sg_caip_chain *chain = &follow->options.chain;
-    switch (wanted->kind) {
+    switch (kind) {
     case SGC_SOLWANT_NFT:
     case SGC_SOLWANT_TOKEN:
         return follow->sources[want];
     case SGC_SOLWANT_COLLECTION:
-        return sge_group_collection(chain, wanted->key);
+        return sge_group_collection(chain, key);
     case SGC_SOLWANT_CREATOR:
-        return sge_group_creator(chain, wanted->key);
+        return sge_group_creator(chain, key);
     }
     SG_UNREACHABLE();
 }
 
-static enum sg_err tell(struct sgc_solfollow *follow, uint32_t want, enum sge_followed how)
+static uint64_t group_of(const struct sgc_solfollow *follow, uint32_t want)
+{
+    return group_as(follow, want, follow->wants[want].kind);
+}
+
+static enum sg_err tell_group(struct sgc_solfollow *follow, uint32_t want, uint64_t group,
+                              enum sge_followed how)
 {
     const struct sgc_following following = {
-        .source = follow->sources[want], .group = group_of(follow, want), .how = how};
+        .source = follow->sources[want], .group = group, .how = how};
     return sgc_ledger_follow(follow->options.ledger, &follow->options.chain, &following);
+}
+
+static enum sg_err tell(struct sgc_solfollow *follow, uint32_t want, enum sge_followed how)
+{
+    return tell_group(follow, want, group_of(follow, want), how);
+}
+
+static bool is_wanted(const struct sgc_solfollow *follow, uint64_t group)
+{
+    bool wanted = false;
+    for (uint32_t i = 0; i < follow->options.wants_count && !wanted; i++)
+        wanted = group_of(follow, i) == group;
+    return wanted;
+}
+
+enum sg_err sgc_solwhole_leave(struct sgc_solfollow *follow)
+{
+    static const enum sgc_solwant_kind kinds[] = {SGC_SOLWANT_NFT, SGC_SOLWANT_COLLECTION,
+                                                  SGC_SOLWANT_CREATOR};
+    enum sg_err err = SG_OK;
+    for (uint32_t i = 0; i < follow->options.wants_count; i++)
+        for (size_t k = 0; k < SG_COUNT(kinds) && err == SG_OK; k++) {
+            uint64_t group = group_as(follow, i, kinds[k]);
+            if (!is_wanted(follow, group))
+                err = tell_group(follow, i, group, SGE_FOLLOWED_NOT);
+        }
+    return err;
 }
 
 enum sg_err sgc_solwhole_begin(struct sgc_solfollow *follow, uint32_t want)

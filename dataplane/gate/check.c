@@ -1,6 +1,7 @@
 #include "dataplane/gate/check.h"
 
 #include "base/assert.h"
+#include "edgecache/state/facts.h"
 
 enum sgd_gate_verdict sgd_check_time(const struct sgd_claims *claims, uint64_t now_s,
                                      uint32_t skew_s)
@@ -135,6 +136,8 @@ static enum sgd_gate_verdict facts_hold(const struct sgd_claims *claims,
             return err == SG_ENOENT ? SGD_GATE_fact_unknown : SGD_GATE_state;
         if (known.generation != fact->generation)
             return SGD_GATE_ownership;
+        if (!sge_state_fact_is_watched(reader, &known))
+            return SGD_GATE_unfollowed;
         sgd_chains_add(chains, known.chain);
     }
     *fact = claims->facts[0];

@@ -68,25 +68,20 @@ uint32_t sgd_rule_lists(const struct sgd_rule *rule, struct sg_str *out, uint32_
     return count;
 }
 
-static bool same_fact(const struct sge_fact_id *a, const struct sge_fact_id *b)
-{
-    return a->key == b->key && a->check == b->check;
-}
-
 uint32_t sgd_rule_sources(const struct sgd_rule *rule, struct sgd_rule_source *out, uint32_t max)
 {
     SG_ASSERT(rule != NULL && out != NULL);
     uint32_t count = 0;
     for (uint16_t i = 0; i < rule->leaves_count; i++) {
         const struct sgd_leaf *leaf = &rule->leaves[i];
-        const struct sge_fact_id *asked[] = {&leaf->followed, &leaf->delegations_followed};
+        const uint64_t asked[] = {leaf->followed, leaf->delegations};
         uint32_t asks = leaf->chain_id == 0 ? 0 : leaf->delegated ? 2 : 1;
         for (uint32_t a = 0; a < asks && count < max; a++) {
             uint32_t known = 0;
-            while (known < count && !same_fact(&out[known].followed, asked[a]))
+            while (known < count && out[known].group != asked[a])
                 known++;
             if (known == count)
-                out[count++] = (struct sgd_rule_source){*asked[a], leaf->chain_id, leaf->text};
+                out[count++] = (struct sgd_rule_source){asked[a], leaf->chain_id, leaf->text};
         }
     }
     return count;

@@ -31,10 +31,10 @@ uint32_t sgd_rule_assets(const struct sgd_rule *rule, struct sg_caip_asset *out,
 bool sgd_rule_asks(const struct sgd_rule *rule, const struct sg_caip_asset *asset, uint64_t group);
 /* The names of the allow lists that it asks for; borrowed from the rule. Returns how many. */
 uint32_t sgd_rule_lists(const struct sgd_rule *rule, struct sg_str *out, uint32_t max);
-/* What it must be known of how much is followed: sge_fact_followed() of each group, with its chain.
+/* What it must be known of how much is followed: each group, with its chain.
  * Returns how many. */
 struct sgd_rule_source {
-    struct sge_fact_id followed;
+    uint64_t group;
     uint32_t chain;
     struct sg_str text; /* the first condition that asks it */
 };

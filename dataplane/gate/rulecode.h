@@ -30,17 +30,16 @@ struct sgd_leaf {
     bool delegated;      /* a vault of the holder's may have it: ONE, ANY, BALANCE of the EVM */
     struct sg_str text;  /* as the rule has it */
     struct sg_caip_asset asset;
-    struct sg_str list;          /* of LIST: its name */
-    uint32_t chain_id;           /* of the asset */
-    uint8_t chain;               /* its place among the rule's chains */
-    struct sge_fact_id id;       /* of ONE, USER, LIST */
-    struct sg_sha256 begun;      /* of BALANCE: its name, but for the account */
-    uint64_t group;              /* of ANY, USER_ANY */
-    uint64_t delegations;        /* the group of those on this chain */
-    struct sge_fact_id followed; /* how much is known of its group, of the contract where it has
-                                    none */
-    struct sge_fact_id delegations_followed;
-    struct sg_u256 lo, hi; /* of ANY; of BALANCE, lo is the least amount */
+    struct sg_str list;     /* of LIST: its name */
+    uint32_t chain_id;      /* of the asset */
+    uint8_t chain;          /* its place among the rule's chains */
+    struct sge_fact_id id;  /* of ONE, USER, LIST */
+    struct sg_sha256 begun; /* of BALANCE: its name, but for the account */
+    uint64_t group;         /* of ANY, USER_ANY */
+    uint64_t followed;      /* its group; of the others, the contract's: of which it must be
+                               known how much is followed */
+    uint64_t delegations;   /* the group of those on this chain */
+    struct sg_u256 lo, hi;  /* of ANY; of BALANCE, lo is the least amount */
     uint64_t from_s, to_s;
     struct sgd_countries countries;
 };

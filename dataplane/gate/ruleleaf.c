@@ -73,7 +73,7 @@ static enum sgd_met unfollowed(struct sgd_rule_look *look, enum sge_followed how
 static enum sgd_met absent(struct sgd_rule_look *look, const struct sgd_leaf *leaf,
                            const char *reason)
 {
-    enum sge_followed how = sge_state_followed(look->reader, &leaf->followed);
+    enum sge_followed how = sge_state_followed(look->reader, leaf->followed);
     if (how < SGE_FOLLOWED_PART && !sge_state_by_hand(look->reader))
         return unfollowed(look, how);
     if (how != SGE_FOLLOWED_WHOLE)
@@ -83,8 +83,7 @@ static enum sgd_met absent(struct sgd_rule_look *look, const struct sgd_leaf *le
 }
 
 /* A fact of what is followed no longer says how things were. One of no chain was said by hand. */
-static bool is_current(struct sgd_rule_look *look, const struct sge_fact_id *followed,
-                       const struct sge_change *fact)
+static bool is_current(struct sgd_rule_look *look, uint64_t followed, const struct sge_change *fact)
 {
     if (fact->chain == 0)
         return true;
@@ -122,7 +121,7 @@ static enum sgd_met one_ask(struct sgd_rule_look *look, const struct sgd_leaf *l
                                 : met(look, SGD_MET_UNKNOWN, "the state can't be read");
     enum sgd_met answer =
         settled(look, memcmp(fact.head, account, 32) == 0, memcmp(fact.safe, account, 32) == 0);
-    if (answer == SGD_MET_UNKNOWN || !is_current(look, &leaf->followed, &fact))
+    if (answer == SGD_MET_UNKNOWN || !is_current(look, leaf->followed, &fact))
         return SGD_MET_UNKNOWN;
     if (leaf->kind == SGD_LEAF_USER && answer == SGD_MET_YES) {
         if (fact.until_s <= look->holder->now_s)
@@ -148,7 +147,7 @@ static enum sgd_met balance_ask(struct sgd_rule_look *look, const struct sgd_lea
                                 : met(look, SGD_MET_UNKNOWN, "the state can't be read");
     enum sgd_met answer = settled(look, memcmp(fact.head, leaf->lo.bytes, 32) >= 0,
                                   memcmp(fact.safe, leaf->lo.bytes, 32) >= 0);
-    if (answer == SGD_MET_UNKNOWN || !is_current(look, &leaf->followed, &fact))
+    if (answer == SGD_MET_UNKNOWN || !is_current(look, leaf->followed, &fact))
         return SGD_MET_UNKNOWN;
     fact_add(look, leaf, &fact, generation);
     return answer;
@@ -169,7 +168,7 @@ static enum sgd_met any_take(struct sgd_rule_look *look, const struct sgd_leaf *
 {
     bool safe = memcmp(best->change.safe, best->change.head, 32) == 0;
     enum sgd_met answer = settled(look, true, safe);
-    if (answer != SGD_MET_YES || !is_current(look, &leaf->followed, &best->change))
+    if (answer != SGD_MET_YES || !is_current(look, leaf->followed, &best->change))
         return SGD_MET_UNKNOWN;
     fact_add(look, leaf, &best->change, best->generation);
     if (best->change.kind == SGE_FACT_USER)
@@ -275,7 +274,7 @@ static enum sgd_met delegated_ask(struct sgd_rule_look *look, const struct sgd_l
             if (!step(look))
                 return SGD_MET_UNKNOWN;
             if (delegation_holds(look, &some[i].change, account) &&
-                is_current(look, &leaf->delegations_followed, &some[i].change)) {
+                is_current(look, leaf->delegations, &some[i].change)) {
                 fact_add(look, leaf, &some[i].change, some[i].generation);
                 if (vault_ask(look, leaf, account, &some[i]) == SGD_MET_YES)
                     return SGD_MET_YES;
@@ -284,7 +283,7 @@ static enum sgd_met delegated_ask(struct sgd_rule_look *look, const struct sgd_l
             out->chains.count = chains_count;
             out->provisional = provisional;
         }
-    enum sge_followed how = sge_state_followed(look->reader, &leaf->delegations_followed);
+    enum sge_followed how = sge_state_followed(look->reader, leaf->delegations);
     if (how < SGE_FOLLOWED_PART && !sge_state_by_hand(look->reader))
         return unfollowed(look, how);
     return met(look, SGD_MET_UNKNOWN,

@@ -108,7 +108,6 @@ static enum sg_err chain_add(struct parser *p, struct sgd_leaf *leaf, uint32_t c
     leaf->chain = (uint8_t)i;
     leaf->chain_id = sge_chain_id(&leaf->asset.chain);
     leaf->delegations = sge_group_delegations(&leaf->asset.chain);
-    sge_fact_followed(leaf->delegations, &leaf->delegations_followed);
     return SG_OK;
 }
 
@@ -415,8 +414,7 @@ static enum sg_err call_read(struct parser *p, struct sgd_leaf *leaf)
         err = calls[i].make(p, &call, leaf);
     leaf->text = (struct sg_str){p->tree->text.ptr + from, p->at - from};
     if (err == SG_OK && leaf->chain_id != 0)
-        sge_fact_followed(leaf->group != 0 ? leaf->group : sge_group_contract(&leaf->asset),
-                          &leaf->followed);
+        leaf->followed = leaf->group != 0 ? leaf->group : sge_group_contract(&leaf->asset);
     return err == SG_OK ? next(p) : err;
 }
 

@@ -114,8 +114,14 @@ bool sge_factrow_read(struct sg_str bytes, struct sge_factrow *out)
 bool sge_factrow_brief(struct sg_str bytes, struct sge_fact *out)
 {
     struct fixed fixed;
-    if (!take(&bytes, &fixed, sizeof(fixed)))
+    if (!take(&bytes, &fixed, sizeof(fixed)) || fixed.groups_count > SGE_FACT_GROUPS_MAX)
         return false;
+    const size_t groups_bytes = fixed.groups_count * sizeof(out->groups[0]);
+    if (bytes.len < groups_bytes)
+        return false;
+    bytes.len -= groups_bytes;
+    memcpy(out->groups, bytes.ptr + bytes.len, groups_bytes);
+    out->groups_count = fixed.groups_count;
     if ((fixed.flags & HAS_UNTIL) != 0)
         bytes = sg_str_skip(bytes, sizeof(uint64_t));
     out->generation = fixed.generation;

@@ -203,14 +203,29 @@ static enum sge_followed followed_read(struct sge_state_reader *reader,
     return (enum sge_followed)fact.head[31];
 }
 
-enum sge_followed sge_state_followed(struct sge_state_reader *reader, const struct sge_fact_id *id)
+enum sge_followed sge_state_followed(struct sge_state_reader *reader, uint64_t group)
 {
-    SG_ASSERT(reader != NULL && id != NULL);
-    struct sge_followed_known *known = &reader->followed[id->key % SGE_FOLLOWED_KNOWN];
+    SG_ASSERT(reader != NULL);
+    struct sge_followed_known *known = &reader->followed[group % SGE_FOLLOWED_KNOWN];
     uint64_t version = sg_mdb_txnid(reader->txn);
-    if (known->version != version || known->id.key != id->key || known->id.check != id->check)
-        *known = (struct sge_followed_known){version, *id, followed_read(reader, id)};
+    if (known->version == 0 || known->group != group) {
+        sge_fact_followed(group, &known->id);
+        known->group = group;
+    } else if (known->version == version) {
+        return known->how;
+    }
+    known->version = version;
+    known->how = followed_read(reader, &known->id);
     return known->how;
+}
+
+bool sge_state_fact_is_watched(struct sge_state_reader *reader, const struct sge_fact *fact)
+{
+    SG_ASSERT(fact != NULL && fact->groups_count <= SGE_FACT_GROUPS_MAX);
+    bool watched = fact->chain == 0;
+    for (uint8_t i = 0; i < fact->groups_count && !watched; i++)
+        watched = sge_state_followed(reader, fact->groups[i]) >= SGE_FOLLOWED_PART;
+    return watched;
 }
 
 uint64_t sge_state_facts_count(struct sge_state_reader *reader)

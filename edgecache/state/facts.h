@@ -56,8 +56,6 @@ uint64_t sge_group_creator(const struct sg_caip_chain *chain, const uint8_t crea
 uint64_t sge_group_delegations(const struct sg_caip_chain *chain);
 uint32_t sge_chain_id(const struct sg_caip_chain *chain);
 
-#define SGE_FACT_GROUPS_MAX 8
-
 /* A fact as it is from now on; all of it, so that applying it twice is applying it once. */
 struct sge_change {
     struct sge_fact_id id;
@@ -130,8 +128,11 @@ void sge_state_mark(struct sge_state_reader *reader, struct sge_mark *out);
 SG_MUST_USE enum sg_err sge_state_fact_get(struct sge_state_reader *reader,
                                            const struct sge_fact_id *id, struct sge_change *out,
                                            uint64_t *generation);
-/* `id`: sge_fact_followed(). What can't be read is followed no longer. */
-enum sge_followed sge_state_followed(struct sge_state_reader *reader, const struct sge_fact_id *id);
+/* What can't be read is followed no longer. */
+enum sge_followed sge_state_followed(struct sge_state_reader *reader, uint64_t group);
+/* Whether changes of the fact are heard of: one of its groups is followed, and no longer only read
+ * for the first time. Of no chain: what was said by hand is so until it is said otherwise. */
+bool sge_state_fact_is_watched(struct sge_state_reader *reader, const struct sge_fact *fact);
 /* No stream ever fed it: what it has was said by hand. */
 bool sge_state_by_hand(struct sge_state_reader *reader);
 struct sge_holding {

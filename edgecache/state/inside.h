@@ -37,8 +37,8 @@ struct sge_state {
 /* What was found last of a group, in that version of the state (never 0: an empty one is not
  * open); every condition of a rule asks it. */
 struct sge_followed_known {
-    uint64_t version;
-    struct sge_fact_id id;
+    uint64_t version, group;
+    struct sge_fact_id id; /* sge_fact_followed(group): of any version */
     enum sge_followed how;
 };
 #define SGE_FOLLOWED_KNOWN 16u
@@ -47,7 +47,7 @@ struct sge_state_reader {
     const struct sge_state *state;
     struct sg_mdb_txn *txn;
     struct sg_mdb_cursor *purges, *holdings;
-    struct sge_followed_known followed[SGE_FOLLOWED_KNOWN]; /* by the lowest bits of the key */
+    struct sge_followed_known followed[SGE_FOLLOWED_KNOWN]; /* by the lowest bits of the group */
 };
 
 struct sge_tenant_row {

@@ -66,6 +66,7 @@ uint64_t sge_purge_hash(enum sge_purge_scope scope, uint32_t tenant, struct sg_s
 uint32_t sge_tenant_id(struct sg_str name);
 
 /* ---- ownership facts (TOKEN claims, -70002) ---- */
+#define SGE_FACT_GROUPS_MAX 8
 struct sge_fact {
     uint64_t generation; /* the event's number in the region's ownership stream; never reused */
     uint8_t owner_head[32], owner_safe[32]; /* SHA-256 of the CAIP-10 account; zero: nobody */
@@ -73,6 +74,8 @@ struct sge_fact {
     uint32_t log;        /* index of the log, or instruction, in its block */
     uint64_t changed_ns; /* when this node heard of its generation */
     uint32_t chain;      /* sge_chain_id(); 0: of none */
+    uint8_t groups_count;
+    uint64_t groups[SGE_FACT_GROUPS_MAX]; /* what it belongs to: facts.h */
 };
 /* SG_ENOENT: not known, which is never a yes. Within begin/end. */
 SG_MUST_USE enum sg_err sge_state_fact(struct sge_state_reader *reader, uint64_t fact_key,

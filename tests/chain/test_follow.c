@@ -226,6 +226,14 @@ static void after_any_sequence_we_say_what_the_chain_says(void **fixture)
     follow_fini(&f);
 }
 
+static const struct rig_fact *films_followed(struct follow_rig *f)
+{
+    struct sg_caip_asset films = follow_asset(SG_CAIP_ERC721, f->films);
+    struct sge_fact_id id;
+    sge_fact_followed(sge_group_contract(&films), &id);
+    return rig_fact(f->rig, &id);
+}
+
 static void a_restart_goes_on_where_it_stopped(void **fixture)
 {
     struct follow_rig f;
@@ -245,6 +253,9 @@ static void a_restart_goes_on_where_it_stopped(void **fixture)
     sgc_follow_status(f.follow, &status);
     assert_int_equal(status.counts.history_logs, 0);
     follow_close(&f);
+    const struct rig_fact *followed = films_followed(&f);
+    uint64_t since = followed->generation;
+    assert_int_equal(followed->change.head[31], SGE_FOLLOWED_WHOLE);
     for (uint32_t i = 0; i < 10; i++)
         operate(&f);
     sgt_anvil_mine(&chain, 400); /* too many to be taken one by one */
@@ -256,6 +267,7 @@ static void a_restart_goes_on_where_it_stopped(void **fixture)
     sgc_follow_status(f.follow, &status);
     assert_true(status.counts.history_logs > 0);
     assert_true(status.counts.blocks < 200);
+    assert_int_equal(followed->generation, since); /* old for a while, and not left */
     follow_fini(&f);
 }
 

@@ -333,6 +333,65 @@ static void what_was_seen_and_told_as_a_whole_is_followed_wholly(void **fixture)
     (void)fixture;
 }
 
+static bool has_group(struct world *world, const char *of, uint64_t group)
+{
+    struct sg_caip_asset asset = asset_of(of, SG_CAIP_NFT);
+    struct sge_fact_id id;
+    struct sge_change fact;
+    bool found = false;
+    sge_fact_owner(&asset, &id);
+    assert_int_equal(sgc_ledger_fact(world->ledger, &id, &fact), SG_OK);
+    for (uint8_t i = 0; i < fact.groups_count; i++)
+        found |= fact.groups[i] == group;
+    return found;
+}
+
+/* A rule is taken out: its collection is watched no longer, though the mint that names it is, and
+ * a film of it that another rule names belongs to what is known of it now. */
+static void a_collection_that_no_rule_names_any_more_is_left_by_itself(void **fixture)
+{
+    struct world world = {.now_ns = 1};
+    char alice[KEY_CHARS], bob[KEY_CHARS], saga[KEY_CHARS], film[KEY_CHARS];
+    uint32_t bumps;
+    wallet(alice);
+    wallet(bob);
+    mint(saga, bob, 1, "");
+    mint(film, alice, 1, "");
+    steer_fmt("test_metadata", "[{\"mint\":\"%s\",\"collection\":\"%s\"}]", film, saga);
+    steer_fmt("test_finalize", "[]");
+    want(&world, SGC_SOLWANT_COLLECTION, saga);
+    want(&world, SGC_SOLWANT_NFT, saga);
+    want(&world, SGC_SOLWANT_NFT, film);
+    world_open(&world);
+    turn(&world);
+    struct sg_caip_asset of_saga = asset_of(saga, SG_CAIP_NFT);
+    uint64_t collection = sge_group_collection(&of_saga.chain, of_saga.contract.bytes);
+    assert_int_equal(followed_collection(&world, saga), SGE_FOLLOWED_WHOLE);
+    assert_true(has_group(&world, film, collection));
+    steer_fmt("test_finalize", "[]"); /* what is not safe is seen anew after a restart */
+    turn(&world);
+    owner_is(&world, film, alice, alice);
+    outbox(&world, &bumps);
+
+    world.wants[0] = world.wants[--world.wants_count];
+    restart(&world);
+    turn(&world);
+    assert_int_equal(followed_collection(&world, saga), SGE_FOLLOWED_NOT);
+    assert_int_equal(followed_mint(&world, saga, SG_CAIP_NFT), SGE_FOLLOWED_WHOLE);
+    assert_int_equal(followed_mint(&world, film, SG_CAIP_NFT), SGE_FOLLOWED_WHOLE);
+    assert_false(has_group(&world, film, collection));
+    outbox(&world, &bumps);
+    assert_int_equal(bumps, 2); /* that it is left, and the film, which was of it */
+    steer_fmt("test_finalize", "[]");
+    turn(&world);
+    outbox(&world, &bumps);
+    restart(&world);
+    turn(&world);
+    assert_int_equal(outbox(&world, &bumps), 0); /* nothing is news */
+    world_close(&world);
+    (void)fixture;
+}
+
 /* One that several hold parts of is nobody's by the rules, but somebody has it. */
 static void a_collection_with_something_that_several_may_hold_is_followed_in_part(void **fixture)
 {
@@ -391,6 +450,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_happened_while_nobody_looked_is_found_and_the_rest_not_revoked),
     cmocka_unit_test(servers_of_another_chain_are_refused),
     cmocka_unit_test(what_was_seen_and_told_as_a_whole_is_followed_wholly),
+    cmocka_unit_test(a_collection_that_no_rule_names_any_more_is_left_by_itself),
     cmocka_unit_test(a_collection_with_something_that_several_may_hold_is_followed_in_part),
     cmocka_unit_test(a_token_whose_balances_may_be_hidden_is_followed_in_part),
 };

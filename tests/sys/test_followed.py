@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""An edge whose rules are not those of the region's control node: what that does not follow opens
-nothing there, and the answer says why."""
+"""An edge whose rules are not those of the region's control node: what that does not follow, or not
+any more, opens nothing there, and the answer says why."""
 import json
 import os
 import pathlib
@@ -65,6 +65,11 @@ class Followed(sg.Scenario):
         answer = viewer.post("grant", query={"path": path})
         return answer.status, answer.json().get("reason")
 
+    def signed_in(self, path, wallet_):
+        viewer = wallet.Viewer(self.edge, wallet_)
+        viewer.sign_in(path=path)
+        return viewer
+
     def becomes(self, path, wallet_, verdict):
         sg.until(lambda: self.verdict(path, wallet_) == verdict, f"{path} answers {verdict}")
 
@@ -106,6 +111,45 @@ class Followed(sg.Scenario):
             for path in ("/other/", "/new/"):
                 self.becomes(path, viewer, unknown)
         self.assertEqual(self.verdict("/films/", alice), (200, None))
+
+    def test_a_token_rests_on_what_is_followed_and_no_longer(self):
+        films, other = self.holds(self.films), self.holds(self.other)
+        alice, bob = wallet.Evm(31337), wallet.Evm(31337)
+        for contract in (self.films, self.other):
+            contract.send("mint", self.chain.accounts[0], 1)
+            contract.send("mint", alice.address, 2)
+            contract.send("mint", bob.address, 3)
+        self.control = self.member("control",
+                                   self.config("control", CONTROL, films=films, other=other))
+        self.edge = self.member("edge", self.config("edge", EDGE, films=films, other=other,
+                                                    new=f"not {other}"))
+        for path, who in (("/other/", alice), ("/other/", bob), ("/films/", alice)):
+            self.becomes(path, who, (200, None))
+        stays = self.signed_in("/films/", alice)
+        viewers = [self.signed_in("/other/", who) for who in (alice, bob)]
+        for viewer in viewers:
+            self.assertEqual(viewer.get("/other/a").body, b"other")
+
+        self.follow(films=films)
+        for viewer in viewers:
+            sg.until(lambda v=viewer: v.get("/other/a").status == 503, "the token is refused")
+            refused = viewer.get("/other/a")
+            self.assertIn("ownership_not_followed", refused.text)
+            self.assertEqual(refused.fields["cache-control"], "no-store")
+        told = self.edge.sgctl("explain", refused.fields["x-request-id"]).stdout
+        self.assertIn("gate     unfollowed", told)
+        self.assertIn("nobody follows what it belongs to any more", told)
+        self.assertRegex(self.edge.command("/metrics").text,
+                         r'streamgate_gate_total\{verdict="unfollowed"\} [1-9]')
+        self.assertEqual(stays.get("/films/a").body, b"films")
+
+        # Bob sells while nobody looks.
+        self.chain.rpc("anvil_impersonateAccount", bob.address)
+        self.chain.rpc("anvil_setBalance", bob.address, hex(10**18))
+        self.other.send("transferFrom", bob.address, alice.address, 3, sender=bob.address)
+        self.follow(films=films, other=other)
+        sg.until(lambda: viewers[0].get("/other/a").status == 200, "Alice's token is good again")
+        self.assertIn("ownership_changed", viewers[1].get("/other/a").text)
 
 
 if __name__ == "__main__":

@@ -166,9 +166,10 @@ static void explain_fact(const json_t *fact)
 {
     if (fact == NULL)
         return;
-    printf("fact     %s block %lld, log %lld, now at generation %lld%s\n", text(fact, "chain"),
+    printf("fact     %s block %lld, log %lld, now at generation %lld%s%s\n", text(fact, "chain"),
            number(fact, "block"), number(fact, "log"), number(fact, "generation"),
-           is_true(fact, "same") ? "" : ": changed since");
+           is_true(fact, "same") ? "" : ": changed since",
+           is_true(fact, "followed") ? "" : ": nobody follows what it belongs to any more");
 }
 
 static void explain_site(const json_t *answer, const json_t *r)

@@ -208,13 +208,11 @@ static enum sg_err sources_apply(const json_t *facts, const struct sgd_rule *rul
     struct sgd_rule_source sources[SOURCES_MAX];
     struct sge_change changes[SOURCES_MAX];
     uint32_t count = sgd_rule_sources(rule, sources, SOURCES_MAX);
-    for (uint32_t i = 0; i < count; i++) {
-        sge_followed_make(0, sources[i].chain,
+    for (uint32_t i = 0; i < count; i++)
+        sge_followed_make(sources[i].group, sources[i].chain,
                           is_caught_up(facts, sources[i].chain) ? SGE_FOLLOWED_WHOLE
                                                                 : SGE_FOLLOWED_PART,
                           &changes[i]);
-        changes[i].id = sources[i].followed;
-    }
     return apply(state, changes, count, seq);
 }
 

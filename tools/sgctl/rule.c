@@ -227,9 +227,9 @@ static json_t *followed_json(const struct sgd_rule *rule, struct sge_state_reade
     json_t *list = json_array();
     uint32_t count = sgd_rule_sources(rule, sources, SG_COUNT(sources));
     for (uint32_t i = 0; i < count; i++)
-        json_array_append_new(
-            list, json_pack("{s:s%, s:s}", "condition", sources[i].text.ptr, sources[i].text.len,
-                            "followed", names[sge_state_followed(reader, &sources[i].followed)]));
+        json_array_append_new(list, json_pack("{s:s%, s:s}", "condition", sources[i].text.ptr,
+                                              sources[i].text.len, "followed",
+                                              names[sge_state_followed(reader, sources[i].group)]));
     return list;
 }
 

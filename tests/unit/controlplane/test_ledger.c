@@ -355,6 +355,29 @@ static void how_much_is_followed_is_told_once_and_taken_back(void **fixture)
     rig_free(rig);
 }
 
+/* After a long stop, say: what is known is as old as the head says, and followed all the same. */
+static void what_is_read_on_as_history_is_followed_meanwhile(void **fixture)
+{
+    struct rig *rig = followed();
+    struct sg_caip_asset contract = rig_asset(SG_CAIP_ERC721, 1);
+    uint64_t source = sge_group_contract(&contract);
+    const struct sgc_following whole = {source, source, SGE_FOLLOWED_WHOLE},
+                               reading = {source, source, SGE_FOLLOWED_READING};
+    struct sgc_ledger_progress progress;
+    assert_int_equal(sgc_ledger_follow(rig->ledger, &rig_chain, &whole), SG_OK);
+    assert_int_equal(sgc_ledger_reread(rig->ledger, &contract), SG_OK);
+    assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &progress), SG_OK);
+    assert_int_equal(progress.to, 100);
+    assert_int_equal(sgc_ledger_follow(rig->ledger, &rig_chain, &reading), SG_OK);
+    rig_drain(rig);
+    assert_int_equal(told_followed(rig, source), SGE_FOLLOWED_WHOLE);
+    assert_int_equal(sgc_ledger_leave(rig->ledger, &rig_chain, source), SG_OK);
+    assert_int_equal(sgc_ledger_follow(rig->ledger, &rig_chain, &reading), SG_OK);
+    rig_drain(rig);
+    assert_int_equal(told_followed(rig, source), SGE_FOLLOWED_READING);
+    rig_free(rig);
+}
+
 static void what_joined_of_chains_that_nobody_names_any_more_leaves(void **fixture)
 {
     struct rig *rig = followed();
@@ -590,6 +613,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_reorg_while_a_contract_joins_takes_its_progress_back),
     cmocka_unit_test(who_leaves_is_known_up_to_the_head_and_held_back_from_there),
     cmocka_unit_test(how_much_is_followed_is_told_once_and_taken_back),
+    cmocka_unit_test(what_is_read_on_as_history_is_followed_meanwhile),
     cmocka_unit_test(what_joined_of_chains_that_nobody_names_any_more_leaves),
     cmocka_unit_test(what_is_forgotten_is_nobodys_everywhere),
     cmocka_unit_test(a_move_of_more_than_was_there_leaves_nothing_and_is_counted),

@@ -1,6 +1,7 @@
 #include "tests/sgt.h"
 
 #include "base/alloc.h"
+#include "edgecache/state/facts.h"
 #include "tests/unit/dataplane/gate_world.h"
 
 static void assert_verdict_again(struct world *w, enum sgd_gate_verdict verdict)
@@ -188,6 +189,46 @@ static void a_change_of_owner_revokes_at_once(void **fixture)
     assert_verdict_again(w, SGD_GATE_allowed); /* the lowest that is accepted */
     assert_int_equal(sge_state_raise_rule(w->state, sge_tenant_id(SG_STR("acme")), 2), SG_OK);
     assert_verdict_again(w, SGD_GATE_rule_version);
+}
+
+/* What nobody hears of any more may have been sold since; followed again, it is what it is. */
+static void a_token_rests_on_what_is_followed_and_on_nothing_else(void **fixture)
+{
+    struct world *w = *fixture;
+    const uint64_t contract = 4711;
+    struct sge_change film = {.id = {77, 1},
+                              .kind = SGE_FACT_OWNER,
+                              .bump = true,
+                              .chain = 1,
+                              .head = "alice",
+                              .safe = "alice",
+                              .groups_count = 1,
+                              .groups = {contract}};
+    struct sge_chain chain = {.id = 1, .heard_ns = WORLD_NOW_S * SG_NS_PER_SEC};
+    struct sge_batch batch = {.stream = "stream", .seq = 1, .changes = &film, .changes_count = 1};
+    static const struct {
+        enum sge_followed how;
+        enum sgd_gate_verdict verdict;
+    } rows[] = {{SGE_FOLLOWED_READING, SGD_GATE_unfollowed},
+                {SGE_FOLLOWED_WHOLE, SGD_GATE_allowed},
+                {SGE_FOLLOWED_NOT, SGD_GATE_unfollowed},
+                {SGE_FOLLOWED_PART, SGD_GATE_allowed}};
+    assert_int_equal(sge_state_apply(w->state, &batch), SG_OK);
+    assert_int_equal(sge_state_heartbeat(w->state, WORLD_NOW_S * SG_NS_PER_SEC), SG_OK);
+    assert_int_equal(sge_state_chain_heard(w->state, &chain), SG_OK);
+    w->claims.has_facts = true;
+    w->claims.facts_count = 1;
+    w->claims.facts[0] = (struct sgd_token_fact){77, 1};
+    assert_int_equal(world_mint_verdict(w), SGD_GATE_unfollowed); /* never heard of */
+    for (size_t i = 0; i < SG_COUNT(rows); i++) {
+        struct sge_change how;
+        sge_followed_make(contract, 1, rows[i].how, &how);
+        batch.seq++;
+        batch.changes = &how;
+        assert_int_equal(sge_state_apply(w->state, &batch), SG_OK);
+        assert_verdict_again(w, rows[i].verdict);
+        assert_int_equal(world_answer(w).fact_key, 77);
+    }
 }
 
 static void revocations_reach_a_cached_token_at_once(void **fixture)
@@ -494,6 +535,7 @@ static const struct CMUnitTest tests[] = {
     WORLD_TEST(two_epochs_are_accepted_and_the_lowest_can_be_raised),
     WORLD_TEST(host_path_and_method_are_judged_on_every_request),
     WORLD_TEST(a_change_of_owner_revokes_at_once),
+    WORLD_TEST(a_token_rests_on_what_is_followed_and_on_nothing_else),
     WORLD_TEST(revocations_reach_a_cached_token_at_once),
     WORLD_TEST(a_stale_feed_stops_tokens_that_rest_on_facts_and_no_others),
     WORLD_TEST(a_tenant_may_choose_to_serve_on_or_to_shorten),

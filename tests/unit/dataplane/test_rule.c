@@ -44,11 +44,9 @@ static void followed_is(struct facts_world *w, const struct sgd_rule *rule, enum
     uint32_t count = sgd_rule_sources(rule, sources, SG_COUNT(sources)), news = 0;
     assert_int_equal(sge_state_begin(w->reader), SG_OK);
     for (uint32_t i = 0; i < count; i++) {
-        if (sge_state_followed(w->reader, &sources[i].followed) == how &&
-            !sge_state_by_hand(w->reader))
+        if (sge_state_followed(w->reader, sources[i].group) == how && !sge_state_by_hand(w->reader))
             continue;
-        sge_followed_make(0, sources[i].chain, how, &changes[news]);
-        changes[news++].id = sources[i].followed;
+        sge_followed_make(sources[i].group, sources[i].chain, how, &changes[news++]);
     }
     sge_state_end(w->reader);
     if (news > 0)
@@ -580,7 +578,7 @@ static void what_is_followed_is_told_of_each_by_itself(void **fixture)
     char text[256];
     assert_int_equal(sgd_rule_sources(rules[0], &a, 1), 1);
     assert_int_equal(sgd_rule_sources(rules[1], &b, 1), 1);
-    assert_int_not_equal(a.followed.key, b.followed.key);
+    assert_int_not_equal(a.group, b.group);
     assert_true(sg_str_eq(b.text, sg_str_from(collection)));
     sgd_rule_free(rules[0]);
     sgd_rule_free(rules[1]);

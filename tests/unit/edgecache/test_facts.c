@@ -72,10 +72,10 @@ static void what_is_followed_is_as_the_commit_says_that_a_reader_is_at(void **fi
     assert_int_equal(stream_says(w, &now, 1), SG_OK);
     for (size_t i = 0; i < SG_COUNT(says); i++) {
         assert_int_equal(sge_state_begin(w->reader), SG_OK);
-        assert_int_equal(sge_state_followed(w->reader, &now.id), says[i]);
+        assert_int_equal(sge_state_followed(w->reader, 7), says[i]);
         sge_followed_make(7, 1, says[(i + 1) % SG_COUNT(says)], &next);
         assert_int_equal(stream_says(w, &next, 1), SG_OK);
-        assert_int_equal(sge_state_followed(w->reader, &now.id), says[i]); /* its commit's */
+        assert_int_equal(sge_state_followed(w->reader, 7), says[i]); /* its commit's */
         sge_state_end(w->reader);
     }
 }
@@ -83,15 +83,54 @@ static void what_is_followed_is_as_the_commit_says_that_a_reader_is_at(void **fi
 static void what_is_followed_is_not_told_of_another_of_the_same_key(void **fixture)
 {
     struct facts_world *w = *fixture;
-    struct sge_change one;
+    struct sge_change one, other;
     sge_followed_make(7, 1, SGE_FOLLOWED_WHOLE, &one);
-    struct sge_fact_id other = {one.id.key, ~one.id.check};
+    sge_followed_make(8, 1, SGE_FOLLOWED_WHOLE, &other);
+    other.id.check = ~other.id.check;
     assert_int_equal(stream_says(w, &one, 1), SG_OK);
+    assert_int_equal(stream_says(w, &other, 1), SG_OK);
     assert_int_equal(sge_state_begin(w->reader), SG_OK);
-    assert_int_equal(sge_state_followed(w->reader, &one.id), SGE_FOLLOWED_WHOLE);
-    assert_int_equal(sge_state_followed(w->reader, &other), SGE_FOLLOWED_NOT);
-    assert_int_equal(sge_state_followed(w->reader, &one.id), SGE_FOLLOWED_WHOLE);
+    assert_int_equal(sge_state_followed(w->reader, 7), SGE_FOLLOWED_WHOLE);
+    assert_int_equal(sge_state_followed(w->reader, 8), SGE_FOLLOWED_NOT);
+    assert_int_equal(sge_state_followed(w->reader, 7 + 16), SGE_FOLLOWED_NOT); /* same place */
+    assert_int_equal(sge_state_followed(w->reader, 7), SGE_FOLLOWED_WHOLE);
     sge_state_end(w->reader);
+}
+
+/* A mint of a collection and of a creator is heard of as long as one of them is followed. */
+static void a_fact_is_watched_while_one_of_its_groups_is_followed(void **fixture)
+{
+    struct facts_world *w = *fixture;
+    struct sge_change fact = owner_is(1, 'a', 'a'), how[2];
+    static const struct {
+        enum sge_followed first, second;
+        bool watched;
+    } rows[] = {
+        {SGE_FOLLOWED_NOT, SGE_FOLLOWED_NOT, false},
+        {SGE_FOLLOWED_READING, SGE_FOLLOWED_NOT, false},
+        {SGE_FOLLOWED_NOT, SGE_FOLLOWED_PART, true},
+        {SGE_FOLLOWED_WHOLE, SGE_FOLLOWED_NOT, true},
+        {SGE_FOLLOWED_NOT, SGE_FOLLOWED_READING, false},
+    };
+    struct sge_fact brief;
+    fact.groups_count = 2;
+    fact.groups[0] = 7;
+    fact.groups[1] = 7 + 16;
+    assert_int_equal(stream_says(w, &fact, 1), SG_OK);
+    for (size_t i = 0; i < SG_COUNT(rows); i++) {
+        sge_followed_make(fact.groups[0], 1, rows[i].first, &how[0]);
+        sge_followed_make(fact.groups[1], 1, rows[i].second, &how[1]);
+        assert_int_equal(stream_says(w, how, 2), SG_OK);
+        assert_int_equal(sge_state_begin(w->reader), SG_OK);
+        assert_int_equal(sge_state_fact(w->reader, fact.id.key, &brief), SG_OK);
+        assert_int_equal(brief.groups_count, 2);
+        assert_int_equal(sge_state_fact_is_watched(w->reader, &brief), rows[i].watched);
+        brief.groups_count = 0;
+        assert_false(sge_state_fact_is_watched(w->reader, &brief)); /* of nothing that is named */
+        brief.chain = 0;
+        assert_true(sge_state_fact_is_watched(w->reader, &brief)); /* by hand */
+        sge_state_end(w->reader);
+    }
 }
 
 static void a_gap_and_another_stream_are_told_and_change_nothing(void **fixture)
@@ -430,6 +469,7 @@ static const struct CMUnitTest tests[] = {
     FACTS_TEST(applying_twice_is_applying_once),
     FACTS_TEST(what_is_followed_is_as_the_commit_says_that_a_reader_is_at),
     FACTS_TEST(what_is_followed_is_not_told_of_another_of_the_same_key),
+    FACTS_TEST(a_fact_is_watched_while_one_of_its_groups_is_followed),
     FACTS_TEST(a_gap_and_another_stream_are_told_and_change_nothing),
     FACTS_TEST(what_does_not_bump_keeps_its_generation),
     FACTS_TEST(an_owner_who_is_back_has_another_generation),
