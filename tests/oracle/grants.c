@@ -1,5 +1,6 @@
 /* grants - the gate's grants and proofs, asked line by line by grants.mjs, which has them made by
- * the libraries of others. A line in is a command and its words, a line out the answer:
+ * the libraries of others. A line in is a command and its words (no bytes: "-"), a line out the
+ * answer:
  *   verify HEX NOW TENANT AUTHORITY KEYS   read, check, verify; KEYS: PEM files, or "-"
  *   signed HEX                             what its wallet signs, hex
  *   digest HEX                             the hash that an EVM key signs
@@ -25,6 +26,8 @@ static char output[LINE_MAX_BYTES];
 
 static struct sg_str hex(const char *text)
 {
+    if (strcmp(text, "-") == 0)
+        return SG_STR("");
     return (struct sg_str){(const char *)input, sgt_hex(text, input, sizeof(input))};
 }
 
@@ -126,7 +129,7 @@ static void answer(void)
         else
             printf("error\n");
     } else if (strcmp(words[0], "keccak") == 0) {
-        struct sg_str bytes = hex(words[1] == NULL ? "" : words[1]);
+        struct sg_str bytes = hex(words[1]);
         sg_keccak256(bytes.ptr, bytes.len, hash);
         put_hex(hash, sizeof(hash));
     } else {

@@ -1,13 +1,12 @@
 // Grants and proofs made by the libraries of others, judged by the gate: grants.mjs ASK CACHE
 // ASK is the program oracle_grants; CACHE keeps the npm packages. Speaks TAP; skipped without them.
 // All that is signed is built here a second time, from docs/tokens.md and the standards.
-import { spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes, sign, webcrypto } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 
+import { asker, equal, hex, runTests, unhex } from './asking.mjs';
 import { packages } from './packages.mjs';
 
 const [program, cache] = process.argv.slice(2, 4).map((name) => path.resolve(name));
@@ -24,26 +23,11 @@ const run = mkdtempSync(path.join(tmpdir(), 'sgt.'));
 const NOW = 1780000000;
 const SOLANA_MAINNET = '5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp';
 
-// ---- the gate, a line in and a line out ----
-const child = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] });
-const waiting = [];
-createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()(line));
-child.on('exit', (code) => code && process.exit(1));
-function ask(...words) {
-  child.stdin.write(`${words.join(' ')}\n`);
-  return new Promise((done) => waiting.push(done));
-}
-const hex = (bytes) => Buffer.from(bytes).toString('hex');
-const unhex = (text) => Buffer.from(text.replace(/^0x/, ''), 'hex');
+const { ask, end } = asker(program);
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest();
 const pick = (...choices) => choices[randomBytes(1)[0] % choices.length];
 const time = (s) => new Date(s * 1000).toISOString().replace('.000Z', 'Z');
 
-function equal(got, want, what) {
-  if (JSON.stringify(got) !== JSON.stringify(want)) {
-    throw new Error(`${what}: ${JSON.stringify(got)}, not ${JSON.stringify(want)}`);
-  }
-}
 async function verdict(grant, signature, keys = '-', { authority = 'video.example.org' } = {}) {
   const answer = await ask('verify', hex(grant.wrapped(signature)), NOW, 'films', authority, keys);
   return answer.split(' ')[0];
@@ -430,18 +414,6 @@ const tests = {
   },
 };
 
-console.log(`1..${Object.keys(tests).length}`);
-let failed = false, number = 0;
-for (const [name, test] of Object.entries(tests)) {
-  number += 1;
-  try {
-    await test();
-    console.log(`ok ${number} - ${name}`);
-  } catch (error) {
-    failed = true;
-    console.log(`not ok ${number} - ${name}\n# ${error.message.replaceAll('\n', '\n# ')}`);
-  }
-}
-child.stdin.end();
+await runTests(tests);
+end();
 rmSync(run, { recursive: true, force: true });
-process.exitCode = failed ? 1 : 0;
