@@ -329,14 +329,14 @@ static void add_private(struct sgd_answer *answer, struct sg_str lines)
 
 struct served {
     bool not_modified, multipart, private, cors;
-    bool whole; /* a Content-Range in the head is that of the part that came first */
+    bool range; /* 206 or 416 is our answer, and Content-Range with it */
 };
 
 static bool is_served(const struct served *how, struct sg_str name)
 {
     if (how->not_modified && !in_not_modified(name))
         return false;
-    if (how->whole && sg_str_eq(name, SG_STR("content-range")))
+    if (how->range && sg_str_eq(name, SG_STR("content-range")))
         return false;
     if (how->multipart && sg_str_eq(name, SG_STR("content-type")))
         return false;
@@ -493,7 +493,7 @@ void sgd_answer_object(struct sgd_answer *answer, const struct sgd_answer_ask *a
     read_stored(answer, object->head);
     bool bodiless = plan_object(answer, ask, object, plan, part_text);
     how.not_modified = answer->response.status == 304 && object->meta.status == 200;
-    how.whole = object->meta.status == 200;
+    how.range = answer->response.status != object->meta.status;
     how.multipart = answer->response.status == 206 && plan->count > 1;
     how.cors = cors_of(ask, NULL);
     add_stored(answer, &how);

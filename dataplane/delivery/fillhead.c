@@ -107,7 +107,8 @@ static struct sge_object *make_object(struct sgd_fill *fill, const struct sge_ke
     char memory[SGE_HEAD_BYTES_MAX];
     struct sg_out head = sg_out_init(memory, sizeof(memory));
     const struct sgd_fetch *fetch = &fill->fetch;
-    sgd_stored_head(fill->site, v->lines, v->came_ns, &head);
+    sgd_stored_head(fill->site, v->lines, fetch->status == 206 && v->meta.status == 200, v->came_ns,
+                    &head);
     if (head.full)
         return NULL;
     v->meta.body_bytes = fetch->length_known  ? fetch->length

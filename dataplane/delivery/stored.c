@@ -60,8 +60,8 @@ static void out_date(struct sg_out *out, uint64_t response_ns)
     out_field(out, &(struct sgd_field){SG_STR("date"), {date, sizeof(date)}});
 }
 
-void sgd_stored_head(const struct sg_conf_site *site, struct sg_str lines, uint64_t response_ns,
-                     struct sg_out *out)
+void sgd_stored_head(const struct sg_conf_site *site, struct sg_str lines, bool part,
+                     uint64_t response_ns, struct sg_out *out)
 {
     struct sgd_field field;
     struct sgd_cc cc;
@@ -70,7 +70,8 @@ void sgd_stored_head(const struct sg_conf_site *site, struct sg_str lines, uint6
     if (sgd_lines_field(lines, SG_STR("date"), NULL).ptr == NULL)
         out_date(out, response_ns);
     while (sgd_lines_next(&lines, &field))
-        if (is_kept(site, &cc, field.name))
+        if (is_kept(site, &cc, field.name) &&
+            !(part && sg_str_eq(field.name, SG_STR("content-range"))))
             out_field(out, &field);
 }
 
@@ -90,9 +91,8 @@ void sgd_stored_named(struct sg_str lines, struct sg_out *out)
 static bool freshens(struct sg_str name)
 {
     static const struct sg_str kept[] = {
-        {"content-length", 14},
-        {"content-encoding", 16},
-        {"content-range", 13},
+        {"content-length", 14}, {"content-encoding", 16}, {"content-range", 13},
+        {"content-md5", 11},    {"content-digest", 14},
     };
     return !in_list(name, kept, SG_COUNT(kept));
 }

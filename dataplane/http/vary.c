@@ -161,11 +161,12 @@ void sgd_vary_accept_encoding(const struct sgd_request *req, struct sg_out *out)
 }
 
 /* All lines of the field as one list without blanks around its commas; nothing when it is absent,
- * which is not the same as empty. */
+ * which is not the same as empty. Of languages the case says nothing (RFC 5646 section 2.1.1);
+ * their order may (RFC 9110 section 12.5.4). */
 static void write_value(const struct sgd_request *req, struct sg_str name, struct sg_out *out)
 {
     struct sg_str member;
-    bool first = true;
+    bool first = true, languages = sg_str_eq(name, SG_STR("accept-language"));
     for (uint32_t i = 0; i < req->fields_count; i++) {
         struct sg_str value = req->fields[i].value;
         if (!sg_str_eq(req->fields[i].name, name))
@@ -178,7 +179,10 @@ static void write_value(const struct sgd_request *req, struct sg_str name, struc
         for (bool inner = false; member_next(&value, true, &member); inner = true) {
             if (inner)
                 sg_out_char(out, ',');
-            sg_out_str(out, member);
+            if (languages)
+                write_lower(out, member);
+            else
+                sg_out_str(out, member);
         }
     }
 }

@@ -142,10 +142,23 @@ static void a_kept_head_has_a_date_and_no_framing_tags_or_private_fields(void **
     sgd_stored_head(&site,
                     SG_STR("content-length: 5\r\nage: 3\r\nsurrogate-key: a b\r\netag: \"v\"\r\n"
                            "x-who: me\r\ncache-control: max-age=9, private=\"x-who\"\r\n"),
-                    784111777000000000u, &out);
+                    false, 784111777000000000u, &out);
     assert_string_equal((memory[out.len] = 0, memory),
                         "date: Sun, 06 Nov 1994 08:49:37 GMT\r\netag: \"v\"\r\n"
                         "cache-control: max-age=9, private=\"x-who\"\r\n");
+    (void)fixture;
+}
+
+static void only_a_parts_content_range_is_not_kept(void **fixture)
+{
+    struct sg_conf_site site = {0};
+    struct sg_str lines = SG_STR("date: d\r\ncontent-range: bytes 0-1/9\r\netag: \"v\"\r\n");
+    struct sg_out out = fresh_out();
+    sgd_stored_head(&site, lines, true, 0, &out);
+    assert_string_equal((memory[out.len] = 0, memory), "date: d\r\netag: \"v\"\r\n");
+    out = fresh_out();
+    sgd_stored_head(&site, lines, false, 0, &out);
+    assert_true(sg_str_eq(sg_out_view(&out), lines));
     (void)fixture;
 }
 
@@ -155,12 +168,15 @@ static void a_304_replaces_what_it_names_but_not_the_bodys_form(void **fixture)
     struct sg_out out = fresh_out();
     sgd_stored_freshen(&site,
                        SG_STR("date: old\r\netag: \"v\"\r\ncontent-type: a/b\r\nx-a: 1\r\n"
-                              "content-encoding: gzip\r\nx-a: 2\r\ncache-control: max-age=1\r\n"),
+                              "content-encoding: gzip\r\nx-a: 2\r\ncache-control: max-age=1\r\n"
+                              "content-md5: m\r\ncontent-digest: d\r\n"),
                        SG_STR("date: new\r\ncontent-type: c/d\r\nx-a: 3\r\ncontent-length: 0\r\n"
-                              "content-encoding: br\r\ncache-control: max-age=60\r\n"),
+                              "content-encoding: br\r\ncache-control: max-age=60\r\n"
+                              "content-md5: n\r\ncontent-digest: e\r\n"),
                        0, &out);
     assert_string_equal((memory[out.len] = 0, memory),
-                        "etag: \"v\"\r\ncontent-encoding: gzip\r\ndate: new\r\n"
+                        "etag: \"v\"\r\ncontent-encoding: gzip\r\n"
+                        "content-md5: m\r\ncontent-digest: d\r\ndate: new\r\n"
                         "content-type: c/d\r\nx-a: 3\r\ncache-control: max-age=60\r\n");
     (void)fixture;
 }
@@ -173,6 +189,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_the_site_names_goes_and_a_pass_takes_the_conditions),
     cmocka_unit_test(the_sites_prefix_becomes_the_origins),
     cmocka_unit_test(a_kept_head_has_a_date_and_no_framing_tags_or_private_fields),
+    cmocka_unit_test(only_a_parts_content_range_is_not_kept),
     cmocka_unit_test(a_304_replaces_what_it_names_but_not_the_bodys_form),
 };
 SGT_MAIN("upstream", tests)

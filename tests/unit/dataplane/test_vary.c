@@ -60,6 +60,9 @@ static void values_that_mean_the_same_make_one_key(void **fixture)
     check_key("foo", "", "\nfoo");
     check_key("foo", "foo:\n", "\nfoo:");
     check_key("bar,foo", "foo: A\nbar: b\n", "\nbar:b\nfoo:A");
+    check_key("accept-language", "accept-language: eN, De;Q=0.5\n",
+              "\naccept-language:en,de;q=0.5");
+    check_key("accept-language", "accept-language: de, en\n", "\naccept-language:de,en");
     (void)fixture;
 }
 
