@@ -119,8 +119,7 @@ static void listener_free(struct sgc_sub *sub)
 
 static const struct sgc_sub_driver listener_driver = {listener_run, NULL, listener_free};
 
-static enum sg_err listener_open(struct sgc_bus *bus, const char *filter, bool answers,
-                                 struct listener **out)
+static enum sg_err listener_open(const char *filter, bool answers, struct listener **out)
 {
     struct listener *listener = sg_boot_alloc(sizeof(*listener));
     if (listener == NULL)
@@ -141,7 +140,7 @@ enum sg_err sgc_post_subscribe(struct sgc_bus *bus, const char *filter,
                                struct sgc_sub **out)
 {
     struct listener *listener;
-    enum sg_err err = listener_open(bus, filter, false, &listener);
+    enum sg_err err = listener_open(filter, false, &listener);
     if (err != SG_OK)
         return err;
     listener->got = got;
@@ -155,7 +154,7 @@ enum sg_err sgc_post_serve(struct sgc_bus *bus, const char *subject,
                            void *ctx, struct sgc_sub **out)
 {
     struct listener *listener;
-    enum sg_err err = listener_open(bus, subject, true, &listener);
+    enum sg_err err = listener_open(subject, true, &listener);
     if (err != SG_OK)
         return err;
     listener->answer = answer;

@@ -268,6 +268,7 @@ enum sg_err sgc_agreed_call(struct sgc_servers *servers, const struct sgc_eth_ca
 
 static enum sgc_rpc_end number_digest(void *ctx, struct sg_jsonread result, uint8_t out[32])
 {
+    (void)ctx;
     struct sg_u256 number;
     if (!sgc_eth_u256(result, &number))
         return SGC_RPC_garbage;

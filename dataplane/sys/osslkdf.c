@@ -151,6 +151,7 @@ static int derive(void *ctx, unsigned char *out, size_t out_len, const OSSL_PARA
 
 static void *ctx_new(void *provider)
 {
+    (void)provider;
     return OPENSSL_zalloc(sizeof(struct inputs));
 }
 
@@ -166,6 +167,8 @@ static void ctx_reset(void *ctx)
 
 static const OSSL_PARAM *settable(void *ctx, void *provider)
 {
+    (void)ctx;
+    (void)provider;
     static const OSSL_PARAM params[] = {
         OSSL_PARAM_int(OSSL_KDF_PARAM_MODE, NULL),
         OSSL_PARAM_utf8_string(OSSL_KDF_PARAM_DIGEST, NULL, 0),
@@ -200,6 +203,7 @@ static const OSSL_ALGORITHM kdfs[] = {
 
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
+    (void)provider;
     *no_cache = 0;
     return operation == OSSL_OP_KDF ? kdfs : NULL;
 }
@@ -212,6 +216,8 @@ static const OSSL_DISPATCH provider_functions[] = {
 static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
                          const OSSL_DISPATCH **out, void **provider)
 {
+    (void)handle;
+    (void)in;
     static int here; /* a context that is not NULL, of which there is nothing to say */
     *provider = &here;
     *out = provider_functions;

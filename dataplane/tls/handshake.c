@@ -362,6 +362,7 @@ static size_t first_input(struct handshake *shake, const uint8_t *bytes, size_t 
 
 static size_t on_input(void *self, const uint8_t *bytes, size_t len, uint64_t now_ns)
 {
+    (void)now_ns;
     struct handshake *shake = SG_CAST(handshake, self);
     if (len == 0)
         return 0;
@@ -412,6 +413,7 @@ static size_t flights_pull(struct handshake *shake, size_t budget, struct sg_sli
 static size_t on_pull(void *self, size_t budget, struct sg_slice *out, size_t max,
                       enum sgd_pull_more *more, uint64_t now_ns)
 {
+    (void)now_ns;
     struct handshake *shake = SG_CAST(handshake, self);
     SG_ASSERT(budget > 0 && max > 0);
     size_t count = flights_pull(shake, budget, out, max);
@@ -433,6 +435,7 @@ static size_t on_pull(void *self, size_t budget, struct sg_slice *out, size_t ma
 
 static void on_input_end(void *self, uint64_t now_ns)
 {
+    (void)now_ns;
     struct handshake *shake = SG_CAST(handshake, self);
     if (shake->state == HELLO || shake->state == GATHERING || shake->state == SHAKING) {
         if (shake->state != HELLO)
@@ -443,6 +446,7 @@ static void on_input_end(void *self, uint64_t now_ns)
 
 static void on_wake(void *self, uint64_t now_ns)
 {
+    (void)now_ns;
     struct handshake *shake = SG_CAST(handshake, self);
     if (shake->state == OVER)
         return;
@@ -453,12 +457,14 @@ static void on_wake(void *self, uint64_t now_ns)
 
 static void on_closed(void *self, enum sgd_close why)
 {
+    (void)why;
     shake_free(SG_CAST(handshake, self));
 }
 
 /* Who said nothing yet loses nothing; who began is let finish, and HTTP drains in its turn. */
 static void on_drain(void *self, uint64_t now_ns)
 {
+    (void)now_ns;
     struct handshake *shake = SG_CAST(handshake, self);
     if (shake->state == HELLO)
         give_up(shake, SGD_CLOSE_drained);

@@ -38,6 +38,7 @@ static void the_head_is_what_the_chain_says(void **fixture)
     assert_memory_equal(before.hash, head.parent, 32);
     at.number = head.number + 100;
     assert_int_equal(sgc_agreed_block(servers, &at, &before), SG_ENOENT);
+    (void)fixture;
 }
 
 static void a_transfer_is_seen_as_a_log_and_a_call(void **fixture)
@@ -71,6 +72,7 @@ static void a_transfer_is_seen_as_a_log_and_a_call(void **fixture)
     data[35] = 8; /* nobody's */
     assert_int_equal(sgc_agreed_call(servers, &call, owner, sizeof(owner), &len, &reverted), SG_OK);
     assert_true(reverted);
+    (void)fixture;
 }
 
 static void the_chain_id_is_told(void **fixture)
@@ -78,6 +80,7 @@ static void the_chain_id_is_told(void **fixture)
     uint64_t id;
     assert_int_equal(sgc_agreed_chain_id(servers, &id), SG_OK);
     assert_int_equal(id, 31337);
+    (void)fixture;
 }
 
 int main(void)

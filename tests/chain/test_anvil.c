@@ -22,6 +22,7 @@ static void an_erc721_is_minted_moved_and_burnt(void **fixture)
     sgt_anvil_call(&chain, owner, sizeof(owner), films, "ownerOf(uint256)", "u", (uint64_t)7);
     assert_memory_equal(owner + 12, chain.accounts[3], 20);
     sgt_anvil_send(&chain, NULL, films, "burn(uint256)", "u", (uint64_t)7);
+    (void)fixture;
 }
 
 static void an_erc1155_is_minted_by_the_batch(void **fixture)
@@ -34,6 +35,7 @@ static void an_erc1155_is_minted_by_the_batch(void **fixture)
     sgt_anvil_call(&chain, balance, sizeof(balance), seats, "balanceOf(address,uint256)", "au",
                    chain.accounts[1], (uint64_t)2);
     assert_int_equal(balance[31], 20);
+    (void)fixture;
 }
 
 static void a_wallet_stands_where_its_factory_said(void **fixture)
@@ -46,6 +48,7 @@ static void a_wallet_stands_where_its_factory_said(void **fixture)
     sgt_anvil_send(&chain, NULL, factory, "create(address,bytes32)", "aw", chain.accounts[4], salt);
     sgt_anvil_call(&chain, owner, sizeof(owner), said + 12, "owner()", "");
     assert_memory_equal(owner + 12, chain.accounts[4], 20);
+    (void)fixture;
 }
 
 static void a_reorg_takes_a_mint_back(void **fixture)
@@ -58,6 +61,7 @@ static void a_reorg_takes_a_mint_back(void **fixture)
     sgt_anvil_call(&chain, balance, sizeof(balance), films, "balanceOf(address)", "a",
                    chain.accounts[1]);
     assert_int_equal(balance[31], 0);
+    (void)fixture;
 }
 
 int main(void)

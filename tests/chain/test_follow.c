@@ -120,6 +120,7 @@ static void history_that_was_before_us_is_read(void **fixture)
     assert_true(status.counts.history_logs >= 10);
     assert_int_equal(status.head, status.safe + 70);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void what_happens_now_is_followed_to_safe(void **fixture)
@@ -142,6 +143,7 @@ static void what_happens_now_is_followed_to_safe(void **fixture)
     assert_memory_equal(fact->change.safe, account, 32);
     assert_int_equal(fact->generation, generation);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void a_reorg_of_any_depth_is_undone(void **fixture)
@@ -167,6 +169,7 @@ static void a_reorg_of_any_depth_is_undone(void **fixture)
     sgc_follow_status(f.follow, &status);
     assert_int_equal(status.counts.reorg_depth_max, 64);
     follow_fini(&f);
+    (void)fixture;
 }
 
 /* A block in which a token goes from hand to hand in several transactions is taken back, and its
@@ -195,6 +198,7 @@ static void a_reorg_of_a_block_with_many_moves_revives_no_token(void **fixture)
     follow_compare(&f);
     assert_true(fact->generation > second);
     follow_fini(&f);
+    (void)fixture;
 }
 
 /* Between its looks the follower sees any part of this. */
@@ -224,6 +228,7 @@ static void after_any_sequence_we_say_what_the_chain_says(void **fixture)
     assert_true(status.counts.reorgs > 0);
     assert_int_equal(status.counts.skipped, 0);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static const struct rig_fact *films_followed(struct follow_rig *f)
@@ -269,6 +274,7 @@ static void a_restart_goes_on_where_it_stopped(void **fixture)
     assert_true(status.counts.blocks < 200);
     assert_int_equal(followed->generation, since); /* old for a while, and not left */
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void a_contract_that_is_added_later_is_read_from_its_first_block(void **fixture)
@@ -289,6 +295,7 @@ static void a_contract_that_is_added_later_is_read_from_its_first_block(void **f
     if (before != 0)
         assert_int_equal(follow_token_fact(&f, 1)->generation, before);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static bool state_is(struct follow_rig *f, enum sgc_follow_state state)
@@ -331,6 +338,7 @@ static void a_reorg_below_safe_closes_until_it_is_read_anew(void **fixture)
     follow_compare(&f);
     assert_true(follow_token_fact(&f, 1)->generation > generation);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void servers_of_another_chain_are_not_believed(void **fixture)
@@ -346,6 +354,7 @@ static void servers_of_another_chain_are_not_believed(void **fixture)
     sgc_follow_status(f.follow, &status);
     assert_non_null(strstr(status.why, "eip155:31337"));
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void a_contract_that_cannot_be_read_is_refused_alone(void **fixture)
@@ -367,6 +376,7 @@ static void a_contract_that_cannot_be_read_is_refused_alone(void **fixture)
     assert_int_equal(status.refused, 1);
     assert_int_equal(status.joined, 2);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void await_joined(struct follow_rig *f, uint32_t joined)
@@ -403,6 +413,7 @@ static void a_refused_contract_is_followed_again_when_a_reorg_took_its_log_back(
     follow_sync(&f);
     follow_compare(&f);
     follow_fini(&f);
+    (void)fixture;
 }
 
 /* ---- two processes ---- */
@@ -474,6 +485,7 @@ static void a_second_process_touches_nothing_until_the_first_is_killed(void **fi
     sgc_ledger_close(f.options.ledger);
     sgt_dir_remove(dir);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static uint64_t faults_of(struct follow_rig *f, uint32_t server)
@@ -518,6 +530,7 @@ static void a_shim_that_lies_beside_two_servers_changes_nothing(void **fixture)
     assert_true(faults >= sizeof(modes) / sizeof(modes[0]) / 2); /* it was asked, and seen */
     sgt_liar_stop(&liar);
     follow_fini(&f);
+    (void)fixture;
 }
 
 /* One server alone that leaves out a log is believed, which is why one is not enough: two that
@@ -537,6 +550,7 @@ static void two_of_which_one_lies_tell_nothing(void **fixture)
     assert_int_equal(follow_last(&f).heard_ns, 0);
     sgt_liar_stop(&liar);
     follow_fini(&f);
+    (void)fixture;
 }
 
 int main(void)

@@ -118,6 +118,7 @@ static void a_wallets_yes_is_countersigned_and_every_edge_believes_it(void **fix
         assert_int_equal(sgd_grant_verify(&read, &known), SGD_GRANT_signature);
         countersignature[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
+    (void)fixture;
 }
 
 static void anothers_signature_is_refused(void **fixture)
@@ -135,6 +136,7 @@ static void anothers_signature_is_refused(void **fixture)
     assert_int_equal(ask(&grant, out), SG_EAUTH);
     grant.cti[0] ^= 1;
     assert_int_equal(ask(&grant, out), SG_OK);
+    (void)fixture;
 }
 
 static void a_wallet_whose_owner_changed_says_no(void **fixture)
@@ -147,6 +149,7 @@ static void a_wallet_whose_owner_changed_says_no(void **fixture)
     assert_int_equal(ask(&grant, out), SG_EAUTH);
     sgt_anvil_send(&chain, NULL, wallet, "setOwner(address)", "a", chain.accounts[1]);
     assert_int_equal(ask(&grant, out), SG_OK);
+    (void)fixture;
 }
 
 static void an_account_without_code_is_no_wallet(void **fixture)
@@ -156,6 +159,7 @@ static void an_account_without_code_is_no_wallet(void **fixture)
     grant.signature = (struct sg_str){(char *)signature, sizeof(signature)};
     sign(&grant, chain.accounts[1], signature);
     assert_int_equal(ask(&grant, out), SG_EAUTH);
+    (void)fixture;
 }
 
 static void a_wallet_that_is_not_deployed_yet_is_asked_by_way_of_its_factory(void **fixture)
@@ -186,6 +190,7 @@ static void a_wallet_that_is_not_deployed_yet_is_asked_by_way_of_its_factory(voi
     assert_int_equal(ask(&grant, out), SG_OK);
     grant.signature = (struct sg_str){(char *)inner, sizeof(inner)};
     assert_int_equal(ask(&grant, out), SG_OK);
+    (void)fixture;
 }
 
 static void wrapping_that_is_broken_is_a_no(void **fixture)
@@ -198,6 +203,7 @@ static void wrapping_that_is_broken_is_a_no(void **fixture)
     assert_int_equal(ask(&grant, out), SG_EAUTH);
     grant.signature = (struct sg_str){(char *)signature + len - 32, 32}; /* the mark alone */
     assert_int_equal(ask(&grant, out), SG_EAUTH);
+    (void)fixture;
 }
 
 /* As Solidity returns bytes of a contract's own making: OddWallet says what it was given. */
@@ -231,6 +237,7 @@ static void answers_that_are_no_yes_are_a_no(void **fixture)
     assert_int_equal(sgc_eip1271_ask(servers, odd, salt, SG_STR("x")), SG_EAUTH);
     sgc_servers_stats(servers, &stats); /* and the servers are not to blame for it */
     assert_int_equal(stats.in_use, 2);
+    (void)fixture;
 }
 
 static void accounts_of_other_chains_cannot_be_asked(void **fixture)
@@ -243,6 +250,7 @@ static void accounts_of_other_chains_cannot_be_asked(void **fixture)
     grant.account.chain =
         (struct sg_caip_chain){.ns = SG_CAIP_SOLANA, .solana = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"};
     assert_int_equal(ask(&grant, out), SG_ENOTSUP);
+    (void)fixture;
 }
 
 static void a_key_that_others_may_read_is_refused(void **fixture)
@@ -257,6 +265,7 @@ static void a_key_that_others_may_read_is_refused(void **fixture)
     const struct sgc_onchain_options none = {.key_file = "/nonexistent"};
     assert_int_equal(sgc_onchain_set(onchain, &none), SG_ENOENT);
     assert_int_equal(ask(&grant, out), SG_OK); /* and all is as it was */
+    (void)fixture;
 }
 
 static void another_key_and_other_chains_are_taken_while_it_runs(void **fixture)
@@ -281,6 +290,7 @@ static void another_key_and_other_chains_are_taken_while_it_runs(void **fixture)
     assert_int_equal(sgc_onchain_set(onchain, &asking), SG_OK);
     assert_int_equal(ask(&grant, out), SG_OK);
     assert_memory_equal(out, before, sizeof(out));
+    (void)fixture;
 }
 
 /* Servers of another chain would speak of another chain's wallets. */
@@ -298,6 +308,7 @@ static void servers_of_another_chain_are_not_believed(void **fixture)
     assert_int_equal(sgc_onchain_set(onchain, &wrong), SG_OK);
     assert_int_equal(ask(&grant, out), SG_ENOTSUP);
     assert_int_equal(sgc_onchain_set(onchain, &asking), SG_OK);
+    (void)fixture;
 }
 
 static void a_tenant_asks_so_often_in_a_minute_and_no_more(void **fixture)
@@ -318,6 +329,7 @@ static void a_tenant_asks_so_often_in_a_minute_and_no_more(void **fixture)
     sign(&grant, chain.accounts[1], signature);
     assert_int_equal(ask(&grant, out), SG_OK);
     assert_int_equal(sgc_onchain_set(onchain, &asking), SG_OK);
+    (void)fixture;
 }
 
 static bool key_make(const char *key, const char *public)

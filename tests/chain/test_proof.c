@@ -32,6 +32,7 @@ static void an_owner_is_proven_against_the_blocks_state_root(void **fixture)
                          SG_OK);
         assert_memory_equal(owner, chain.accounts[id % 5 + 1], 20);
     }
+    (void)fixture;
 }
 
 static void that_nobody_owns_is_proven_too(void **fixture)
@@ -48,6 +49,7 @@ static void that_nobody_owns_is_proven_too(void **fixture)
     const struct sg_u256 one = sg_u256_of(1);
     assert_int_equal(sgc_proof_owner(servers, &head, nobody, owners_slot, &one, owner), SG_OK);
     assert_memory_equal(owner, nobody, 20);
+    (void)fixture;
 }
 
 static void a_balance_is_proven(void **fixture)
@@ -62,6 +64,7 @@ static void a_balance_is_proven(void **fixture)
         sgc_proof_balance(servers, &head, seats, balances_slot, &id, chain.accounts[4], &balance),
         SG_OK);
     assert_true(sg_u256_is_zero(&balance));
+    (void)fixture;
 }
 
 static void a_proof_against_another_state_is_refused(void **fixture)
@@ -75,6 +78,7 @@ static void a_proof_against_another_state_is_refused(void **fixture)
     sgc_servers_stats(servers, &stats);
     assert_int_equal(stats.servers[0].ends[SGC_RPC_unproven], 1);
     sgc_servers_praise(servers, 0); /* it was we who lied */
+    (void)fixture;
 }
 
 /* Every hex digit of the proof's nodes, one after the other. */
@@ -110,6 +114,7 @@ static void a_proof_with_one_digit_changed_is_refused(void **fixture)
     }
     assert_true(changed > 2000);
     free(text);
+    (void)fixture;
 }
 
 static void a_header_hashes_to_its_hash(void **fixture)
@@ -130,6 +135,7 @@ static void a_header_hashes_to_its_hash(void **fixture)
         assert_memory_not_equal(hash, read.hash, 32);
         free(text);
     }
+    (void)fixture;
 }
 
 /* Ethereum's first block, from before all forks. */
@@ -159,6 +165,7 @@ static void the_first_block_of_ethereum_hashes_to_its_hash(void **fixture)
     assert_true(sg_jsonread_check(sg_str_from(memory), 2, &block));
     assert_true(sgc_proof_header_hash(block, hash));
     assert_memory_equal(hash, want, 32);
+    (void)fixture;
 }
 
 int main(void)

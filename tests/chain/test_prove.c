@@ -55,6 +55,7 @@ static void owners_are_proven_block_by_block(void **fixture)
     assert_int_equal(status.counts.proven, 3); /* the last of a block counts */
     assert_int_equal(status.counts.disproven, 0);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void a_lie_of_our_shim_about_an_owner_closes_the_chain_until_it_is_told_right(void **fixture)
@@ -71,6 +72,7 @@ static void a_lie_of_our_shim_about_an_owner_closes_the_chain_until_it_is_told_r
     sgc_follow_wake(f.follow); /* or it looks again in five seconds */
     follow_sync(&f);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void a_slot_where_no_owners_are_closes_the_chain(void **fixture)
@@ -80,6 +82,7 @@ static void a_slot_where_no_owners_are_closes_the_chain(void **fixture)
     mint(&f, 3);
     assert_true(wait_closed(&f).counts.disproven > 0);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void seat(struct follow_rig *f, uint64_t from, uint64_t to, uint64_t id, uint64_t amount)
@@ -107,6 +110,7 @@ static void balances_are_proven_block_by_block(void **fixture)
     assert_int_equal(status.counts.proven, 6);
     assert_int_equal(status.counts.disproven, 0);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void several_moves_of_a_block_are_proven_as_their_sum(void **fixture)
@@ -125,6 +129,7 @@ static void several_moves_of_a_block_are_proven_as_their_sum(void **fixture)
     sgc_follow_status(f.follow, &status);
     assert_int_equal(status.counts.proven, 3);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void
@@ -139,6 +144,7 @@ a_lie_of_our_shim_about_an_amount_closes_the_chain_until_it_is_told_right(void *
     sgc_follow_wake(f.follow); /* or it looks again in five seconds */
     follow_sync(&f);
     follow_fini(&f);
+    (void)fixture;
 }
 
 static void a_slot_where_no_balances_are_closes_the_chain(void **fixture)
@@ -148,6 +154,7 @@ static void a_slot_where_no_balances_are_closes_the_chain(void **fixture)
     seat(&f, 0, 1, 8, 3);
     assert_true(wait_closed(&f).counts.disproven > 0);
     follow_fini(&f);
+    (void)fixture;
 }
 
 int main(void)

@@ -118,6 +118,7 @@ static void one_of_three_behind_our_shim_changes_nothing_and_is_left_out(void **
         ask_call(servers);
         sgc_servers_close(servers);
     }
+    (void)fixture;
 }
 
 static void what_a_server_packs_is_unpacked(void **fixture)
@@ -158,6 +159,7 @@ static void a_head_that_begins_with_a_folded_line_does_no_harm(void **fixture)
         ask_call(servers);
     }
     sgc_servers_close(servers);
+    (void)fixture;
 }
 
 static void one_honest_server_and_a_lying_shim_are_no_quorum(void **fixture)
@@ -182,6 +184,7 @@ static void one_honest_server_and_a_lying_shim_are_no_quorum(void **fixture)
         assert_int_equal(stats_of(servers).in_use, 2); /* who of the two lies nobody knows */
         sgc_servers_close(servers);
     }
+    (void)fixture;
 }
 
 static void a_server_that_comes_to_its_senses_is_asked_again(void **fixture)
@@ -201,6 +204,7 @@ static void a_server_that_comes_to_its_senses_is_asked_again(void **fixture)
     assert_int_equal(sgc_agreed_head(servers, SGC_ETH_LATEST, &block), SG_OK);
     assert_int_equal(stats_of(servers).in_use, 2);
     sgc_servers_close(servers);
+    (void)fixture;
 }
 
 static void who_fails_again_is_left_out_for_longer(void **fixture)
@@ -218,6 +222,7 @@ static void who_fails_again_is_left_out_for_longer(void **fixture)
         sgc_servers_blame(servers, 0, SGC_RPC_http);
     assert_true(stats_of(servers).servers[0].left_out_ms <= 60001);
     sgc_servers_close(servers);
+    (void)fixture;
 }
 
 static void a_server_behind_our_shim_that_limits_us_says_for_how_long(void **fixture)
@@ -227,6 +232,7 @@ static void a_server_behind_our_shim_that_limits_us_says_for_how_long(void **fix
     assert_int_equal(sgc_agreed_head(servers, SGC_ETH_LATEST, &block), SG_OK);
     assert_in_range(stats_of(servers).servers[0].left_out_ms, 800, 1001); /* Retry-After: 1 */
     sgc_servers_close(servers);
+    (void)fixture;
 }
 
 static void too_many_results_are_told_and_nobodys_fault(void **fixture)
@@ -237,6 +243,7 @@ static void too_many_results_are_told_and_nobodys_fault(void **fixture)
     assert_int_equal(sgc_agreed_logs(servers, &filter, count_log, &count), SG_EMSGSIZE);
     assert_int_equal(stats_of(servers).in_use, 2);
     sgc_servers_close(servers);
+    (void)fixture;
 }
 
 static void a_false_proof_is_seen_and_another_server_asked(void **fixture)
@@ -249,6 +256,7 @@ static void a_false_proof_is_seen_and_another_server_asked(void **fixture)
     assert_memory_equal(owner, chain.accounts[7], 20);
     assert_int_equal(stats_of(servers).servers[0].ends[SGC_RPC_unproven], 1);
     sgc_servers_close(servers);
+    (void)fixture;
 }
 
 static void no_call_outlives_the_time_that_it_has(void **fixture)
@@ -264,6 +272,7 @@ static void no_call_outlives_the_time_that_it_has(void **fixture)
     assert_int_equal(sgc_agreed_head(servers, SGC_ETH_LATEST, &block), SG_EAGAIN);
     assert_int_equal(stats_of(servers).servers[1].asked, 1);
     sgc_servers_close(servers);
+    (void)fixture;
 }
 
 static void calls_keep_to_a_rate(void **fixture)
@@ -281,6 +290,7 @@ static void calls_keep_to_a_rate(void **fixture)
     uint64_t took_ms = (sg_clock_mono_ns() - before_ns) / SG_NS_PER_MS;
     assert_in_range(took_ms, 380, 2000);
     sgc_servers_close(servers);
+    (void)fixture;
 }
 
 static void a_batch_is_answered_one_by_one(void **fixture)
@@ -302,6 +312,7 @@ static void a_batch_is_answered_one_by_one(void **fixture)
     assert_int_equal(asks[3].end, SGC_RPC_params);
     sgc_rpc_close(rpc);
     sgc_curl_close(curl);
+    (void)fixture;
 }
 
 static enum sgc_rpc_end ask_once(const struct sgc_rpc_options *options)
@@ -345,6 +356,7 @@ static void a_certificate_is_checked_and_fields_of_a_file_are_sent(void **fixtur
     assert_int_equal(ask_once(&options), SGC_RPC_forbidden);
     sgt_liar_stop(&secure);
     sgt_dir_remove(dir);
+    (void)fixture;
 }
 
 static void names_keep_paths_and_passwords_to_themselves(void **fixture)
@@ -361,6 +373,7 @@ static void names_keep_paths_and_passwords_to_themselves(void **fixture)
         sgc_rpc_open(curl, &(struct sgc_rpc_options){.url = "file:///etc/passwd"}, &rpc),
         SG_EINVAL);
     sgc_curl_close(curl);
+    (void)fixture;
 }
 
 static void opening_undoes_itself_at_every_failing_allocation(void **fixture)
@@ -377,6 +390,7 @@ static void opening_undoes_itself_at_every_failing_allocation(void **fixture)
         assert_true(err == SG_OK ? servers != NULL : servers == NULL && err == SG_ENOMEM);
         sgc_servers_close(servers);
     }
+    (void)fixture;
 }
 
 static void a_call_without_memory_ends_and_blames_nobody(void **fixture)
@@ -394,6 +408,7 @@ static void a_call_without_memory_ends_and_blames_nobody(void **fixture)
         assert_int_equal(stats_of(servers).in_use, 2);
     }
     sgc_servers_close(servers);
+    (void)fixture;
 }
 
 static void cancelling_ends_everything(void **fixture)
@@ -405,6 +420,7 @@ static void cancelling_ends_everything(void **fixture)
     assert_int_equal(sgc_agreed_head(servers, SGC_ETH_LATEST, &block), SG_ECANCELED);
     assert_int_equal(sgc_agreed_block(servers, &at, &block), SG_ECANCELED);
     sgc_servers_close(servers);
+    (void)fixture;
 }
 
 int main(void)

@@ -154,6 +154,7 @@ static void anvils_new_heads_and_logs_are_heard_within_a_moment(void **fixture)
     assert_int_equal(heard.log.topics_count, 4);
     assert_memory_equal(heard.log.address, films, 20);
     assert_false(heard.log.removed);
+    (void)fixture;
 }
 
 static void a_server_that_is_not_there_is_passed_over(void **fixture)
@@ -167,6 +168,7 @@ static void a_server_that_is_not_there_is_passed_over(void **fixture)
     sgt_anvil_mine(&chain, 1);
     SOON(notices_of(&heard, 0) >= 1);
     sgc_subs_close(subs);
+    (void)fixture;
 }
 
 static void fragments_pings_and_long_messages_of_the_ws_library_are_taken(void **fixture)
@@ -179,6 +181,7 @@ static void fragments_pings_and_long_messages_of_the_ws_library_are_taken(void *
     assert_int_equal(heard.fragments, 3);
     assert_int_equal(heard.pongs, 2); /* both of its pings were answered */
     assert_true(heard.longest > 300000);
+    (void)fixture;
 }
 
 static void a_connection_that_ends_is_made_anew(void **fixture)
@@ -189,6 +192,7 @@ static void a_connection_that_ends_is_made_anew(void **fixture)
     SOON(stats_of(subs).connects >= 3);
     assert_true(notices_of(&heard, 1) >= 2);
     sgc_subs_close(subs);
+    (void)fixture;
 }
 
 static void a_silent_server_is_pinged_and_left_alone_only_when_it_does_not_answer(void **fixture)
@@ -203,6 +207,7 @@ static void a_silent_server_is_pinged_and_left_alone_only_when_it_does_not_answe
     SOON(stats_of(subs).failures > 0);
     kill(plain.pid, SIGCONT);
     sgc_subs_close(subs);
+    (void)fixture;
 }
 
 static void a_server_that_answers_garbage_is_left(void **fixture)
@@ -213,6 +218,7 @@ static void a_server_that_answers_garbage_is_left(void **fixture)
     SOON(stats_of(subs).failures >= 2);
     assert_false(stats_of(subs).is_up);
     sgc_subs_close(subs);
+    (void)fixture;
 }
 
 static void fields_of_a_file_are_sent(void **fixture)
@@ -228,6 +234,7 @@ static void fields_of_a_file_are_sent(void **fixture)
     struct sgc_subs *subs = open_at(&server, 1, &heard, 0);
     SOON(stats_of(subs).is_up);
     sgc_subs_close(subs);
+    (void)fixture;
 }
 
 static void a_certificate_is_checked(void **fixture)
@@ -244,6 +251,7 @@ static void a_certificate_is_checked(void **fixture)
     SOON(stats_of(subs).failures >= 1);
     assert_int_equal(stats_of(subs).connects, 0);
     sgc_subs_close(subs);
+    (void)fixture;
 }
 
 static void urls_of_other_kinds_are_refused(void **fixture)
@@ -259,6 +267,7 @@ static void urls_of_other_kinds_are_refused(void **fixture)
             .servers = &server, .servers_count = 1, .subs = &sub, .subs_count = 1, .notice = hear};
         assert_int_equal(sgc_subs_open(&options, &subs), SG_EINVAL);
     }
+    (void)fixture;
 }
 
 static int set_up(void)

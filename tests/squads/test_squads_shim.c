@@ -199,6 +199,7 @@ static void as_many_voters_as_the_threshold_says_speak_for_the_vault(void **fixt
     assert_int_equal(asked(address, 0, SIGNERS(0, 1, 2)), SG_OK);
     assert_int_equal(asked(address, 0, SIGNERS(1)), SG_EAUTH);
     assert_int_equal(asked(address, 3, SIGNERS(0, 1)), SG_OK); /* another vault of the same */
+    (void)fixture;
 }
 
 static void every_bit_of_what_the_members_signed_counts(void **fixture)
@@ -227,6 +228,7 @@ static void every_bit_of_what_the_members_signed_counts(void **fixture)
     assert_int_equal(ask(&made, out), SG_EAUTH);
     made.grant.signature.len--;
     assert_int_equal(ask(&made, out), SG_OK);
+    (void)fixture;
 }
 
 static void who_signs_twice_or_may_not_vote_or_is_no_member_counts_for_nothing(void **fixture)
@@ -241,6 +243,7 @@ static void who_signs_twice_or_may_not_vote_or_is_no_member_counts_for_nothing(v
     assert_int_equal(asked(address, 0, SIGNERS(0, 0)), SG_EAUTH);
     assert_int_equal(asked(address, 0, SIGNERS(2, 0)), SG_EAUTH); /* not ascending */
     assert_int_equal(asked(address, 0, (const int[]){-1}), SG_EAUTH);
+    (void)fixture;
 }
 
 static void a_vault_of_another_index_or_multisig_is_not_theirs(void **fixture)
@@ -264,6 +267,7 @@ static void a_vault_of_another_index_or_multisig_is_not_theirs(void **fixture)
     grant_make(&made, ours, 0);
     sign_all(&made, ours, 0, SIGNERS(0));
     assert_int_equal(ask(&made, out), SG_OK);
+    (void)fixture;
 }
 
 static void accounts_that_are_no_multisig_of_the_program_say_no(void **fixture)
@@ -294,6 +298,7 @@ static void accounts_that_are_no_multisig_of_the_program_say_no(void **fixture)
         if (asked(address, 0, SIGNERS(0)) != rows[i].want)
             fail_msg("%s", rows[i].what);
     }
+    (void)fixture;
 }
 
 /* A member who was removed may stand in the room behind the others. */
@@ -310,6 +315,7 @@ static void who_was_a_member_is_none(void **fixture)
     multisig_change(address, 1, NULL, memory);
     assert_int_equal(asked(address, 0, SIGNERS(1)), SG_EAUTH);
     assert_int_equal(asked(address, 0, SIGNERS(0)), SG_OK);
+    (void)fixture;
 }
 
 static void as_many_sign_as_a_grant_has_room_for(void **fixture)
@@ -324,6 +330,7 @@ static void as_many_sign_as_a_grant_has_room_for(void **fixture)
     who[32] = 32;
     who[33] = -1;
     assert_int_equal(asked(address, 0, who), SG_EAUTH);
+    (void)fixture;
 }
 
 /* Any byte of the account changed, cut or moved: a no, or what it says is as sound. */
@@ -358,6 +365,7 @@ static void no_spoilt_account_is_read_past_its_end(void **fixture)
                         squads.members_count <= 3);
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
+    (void)fixture;
 }
 
 static void addresses_are_derived_as_the_sdk_derives_them(void **fixture)
@@ -371,6 +379,7 @@ static void addresses_are_derived_as_the_sdk_derives_them(void **fixture)
         assert_int_equal(sgc_squads_vault(members[i].key, (uint8_t)(i * 6), ours), SG_OK);
         assert_memory_equal(ours, theirs, 32);
     }
+    (void)fixture;
 }
 
 static void points_of_the_curve_are_told_as_the_sdk_tells_them(void **fixture)
@@ -407,6 +416,7 @@ static void points_of_the_curve_are_told_as_the_sdk_tells_them(void **fixture)
         assert_int_equal(sgc_ed25519_is_point(y, &is_point), SG_OK);
         assert_int_equal(is_point, rows[i].is_point);
     }
+    (void)fixture;
 }
 
 /* ---- the servers ---- */
@@ -429,6 +439,7 @@ static void servers_of_another_cluster_are_not_believed(void **fixture)
     assert_int_equal(ask(&made, out), SG_ENOTSUP);
     assert_int_equal(sgc_onchain_set(onchain, &asking), SG_OK);
     assert_int_equal(ask(&made, out), SG_ENOTSUP); /* and devnet has no servers here */
+    (void)fixture;
 }
 
 static int set_up(void)

@@ -74,6 +74,7 @@ static void only_json_is_taken(void **fixture)
         if (reads(bad[i], 8, &value))
             fail_msg("taken: %s", bad[i]);
     assert_false(sg_jsonread_check((struct sg_str){"\"a\0b\"", 5}, 8, &value));
+    (void)fixture;
 }
 
 static void nesting_has_a_limit(void **fixture)
@@ -84,6 +85,7 @@ static void nesting_has_a_limit(void **fixture)
     assert_false(reads("{\"a\":{\"a\":{\"a\":{}}}}", 3, &value));
     assert_true(reads("1", 0, &value));
     assert_false(reads("[]", 0, &value));
+    (void)fixture;
 }
 
 static void members_and_items_are_found_where_they_stand(void **fixture)
@@ -105,6 +107,7 @@ static void members_and_items_are_found_where_they_stand(void **fixture)
     assert_true(sg_jsonread_item(value, 1, &item));
     assert_true(sg_jsonread_member(item, "x", &value));
     assert_int_equal(sg_jsonread_kind(value), SG_JSONREAD_STRING);
+    (void)fixture;
 }
 
 static void escapes_are_undone(void **fixture)
@@ -126,6 +129,7 @@ static void escapes_are_undone(void **fixture)
         assert_true(sg_jsonread_text(value, &out));
         assert_true(sg_str_eq(sg_out_view(&out), sg_str_from(rows[i].out)));
     }
+    (void)fixture;
 }
 
 static void numbers_are_whole_or_left_alone(void **fixture)
@@ -143,6 +147,7 @@ static void numbers_are_whole_or_left_alone(void **fixture)
     assert_false(sg_jsonread_u64(value, &number));
     assert_true(reads("\"1\"", 1, &value));
     assert_false(sg_jsonread_u64(value, &number));
+    (void)fixture;
 }
 
 int main(void)

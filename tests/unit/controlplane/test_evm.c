@@ -78,6 +78,7 @@ static void the_topics_are_the_published_ones(void **fixture)
         assert_int_equal(sgt_hex(texts[i], topic, sizeof(topic)), 32);
         assert_memory_equal(evm.topics[i], topic, 32);
     }
+    (void)fixture;
 }
 
 static void a_transfer_in_any_of_its_forms_is_a_change_of_owner(void **fixture)
@@ -103,6 +104,7 @@ static void a_transfer_in_any_of_its_forms_is_a_change_of_owner(void **fixture)
         log_of(SGC_EVM_TRANSFER, (uint8_t[]){5, 0, 7}, 3, data, sizeof(data), NULL, 0);
     assert_int_equal(read_log(SG_CAIP_ERC721, &burn), SG_OK);
     assert_who(&events.items[0].to, 0);
+    (void)fixture;
 }
 
 static void a_transfer_that_cannot_be_read_is_no_silence(void **fixture)
@@ -117,6 +119,7 @@ static void a_transfer_that_cannot_be_read_is_no_silence(void **fixture)
     log = log_of(SGC_EVM_TRANSFER, words, 3, data, sizeof(data), words, 1);
     assert_int_equal(read_log(SG_CAIP_ERC721, &log), SG_ECORRUPT);
     assert_int_equal(events.count, 0);
+    (void)fixture;
 }
 
 static void what_is_no_ownership_of_the_contract_is_left_out_and_counted(void **fixture)
@@ -132,6 +135,7 @@ static void what_is_no_ownership_of_the_contract_is_left_out_and_counted(void **
     log.topics_count = 0;
     assert_int_equal(read_log(SG_CAIP_ERC721, &log), SG_OK);
     assert_int_equal(events.count, 0);
+    (void)fixture;
 }
 
 static void a_single_transfer_is_a_move(void **fixture)
@@ -147,6 +151,7 @@ static void a_single_transfer_is_a_move(void **fixture)
     assert_int_equal(events.items[0].amount.bytes[31], 50);
     log.data_len = 32;
     assert_int_equal(read_log(SG_CAIP_ERC1155, &log), SG_ECORRUPT);
+    (void)fixture;
 }
 
 static void a_batch_is_as_many_moves(void **fixture)
@@ -159,6 +164,7 @@ static void a_batch_is_as_many_moves(void **fixture)
     assert_int_equal(events.count, 2);
     assert_int_equal(events.items[1].asset.id.bytes[31], 8);
     assert_int_equal(events.items[1].amount.bytes[31], 60);
+    (void)fixture;
 }
 
 static void a_batch_whose_arrays_do_not_fit_is_refused(void **fixture)
@@ -181,6 +187,7 @@ static void a_batch_whose_arrays_do_not_fit_is_refused(void **fixture)
         log_of(SGC_EVM_TRANSFER_BATCH, topics, 3, data, sizeof(data), right, 8);
     data[32] = 1; /* an offset beyond all memory */
     assert_int_equal(read_log(SG_CAIP_ERC1155, &log), SG_ECORRUPT);
+    (void)fixture;
 }
 
 static void a_use_has_an_end(void **fixture)
@@ -193,6 +200,7 @@ static void a_use_has_an_end(void **fixture)
     assert_int_equal(events.items[0].until_s, 99);
     data[0] = 1; /* more than 64 bits */
     assert_int_equal(read_log(SG_CAIP_ERC721, &log), SG_ECORRUPT);
+    (void)fixture;
 }
 
 static void delegations_of_all_rights_are_told_with_their_scope(void **fixture)
@@ -223,6 +231,7 @@ static void delegations_of_all_rights_are_told_with_their_scope(void **fixture)
     assert_int_equal(events.items[0].amount.bytes[31], 1);
     assert_int_equal(read_log(SG_CAIP_ERC721, &log), SG_OK); /* of no registry */
     assert_int_equal(events.count, 0);
+    (void)fixture;
 }
 
 static void no_memory_is_told(void **fixture)
@@ -235,6 +244,7 @@ static void no_memory_is_told(void **fixture)
     enum sg_err err = read_log(SG_CAIP_ERC721, &log);
     sg_alloc_fail_nth(UINT32_MAX);
     assert_int_equal(err, SG_ENOMEM);
+    (void)fixture;
 }
 
 static const struct CMUnitTest tests[] = {

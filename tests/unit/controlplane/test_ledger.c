@@ -53,6 +53,7 @@ static void a_block_changes_head_at_once_and_safe_later_without_a_bump(void **fi
     assert_owner(fact, 5, 5);
     assert_int_equal(fact->generation, generation);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void safe_is_the_owner_of_that_block_whoever_has_it_since(void **fixture)
@@ -69,6 +70,7 @@ static void safe_is_the_owner_of_that_block_whoever_has_it_since(void **fixture)
     rig_drain(rig);
     assert_owner(rig_token_fact(rig, 1, 7), 2, 2);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void a_token_that_comes_back_within_its_block_is_another(void **fixture)
@@ -84,6 +86,7 @@ static void a_token_that_comes_back_within_its_block_is_another(void **fixture)
     assert_owner(rig_token_fact(rig, 1, 7), 5, 0);
     assert_true(rig_token_fact(rig, 1, 7)->generation > generation);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void a_transfer_to_oneself_changes_nothing(void **fixture)
@@ -98,6 +101,7 @@ static void a_transfer_to_oneself_changes_nothing(void **fixture)
     assert_int_equal(rig_drain(rig), 0);
     assert_null(rig_balance_fact(rig, 2, 1, 6));
     rig_free(rig);
+    (void)fixture;
 }
 
 static void a_fall_bumps_the_holder_and_nobody_else(void **fixture)
@@ -119,6 +123,7 @@ static void a_fall_bumps_the_holder_and_nobody_else(void **fixture)
     assert_int_equal(rig_balance_fact(rig, 2, 1, 6)->generation, six);
     assert_int_equal(rig_balance_fact(rig, 2, 1, 7)->generation, seven);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void a_fall_that_is_made_good_within_the_block_bumps(void **fixture)
@@ -134,6 +139,7 @@ static void a_fall_that_is_made_good_within_the_block_bumps(void **fixture)
     assert_balance(rig_balance_fact(rig, 2, 1, 5), 10, 0);
     assert_true(rig_balance_fact(rig, 2, 1, 5)->generation > before);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void a_reorg_restores_the_owner_under_a_new_generation(void **fixture)
@@ -158,6 +164,7 @@ static void a_reorg_restores_the_owner_under_a_new_generation(void **fixture)
     assert_owner(fact, 6, 0);
     assert_true(fact->generation > third);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void an_undone_mint_leaves_nobody(void **fixture)
@@ -174,6 +181,7 @@ static void an_undone_mint_leaves_nobody(void **fixture)
     assert_int_equal(at.head, 100);
     assert_int_equal(at.undone, 1);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void a_block_of_another_fork_is_refused(void **fixture)
@@ -189,6 +197,7 @@ static void a_block_of_another_fork_is_refused(void **fixture)
     assert_memory_equal(hash, same.hash, 32);
     assert_int_equal(sgc_ledger_hash(rig->ledger, &rig_chain, 102, hash), SG_ENOENT);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void what_was_called_safe_is_not_undone(void **fixture)
@@ -208,6 +217,7 @@ static void what_was_called_safe_is_not_undone(void **fixture)
     assert_int_equal(at.safe, 101);
     assert_int_equal(at.first, 101);
     rig_free(rig);
+    (void)fixture;
 }
 
 /* Half a history would say that 5 has it, who sold it long ago. */
@@ -246,6 +256,7 @@ static void history_is_told_only_when_it_is_whole(void **fixture)
     rig_drain(rig);
     assert_owner(rig_token_fact(rig, 1, 7), 6, 6);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void a_reorg_while_a_contract_joins_takes_its_progress_back(void **fixture)
@@ -273,6 +284,7 @@ static void a_reorg_while_a_contract_joins_takes_its_progress_back(void **fixtur
     rig_drain(rig);
     assert_owner(rig_token_fact(rig, 1, 7), 0, 0);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void who_leaves_is_known_up_to_the_head_and_held_back_from_there(void **fixture)
@@ -307,6 +319,7 @@ static void who_leaves_is_known_up_to_the_head_and_held_back_from_there(void **f
     rig_drain(rig);
     assert_owner(rig_token_fact(rig, 1, 7), 6, 6);
     rig_free(rig);
+    (void)fixture;
 }
 
 static enum sge_followed told_followed(struct rig *rig, uint64_t group)
@@ -353,6 +366,7 @@ static void how_much_is_followed_is_told_once_and_taken_back(void **fixture)
     rig_drain(rig);
     assert_int_equal(told_followed(rig, 4711), SGE_FOLLOWED_NOT);
     rig_free(rig);
+    (void)fixture;
 }
 
 /* After a long stop, say: what is known is as old as the head says, and followed all the same. */
@@ -396,6 +410,7 @@ static void what_joined_of_chains_that_nobody_names_any_more_leaves(void **fixtu
     assert_int_equal(sgc_ledger_followed(rig->ledger, &contract, &progress), SG_OK);
     assert_int_equal(progress.to, 100);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void what_is_forgotten_is_nobodys_everywhere(void **fixture)
@@ -427,6 +442,7 @@ static void what_is_forgotten_is_nobodys_everywhere(void **fixture)
     rig_base(rig); /* and everything begins anew */
     rig_join(rig, contract);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void a_move_of_more_than_was_there_leaves_nothing_and_is_counted(void **fixture)
@@ -443,6 +459,7 @@ static void a_move_of_more_than_was_there_leaves_nothing_and_is_counted(void **f
     assert_int_equal(sgc_ledger_at(rig->ledger, &rig_chain, &at), SG_OK);
     assert_int_equal(at.odd, 2);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void a_delegation_is_found_under_the_delegate_and_bumped_by_its_end(void **fixture)
@@ -473,6 +490,7 @@ static void a_delegation_is_found_under_the_delegate_and_bumped_by_its_end(void 
     assert_balance(fact, 0, 0);
     assert_true(fact->generation > generation);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void a_longer_use_counts_from_safe_on_a_shorter_at_once(void **fixture)
@@ -504,6 +522,7 @@ static void a_longer_use_counts_from_safe_on_a_shorter_at_once(void **fixture)
     assert_int_equal(fact->change.until_s, 100);
     assert_true(fact->generation > generation);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void leaving_a_collection_bumps_entering_does_not(void **fixture)
@@ -527,6 +546,7 @@ static void leaving_a_collection_bumps_entering_does_not(void **fixture)
     assert_int_equal(fact->change.groups_count, 1);
     assert_true(fact->generation > generation);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void numbers_of_the_outbox_never_come_again(void **fixture)
@@ -542,6 +562,7 @@ static void numbers_of_the_outbox_never_come_again(void **fixture)
         assert_int_equal(rig_drain(rig), 1); /* asserts that they rise */
     }
     rig_free(rig);
+    (void)fixture;
 }
 
 static void a_large_block_is_several_entries(void **fixture)
@@ -556,6 +577,7 @@ static void a_large_block_is_several_entries(void **fixture)
     assert_int_equal(rig_drain(rig), MANY);
     assert_int_equal(rig->seq, seq + 2);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void opening_undoes_itself_at_every_failing_allocation(void **fixture)
@@ -573,6 +595,7 @@ static void opening_undoes_itself_at_every_failing_allocation(void **fixture)
         sgc_ledger_close(ledger);
     }
     sgt_dir_remove(dir);
+    (void)fixture;
 }
 
 static void a_block_that_memory_fails_leaves_nothing(void **fixture)
@@ -596,6 +619,7 @@ static void a_block_that_memory_fails_leaves_nothing(void **fixture)
     }
     assert_int_equal(rig_drain(rig), COUNT(events));
     rig_free(rig);
+    (void)fixture;
 }
 
 static const struct CMUnitTest tests[] = {

@@ -198,6 +198,7 @@ static void after_any_history_the_ledger_is_the_model(void **fixture)
     assert_true(model->head > 150);
     rig_free(model->rig);
     free(model);
+    (void)fixture;
 }
 
 /* Nobody lost anything by what became safe, or by what happened to others. */
@@ -219,6 +220,7 @@ static void what_nobody_lost_keeps_its_generation(void **fixture)
     assert_memory_equal(before, after, sizeof(before));
     rig_free(model->rig);
     free(model);
+    (void)fixture;
 }
 
 /* ---- killed at any point ---- */
@@ -295,6 +297,7 @@ static void killed_at_any_point_it_is_whole(void **fixture)
     assert_true(last > 100);
     rig_open(rig);
     rig_free(rig);
+    (void)fixture;
 }
 
 static const struct CMUnitTest tests[] = {

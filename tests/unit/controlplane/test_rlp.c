@@ -44,6 +44,7 @@ static void strings_of_the_shared_suite_are_written_and_read(void **fixture)
         assert_int_equal(item.len, text_len);
         assert_memory_equal(item.ptr, rows[i].text, text_len);
     }
+    (void)fixture;
 }
 
 static uint32_t items_of(const char *hex)
@@ -69,6 +70,7 @@ static void lists_of_the_shared_suite_are_walked(void **fixture)
                               "8836969698"
                               "36a6a6a836b6b6b836c6c6c836d6d6d836e6e6e836f6f6f"),
                      15);
+    (void)fixture;
 }
 
 /* RLPTests/invalidRLPTest.json, and every cut. */
@@ -106,6 +108,7 @@ static void another_form_of_a_thing_is_refused(void **fixture)
     struct sgc_rlp walk = sgc_rlp_items(&item);
     assert_false(sgc_rlp_next(&walk, &inner));
     assert_true(walk.malformed);
+    (void)fixture;
 }
 
 static void numbers_have_no_leading_zeros(void **fixture)
@@ -122,6 +125,7 @@ static void numbers_have_no_leading_zeros(void **fixture)
     assert_false(sgc_rlp_u64(&item, &v));
     assert_true(sgc_rlp_read((const uint8_t *)"\x80", 1, &item));
     assert_true(sgc_rlp_u64(&item, &v) && v == 0);
+    (void)fixture;
 }
 
 int main(void)

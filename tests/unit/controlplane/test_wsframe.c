@@ -35,6 +35,7 @@ static void the_key_of_the_specification_is_sent_and_its_answer_taken(void **fix
     assert_int_equal(shake(good), strlen(good) - 4);
     for (size_t len = 0; len < strlen(good) - 4; len++)
         assert_int_equal(sgc_ws_read_response(text(good, len), sample_nonce), 0);
+    (void)fixture;
 }
 
 static void a_server_that_does_not_agree_is_refused(void **fixture)
@@ -60,6 +61,7 @@ static void a_server_that_does_not_agree_is_refused(void **fixture)
     static char endless[SGC_WS_HEAD_MAX + 1];
     memset(endless, 'x', sizeof(endless) - 1);
     assert_int_equal(shake(endless), -1);
+    (void)fixture;
 }
 
 static enum sgc_ws_event event_of(const char *bytes, size_t len, struct sgc_ws_reader *reader)
@@ -99,6 +101,7 @@ static void frames_of_the_specification_are_read(void **fixture)
         }
         assert_true(sg_str_eq(reader.message, sg_str_from(rows[i].message)));
     }
+    (void)fixture;
 }
 
 static void a_ping_between_fragments_disturbs_nothing(void **fixture)
@@ -112,6 +115,7 @@ static void a_ping_between_fragments_disturbs_nothing(void **fixture)
     assert_true(sg_str_eq(reader.message, SG_STR("Hello")));
     assert_int_equal(sgc_ws_read(&reader, &rest), SGC_WS_TEXT);
     assert_true(sg_str_eq(reader.message, SG_STR("x")));
+    (void)fixture;
 }
 
 static void what_a_server_may_not_send_ends_it(void **fixture)
@@ -144,6 +148,7 @@ static void what_a_server_may_not_send_ends_it(void **fixture)
         if (event != SGC_WS_BAD)
             fail_msg("row %zu", i);
     }
+    (void)fixture;
 }
 
 /* Fragments that fit one by one, and not together. */
@@ -158,6 +163,7 @@ static void a_message_in_pieces_is_bounded_too(void **fixture)
     assert_int_equal(sgc_ws_read(&reader, &rest), SGC_WS_MORE);
     rest = text(next, sizeof(next));
     assert_int_equal(sgc_ws_read(&reader, &rest), SGC_WS_BAD);
+    (void)fixture;
 }
 
 static void what_we_send_is_masked(void **fixture)
@@ -173,6 +179,7 @@ static void what_we_send_is_masked(void **fixture)
     sgc_ws_put(&out, SGC_WS_OP_TEXT, text(long_text, sizeof(long_text)), mask);
     assert_int_equal(out.len, 208);
     assert_memory_equal(sent, "\x81\xfe\x00\xc8", 4);
+    (void)fixture;
 }
 
 int main(void)

@@ -28,6 +28,7 @@ static size_t echo_input(void *self, const uint8_t *bytes, size_t len, uint64_t 
     echoed_len += len;
     sgd_conn_want_send(self);
     return len;
+    (void)now_ns;
 }
 
 static size_t echo_pull(void *self, size_t budget, struct sg_slice *out, size_t max,
@@ -39,14 +40,22 @@ static size_t echo_pull(void *self, size_t budget, struct sg_slice *out, size_t 
     out[0] = (struct sg_slice){echoed, (uint32_t)echoed_len, NULL};
     echoed_len = 0;
     return 1;
+    (void)budget;
+    (void)max;
+    (void)now_ns;
+    (void)self;
 }
 
 static void echo_event(void *self, uint64_t now_ns)
 {
+    (void)now_ns;
+    (void)self;
 }
 
 static void echo_closed(void *self, enum sgd_close why)
 {
+    (void)self;
+    (void)why;
 }
 
 static const struct sgd_proto echo = {
@@ -68,6 +77,8 @@ static bool echo_start(struct sgd_worker *w, struct sgd_conn *c)
 static bool refuse_start(struct sgd_worker *w, struct sgd_conn *c)
 {
     return false;
+    (void)c;
+    (void)w;
 }
 
 static const struct sgd_handshake_next next = {echo_start}, next_refuses = {refuse_start};

@@ -29,6 +29,7 @@ static void any_secret_gives_what_openssl_makes_of_it(void **fixture)
         sg_random(secret, sizeof(secret));
         same_as_openssls(secret);
     }
+    (void)fixture;
 }
 
 /* Every digit of every place, carried on and not: where a wrong row or sign of the table shows. */
@@ -41,6 +42,7 @@ static void every_entry_of_the_table_is_right(void **fixture)
             secret[at] = (uint8_t)value;
             same_as_openssls(secret);
         }
+    (void)fixture;
 }
 
 static void secrets_of_one_byte_repeated_carry_all_the_way(void **fixture)
@@ -50,6 +52,7 @@ static void secrets_of_one_byte_repeated_carry_all_the_way(void **fixture)
         memset(secret, (int)value, sizeof(secret));
         same_as_openssls(secret);
     }
+    (void)fixture;
 }
 
 /* RFC 7748 section 6.1 */
@@ -64,6 +67,7 @@ static void it_gives_the_shares_of_the_rfc(void **fixture)
     uint8_t out[SGD_X25519_BYTES];
     sgd_x25519_share(&table, alice, out);
     assert_memory_equal(out, share, sizeof(out));
+    (void)fixture;
 }
 
 static const struct CMUnitTest tests[] = {
