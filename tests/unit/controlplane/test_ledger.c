@@ -390,6 +390,7 @@ static void what_is_read_on_as_history_is_followed_meanwhile(void **fixture)
     rig_drain(rig);
     assert_int_equal(told_followed(rig, source), SGE_FOLLOWED_READING);
     rig_free(rig);
+    (void)fixture;
 }
 
 static void what_joined_of_chains_that_nobody_names_any_more_leaves(void **fixture)
