@@ -70,11 +70,12 @@ static bool hex_read(const char *text, uint8_t *out, size_t bytes)
     if (strlen(text) != 2 * bytes)
         return false;
     for (size_t i = 0; i < 2 * bytes; i++) {
-        char c = text[i] | 0x20;
-        bool digit = c >= '0' && c <= '9';
-        if (!digit && !(c >= 'a' && c <= 'f'))
+        static const char digits[] = "00112233445566778899aAbBcCdDeEfF";
+        const char *digit = strchr(digits, text[i]); /* text[i] is not its end */
+        if (digit == NULL)
             return false;
-        out[i / 2] = (uint8_t)(out[i / 2] << 4 | (digit ? c - '0' : c - 'a' + 10));
+        uint8_t value = (uint8_t)((digit - digits) / 2);
+        out[i / 2] = i % 2 == 0 ? (uint8_t)(value << 4) : out[i / 2] | value;
     }
     return true;
 }
