@@ -195,6 +195,7 @@ static const char *const behind_words[] = {
     "blockoutofrange",   "future block",        "no state available",
     "state unavailable", "history unavailable", "proof window",
     "archive",           "is not canonical",    "history has been pruned",
+    "invalid block tag",
 };
 static const char *const reverted_words[] = {
     "revert",          "invalid opcode",    "out of gas", "vm execution error",
@@ -211,7 +212,7 @@ static enum sgc_rpc_end error_end(const char *method, int64_t code, struct sg_st
 {
     if (code == 3 || says(message, reverted_words, SG_COUNT(reverted_words)))
         return SGC_RPC_reverted;
-    if (code == -32601) /* Geth: "does not exist/is not available" */
+    if (code == -32601 || code == -32004) /* Geth: "does not exist/is not available"; EIP-1474 */
         return SGC_RPC_method;
     if (says(message, limited_words, SG_COUNT(limited_words)) || code == 429)
         return SGC_RPC_limited;
@@ -221,7 +222,8 @@ static enum sgc_rpc_end error_end(const char *method, int64_t code, struct sg_st
         return SGC_RPC_behind;
     if (code == -32005)
         return limit_end(method);
-    return code == -32602 ? SGC_RPC_params : SGC_RPC_refused;
+    /* -32700, a parse error: of a param that it has no form for, since what we send is JSON. */
+    return code == -32602 || code == -32700 ? SGC_RPC_params : SGC_RPC_refused;
 }
 
 /* ---- answers ---- */

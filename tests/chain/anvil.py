@@ -37,6 +37,11 @@ def packages():
     return folder.resolve()
 
 
+def contracts():
+    """What compile.mjs made of tests/chain/contracts."""
+    return json.loads((packages() / "contracts.json").read_text())
+
+
 def word(value):
     """A static ABI value: a number, an address or bytes32 as 0x text, a truth."""
     if isinstance(value, str):
@@ -82,9 +87,11 @@ class Contract:
 
 
 class Anvil:
+    gas = 29_000_000  # of a transaction
+
     def __init__(self, *options, port=0):
         folder = packages()
-        self.contracts = json.loads((folder / "contracts.json").read_text())
+        self.contracts = contracts()
         self.log = tempfile.NamedTemporaryFile("w+", prefix="anvil.")
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", folder / ANVIL, "--host", "127.0.0.1", "--port", str(port), "--slots-in-an-epoch",
@@ -127,7 +134,7 @@ class Anvil:
 
     def post(self, to, data, sender=None):
         """Into the pool, without waiting for a block: for when automine is off."""
-        call = {"from": sender or self.accounts[0], "data": data, "gas": hex(29_000_000)}
+        call = {"from": sender or self.accounts[0], "data": data, "gas": hex(self.gas)}
         return self.rpc("eth_sendTransaction", {**call, "to": to} if to else call)
 
     def send(self, to, data, sender=None):

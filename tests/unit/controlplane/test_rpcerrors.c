@@ -53,6 +53,17 @@ static void documented_errors_mean_what_their_documentation_says(void **fixture)
         {"eth_getProof", -32601, "Method not found", SGC_RPC_method},
         {"eth_call", 3, "execution reverted: no", SGC_RPC_reverted},
         {"eth_call", -32603, "Internal error", SGC_RPC_refused},
+        /* These were seen: Hardhat's node, then Ganache. */
+        {"eth_nope", -32004, "Method eth_nope is not supported", SGC_RPC_method},
+        {"eth_call", -32000, "Received invalid block tag 0xabab. Latest block number is 2",
+         SGC_RPC_behind},
+        {"eth_getLogs", -32602, "blockHash cannot be found", SGC_RPC_behind},
+        {"eth_call", -32603,
+         "Error: VM Exception while processing transaction: reverted with an unrecognized custom "
+         "error (return data: 0x7e273289)",
+         SGC_RPC_reverted},
+        {"eth_getProof", -32700, "Cannot wrap a \\\"object\\\" as a json-rpc type", SGC_RPC_params},
+        {"eth_call", -32700, "header not found", SGC_RPC_behind},
     };
     char body[512];
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
