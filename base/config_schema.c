@@ -240,9 +240,12 @@ static const struct sg_conf_key sg_conf_limits_keys[] = {
     UINT(sg_conf_limits, requests_per_connection, 1, U32, "100000",
          "Requests after which a connection is closed in order."),
     UINT(sg_conf_limits, grants_per_address_per_minute, 1, U32, "600",
-         "Requests to sign in or renew of one IPv4 address or one IPv6 /64; more get 429."),
-    UINT(sg_conf_limits, grants_per_tenant_per_minute, 0, U32, "60000",
-         "Requests to sign in of a tenant's viewers; renewals are counted apart. 0: no limit."),
+         "Requests to sign in or renew of one IPv4 address or one IPv6 /64; more get 429. Eight "
+         "times as many of a /24 or /48."),
+    UINT(
+        sg_conf_limits, grants_per_tenant_per_minute, 0, U32, "60000",
+        "Challenges, sign-ins and renewals of a tenant's viewers, each counted apart. A quarter of "
+        "it of an IPv4 /16 or IPv6 /32. 0: no limit."),
     SIZE(sg_conf_limits, pinned_bytes_per_connection, 64 * KIB, 64 * MIB, "1MiB",
          "Bytes in flight to one viewer."),
     SIZE(sg_conf_limits, pinned_bytes_per_worker, MIB, TIB, "128MiB",
@@ -333,7 +336,7 @@ static const struct sg_conf_key sg_conf_tenant_keys[] = {
          "Of tokens that rest on what is at a chain's head but not safe yet. 0: none are minted."),
     STRINGS(sg_conf_tenant, sign_in_domains, HOST, NULL,
             "Pages, as host or host:port, on which a wallet may sign in beside the site's own "
-            "host."),
+            "host. A site of every host (`*`) has none of its own but on the loopback."),
     MAPS(sg_conf_tenant, regions, sg_conf_region_map,
          "Other regions whose tokens are taken, up to 8: for a node that serves their viewers when "
          "they fail. New ones are minted under this node's own."),

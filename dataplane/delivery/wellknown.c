@@ -8,6 +8,9 @@
 #include "dataplane/http/target.h"
 
 #define ROOT "/.well-known/streamgate/"
+/* Where sign-ins come from (budget.h). */
+#define NETWORK_ADDRESSES 8 /* a network may ask for what so many of its addresses may */
+#define TENANT_BLOCKS     4 /* a block may have one such part of a tenant's budget */
 
 /* ---- answering ---- */
 
@@ -114,18 +117,21 @@ static uint32_t site_of(struct sgd_exchange *x)
     return sgd_routes_find(x->snapshot->routes, x->req->authority, sg_out_view(&path), &known);
 }
 
-/* Per address, and per tenant: those who watch already are not pushed out by those who would. */
+/* Of the address; the tenant's is asked where it is known what the request is worth (signin.h).
+ * Nobody has so many addresses as to use up a tenant's alone, but who has several blocks of them.
+ */
 static bool within_budget(struct sgd_exchange *x)
 {
     const struct sg_conf_limits *limits = &x->snapshot->config->limits;
-    struct sgd_budget *budget = sgd_grants_budget(x->d->worker->grants);
-    uint64_t now_s = x->d->worker->wall_ns / SG_NS_PER_SEC;
-    uint64_t tenant = x->snapshot->site_tenants[x->site_index];
-    uint64_t name = tenant << 1 | (x->signin.kind == SGD_SIGNIN_RENEW);
-    if (x->req->peer != NULL && !sgd_budget_address(budget, &x->req->peer->remote.sin6_addr,
-                                                    limits->grants_per_address_per_minute, now_s))
-        return false;
-    return sgd_budget_name(budget, name, limits->grants_per_tenant_per_minute, now_s);
+    const struct sgd_budget_most most = {
+        .address = limits->grants_per_address_per_minute,
+        .network = SG_MIN(limits->grants_per_address_per_minute, UINT32_MAX / NETWORK_ADDRESSES) *
+                   NETWORK_ADDRESSES,
+        .block = (limits->grants_per_tenant_per_minute + TENANT_BLOCKS - 1) / TENANT_BLOCKS,
+    };
+    return x->req->peer == NULL || sgd_budget_address(sgd_grants_budget(x->d->worker->grants),
+                                                      &x->req->peer->remote.sin6_addr, &most,
+                                                      x->d->worker->wall_ns / SG_NS_PER_SEC);
 }
 
 void sgd_wellknown_open(struct sgd_exchange *x)
@@ -149,7 +155,8 @@ void sgd_wellknown_open(struct sgd_exchange *x)
     else if (x->req->method != (reads ? SGD_METHOD_GET : SGD_METHOD_POST))
         refuse(x, 405, "method_not_allowed", NULL);
     else if (!within_budget(x))
-        refuse_grant(x, SGD_GRANT_busy, "too many sign-ins from this address, or at this tenant");
+        refuse_grant(x, SGD_GRANT_busy,
+                     "too many sign-ins from this address, or from those around it");
 }
 
 /* ---- the body, and on to the threads ---- */
@@ -209,6 +216,7 @@ static bool fill_job(struct sgd_exchange *x, struct sgd_signin_job *job)
         .https = x->req->https,
         .body_is_json = is_json(x),
         .has_address = x->req->peer != NULL,
+        .tenant_most = x->snapshot->config->limits.grants_per_tenant_per_minute,
         .wall_ns = x->d->worker->wall_ns,
     };
     if (ask->has_address)

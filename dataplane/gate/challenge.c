@@ -307,10 +307,16 @@ void sgd_challenge(const struct sgd_signin_ask *ask, const struct sgd_gate_terms
             .authority = ask->authority,
             .domains = terms->domains,
             .domains_count = terms->domains_count,
+            .any_host = terms->any_host,
             .skew_s = terms->skew_s,
             .now_s = c.grant.issued_s,
         };
-        fault(&c, sgd_grant_check(&c.grant, &check), "such a grant would not be taken");
+        enum sgd_grant_verdict verdict = sgd_grant_check(&c.grant, &check);
+        fault(&c, verdict,
+              verdict == SGD_GRANT_domain
+                  ? "the page's host names neither this site (hosts) nor is "
+                    "it listed (sign_in_domains)"
+                  : "such a grant would not be taken");
     }
     if (c.verdict == SGD_GRANT_allowed)
         put_answer(&c, &answer->json);

@@ -42,7 +42,7 @@ struct site {
     struct sg_str name;
     enum sg_conf_access access;
     bool readable; /* false: closed, whatever its access says */
-    bool allows_only, denies;
+    bool allows_only, denies, any_host;
     uint32_t tenant, rule_version;
     const struct sgd_rule *rule;
     struct sgd_countries allow, deny;
@@ -197,6 +197,8 @@ static void site_open(const struct sgd_gate *gate, const struct sg_config *confi
     site->access = conf->access;
     site->allows_only = geo->allow_count > 0;
     site->denies = geo->deny_count > 0;
+    for (uint32_t i = 0; i < conf->hosts_count; i++)
+        site->any_host = site->any_host || strcmp(conf->hosts[i], "*") == 0;
     bool geo_good =
         countries_open((const char *const *)geo->allow, geo->allow_count, &site->allow) &&
         countries_open((const char *const *)geo->deny, geo->deny_count, &site->deny);
@@ -293,6 +295,7 @@ bool sgd_gate_terms(const struct sgd_gate *gate, uint32_t site, struct sgd_gate_
         .provisional_s = tenant->conf->provisional_s,
         .domains = (const char *const *)tenant->conf->sign_in_domains,
         .domains_count = tenant->conf->sign_in_domains_count,
+        .any_host = s->any_host,
         .issuers = tenant->issuers,
         .issuers_count = tenant->issuers_count,
         .countersigners = gate->countersigners,

@@ -98,6 +98,7 @@ struct sgd_gate_terms {
     uint32_t skew_s, token_lifetime_s, provisional_s;
     const char *const *domains;
     uint32_t domains_count;
+    bool any_host; /* as in grant.h */
     struct sgd_verify_key *const *issuers, *const *countersigners;
     uint32_t issuers_count, countersigners_count;
     enum sg_conf_sign_in sign_in;

@@ -238,10 +238,23 @@ struct sg_str sgd_grant_domain(const struct sgd_grant *grant)
     return SG_STR_NONE;
 }
 
-static bool domain_is_listed(struct sg_str domain, const struct sgd_grant_terms *terms)
+/* A name that no page elsewhere can have. */
+static bool is_loopback(struct sg_str host)
 {
-    if (sg_str_eq_nocase(domain, terms->authority) ||
-        sg_str_eq_nocase(domain, sgd_authority_host(terms->authority)))
+    if (sg_str_eq_nocase(host, SG_STR("localhost")) || sg_str_eq(host, SG_STR("[::1]")))
+        return true;
+    for (size_t i = 0; i < host.len; i++)
+        if (host.ptr[i] != '.' && (host.ptr[i] < '0' || host.ptr[i] > '9'))
+            return false;
+    return sg_str_starts(host, SG_STR("127."));
+}
+
+/* A back end's grant is shown to nobody. */
+static bool domain_is_listed(const struct sgd_grant *grant, const struct sgd_grant_terms *terms)
+{
+    struct sg_str domain = sgd_grant_domain(grant), host = sgd_authority_host(terms->authority);
+    if ((!terms->any_host || is_loopback(host) || sgd_grant_is_issued(grant->alg)) &&
+        (sg_str_eq_nocase(domain, terms->authority) || sg_str_eq_nocase(domain, host)))
         return true;
     for (uint32_t i = 0; i < terms->domains_count; i++)
         if (sg_str_eq_nocase(domain, sg_str_from(terms->domains[i])))
@@ -275,7 +288,7 @@ enum sgd_grant_verdict sgd_grant_check(const struct sgd_grant *grant,
         return SGD_GRANT_not_yet;
     if (!sgd_check_host(grant->matches, grant->matches_count, terms->authority))
         return SGD_GRANT_host;
-    if (!domain_is_listed(sgd_grant_domain(grant), terms))
+    if (!domain_is_listed(grant, terms))
         return SGD_GRANT_domain;
     return chain_fits(grant) ? SGD_GRANT_allowed : SGD_GRANT_chain;
 }

@@ -96,12 +96,15 @@ struct sgd_multisig;
 bool sgd_grant_multisig(const struct sgd_grant *grant, struct sgd_multisig *out);
 
 /* Times, lifetime, tenant, host, domain: everything of the claims that needs no signature.
- * `domains`: those the tenant lists, for pages on other hosts than the content. */
+ * `domains`: those the tenant lists, for pages on other hosts than the content. `any_host`: the
+ * site answers to every name, so the one that was asked for is whatever the asker likes: a page in
+ * between could sign viewers in under its own name. It is no domain then, but on this machine. */
 struct sgd_grant_terms {
     struct sg_str tenant;
     struct sg_str authority;
     const char *const *domains;
     uint32_t domains_count;
+    bool any_host;
     uint32_t skew_s;
     uint64_t now_s;
 };

@@ -35,7 +35,6 @@ struct sgd_grants {
     _Atomic uint32_t asked[SGD_GRANTS_ASKERS]; /* jobs with each of these */
     _Atomic bool stop;
     struct sgd_signin_desk desk;
-    struct sgd_budget *budget;
     struct verifier *verifiers;
 };
 
@@ -179,8 +178,6 @@ enum sg_err sgd_grants_open(struct sg_mail *mail, struct sge_state *state, uint1
     grants->first_mail_id = first_mail_id;
     grants->threads = threads + SGD_GRANTS_ASKERS;
     enum sg_err err = sgd_signin_desk_init(&grants->desk);
-    if (err == SG_OK)
-        err = sgd_budget_open(&grants->budget);
     if (err == SG_OK) {
         grants->verifiers = sg_boot_alloc_array(grants->threads, sizeof(*grants->verifiers));
         err = grants->verifiers == NULL ? SG_ENOMEM : SG_OK;
@@ -210,7 +207,6 @@ void sgd_grants_close(struct sgd_grants *grants)
         sg_boot_free(v->clerk.geo);
     }
     sg_boot_free(grants->verifiers);
-    sgd_budget_close(grants->budget);
     sgd_signin_desk_fini(&grants->desk);
     sg_boot_free(grants);
 }
@@ -229,5 +225,5 @@ bool sgd_grants_post(struct sgd_grants *grants, struct sgd_signin_job *job)
 
 struct sgd_budget *sgd_grants_budget(struct sgd_grants *grants)
 {
-    return grants->budget;
+    return grants->desk.budget;
 }

@@ -7,7 +7,6 @@
 #define SGD_GATE_GRANTS_H
 
 #include "base/mail.h"
-#include "dataplane/gate/budget.h"
 #include "dataplane/gate/signin.h"
 
 #define SGD_GRANTS_ASKERS      4 /* threads for chains */

@@ -43,6 +43,8 @@ enum sg_err sgd_signin_desk_init(struct sgd_signin_desk *desk)
         err = sgd_remember_open(PROOF_NAMES, &desk->proofs);
     if (err == SG_OK)
         err = sgd_remember_open(VERIFIED_NAMES, &desk->verified);
+    if (err == SG_OK)
+        err = sgd_budget_open(&desk->budget);
     if (err != SG_OK)
         sgd_signin_desk_fini(desk);
     return err;
@@ -53,6 +55,7 @@ void sgd_signin_desk_fini(struct sgd_signin_desk *desk)
     sgd_remember_close(SG_TAKE(desk->minted));
     sgd_remember_close(SG_TAKE(desk->proofs));
     sgd_remember_close(SG_TAKE(desk->verified));
+    sgd_budget_close(SG_TAKE(desk->budget));
 }
 
 static enum sgd_grant_verdict refuse(struct signin *s, enum sgd_grant_verdict verdict,
@@ -136,6 +139,7 @@ static enum sgd_grant_verdict check_claims(struct signin *s)
         .authority = s->ask->authority,
         .domains = s->terms.domains,
         .domains_count = s->terms.domains_count,
+        .any_host = s->terms.any_host,
         .skew_s = s->terms.skew_s,
         .now_s = s->now_s,
     };
@@ -143,6 +147,18 @@ static enum sgd_grant_verdict check_claims(struct signin *s)
     if (verdict == SGD_GRANT_allowed)
         verdict = check_where(s);
     return verdict == SGD_GRANT_allowed ? check_nonce(s) : verdict;
+}
+
+/* The tenant's, of each kind of request: those who watch are not pushed out by those who would. Who
+ * has no nonce of ours, or for a renewal no token, uses nothing of it up. */
+static enum sgd_grant_verdict check_budget(struct signin *s)
+{
+    uint64_t name = (uint64_t)s->terms.tenant_id << 8 | s->ask->kind;
+    if (s->clerk->wait_until_ns != 0) /* it was counted before it was passed on to ask a chain */
+        return SGD_GRANT_allowed;
+    return sgd_budget_name(s->clerk->desk->budget, name, s->ask->tenant_most, s->now_s)
+               ? SGD_GRANT_allowed
+               : refuse(s, SGD_GRANT_busy, "too many sign-ins at this tenant");
 }
 
 /* ---- proving ---- */
@@ -491,8 +507,8 @@ static enum sgd_grant_verdict decide_and_answer(struct signin *s)
 static enum sgd_grant_verdict run(struct signin *s)
 {
     static enum sgd_grant_verdict (*const steps[])(struct signin *) = {
-        read_grant,      check_claims, check_token,       check_proof,
-        check_signature, use_proof,    decide_and_answer,
+        read_grant,  check_claims,    check_token, check_budget,
+        check_proof, check_signature, use_proof,   decide_and_answer,
     };
     enum sgd_grant_verdict verdict = SGD_GRANT_allowed;
     for (size_t i = 0; i < SG_COUNT(steps) && verdict == SGD_GRANT_allowed; i++)
@@ -517,6 +533,9 @@ void sgd_signin(struct sgd_signin_clerk *clerk, const struct sgd_signin_ask *ask
         return;
     }
     if (ask->kind == SGD_SIGNIN_CHALLENGE) {
+        out->verdict = check_budget(&s);
+        if (out->verdict != SGD_GRANT_allowed)
+            return;
         struct sg_out scratch = sg_out_init(clerk->params, sizeof(clerk->params));
         sgd_challenge(ask, &s.terms, &scratch, out);
         return;

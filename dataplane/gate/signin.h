@@ -5,6 +5,7 @@
 #ifndef SGD_GATE_SIGNIN_H
 #define SGD_GATE_SIGNIN_H
 
+#include "dataplane/gate/budget.h"
 #include "dataplane/gate/geo.h"
 #include "dataplane/gate/grant.h"
 #include "dataplane/gate/grantbody.h"
@@ -36,6 +37,7 @@ struct sgd_signin_ask {
     bool body_is_json;
     bool has_address;
     struct in6_addr address;
+    uint32_t tenant_most; /* requests of this kind at the tenant in a minute; 0: no limit */
     uint64_t wall_ns;
 };
 
@@ -54,6 +56,7 @@ struct sgd_signin_desk {
     struct sgd_remember *minted;               /* grants that a first token was minted of */
     struct sgd_remember *proofs;               /* proofs that were used */
     struct sgd_remember *verified;             /* grants whose signature held */
+    struct sgd_budget *budget;                 /* of addresses and tenants */
     const struct sgd_onchain *_Atomic onchain; /* NULL: nobody asks chains here */
 };
 SG_MUST_USE enum sg_err sgd_signin_desk_init(struct sgd_signin_desk *desk);

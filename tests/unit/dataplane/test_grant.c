@@ -1,6 +1,7 @@
 #include "tests/sgt.h"
 
 #include "base/cbor.h"
+#include "dataplane/gate/check.h"
 #include "tests/sgt_hex.h"
 #include "tests/unit/dataplane/grant_world.h"
 
@@ -450,6 +451,40 @@ static void tenant_host_and_domain_are_those_of_the_request(void **fixture)
     (void)fixture;
 }
 
+static void a_name_that_the_asker_chose_is_no_domain(void **fixture)
+{
+    static const struct {
+        const char *asked, *domain;
+        enum sgd_grant_verdict verdict;
+    } rows[] = {
+        {"evil.example.net", "evil.example.net", SGD_GRANT_domain},
+        {"evil.example.net:8443", "evil.example.net:8443", SGD_GRANT_domain},
+        {"192.0.2.1", "192.0.2.1", SGD_GRANT_domain},
+        {"127.0.0.1.evil.net", "127.0.0.1.evil.net", SGD_GRANT_domain},
+        {"127.evil", "127.evil", SGD_GRANT_domain},
+        {"[::1]:80", "[::1]:80", SGD_GRANT_allowed},
+        {"127.0.0.1:8080", "127.0.0.1:8080", SGD_GRANT_allowed},
+        {"localhost", "localhost", SGD_GRANT_allowed},
+        {"evil.example.net", "tv.example.org", SGD_GRANT_allowed}, /* which the wallet shows */
+    };
+    static const char *const listed[] = {"tv.example.org"};
+    (void)fixture;
+    for (size_t i = 0; i < SG_COUNT(rows); i++) {
+        struct sgd_grant grant = grant_begin(&w, SGD_GRANT_SIWE);
+        struct sgd_grant_terms terms = w.terms;
+        terms.any_host = true;
+        terms.authority = sg_str_from(rows[i].asked);
+        terms.domains = listed;
+        terms.domains_count = SG_COUNT(listed);
+        grant.matches[0].value = sgd_authority_host(terms.authority);
+        grant.domain = sg_str_from(rows[i].domain);
+        if (sgd_grant_check(&grant, &terms) != rows[i].verdict)
+            fail_msg("row %zu", i);
+        grant.alg = SGD_GRANT_ES256; /* a back end shows it to nobody */
+        assert_int_equal(sgd_grant_check(&grant, &terms), SGD_GRANT_allowed);
+    }
+}
+
 static void an_algorithm_fits_its_chain(void **fixture)
 {
     for (size_t i = 0; i < SG_COUNT(grant_algs); i++) {
@@ -519,6 +554,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(terms_are_judged_to_the_second, set_up, tear_down),
     cmocka_unit_test_setup_teardown(tenant_host_and_domain_are_those_of_the_request, set_up,
                                     tear_down),
+    cmocka_unit_test_setup_teardown(a_name_that_the_asker_chose_is_no_domain, set_up, tear_down),
     cmocka_unit_test_setup_teardown(an_algorithm_fits_its_chain, set_up, tear_down),
     cmocka_unit_test_setup_teardown(threads_judge_at_the_same_time, set_up, tear_down),
     cmocka_unit_test(verdicts_have_names_reasons_and_statuses),

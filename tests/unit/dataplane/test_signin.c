@@ -491,6 +491,42 @@ static void a_control_plane_that_is_not_listed_vouches_for_nothing(void **fixtur
     EVP_PKEY_free(chain.key);
 }
 
+static void renewals_have_a_budget_that_sign_ins_do_not_use_up(void **fixture)
+{
+    struct signin_world *w = *fixture;
+    assert_int_equal(signin_all(w), SGD_GRANT_allowed);
+    w->clerk.wait_until_ns = 0; /* not on the way to a chain, when it was counted before */
+    w->tenant_most = 2;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(signin_challenge(w, ""), SGD_GRANT_allowed);
+    assert_int_equal(signin_challenge(w, ""), SGD_GRANT_busy);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_nonce);
+    assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_busy);
+    assert_int_equal(signin_renew(w), SGD_GRANT_allowed);
+    assert_int_equal(signin_renew(w), SGD_GRANT_allowed);
+    assert_int_equal(signin_renew(w), SGD_GRANT_busy);
+    w->gate.now_s += 60;
+    assert_int_equal(signin_renew(w), SGD_GRANT_allowed);
+}
+
+static void who_has_no_nonce_or_token_of_ours_uses_up_nothing(void **fixture)
+{
+    struct signin_world *w = *fixture;
+    assert_int_equal(signin_all(w), SGD_GRANT_allowed);
+    w->clerk.wait_until_ns = 0;
+    w->tenant_most = 1;
+    for (int i = 0; i < 20; i++) {
+        w->grant_body = "{}";
+        assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_malformed);
+        assert_int_equal(signin_post(w, SGD_SIGNIN_RENEW, w->token), SGD_GRANT_malformed);
+        w->grant_body = NULL;
+        assert_int_equal(signin_post(w, SGD_SIGNIN_RENEW, "forged"), SGD_GRANT_token);
+        assert_int_equal(signin_post(w, SGD_SIGNIN_RENEW, NULL), SGD_GRANT_token);
+    }
+    assert_int_equal(signin_renew(w), SGD_GRANT_allowed);
+}
+
 static void the_desk_undoes_itself_at_every_failing_allocation(void **fixture)
 {
     enum sg_err err = SG_ENOMEM;
@@ -514,6 +550,8 @@ static const struct CMUnitTest tests[] = {
     SIGNIN_TEST(a_cookie_is_set_only_for_the_path_that_it_opens),
     SIGNIN_TEST(a_challenge_that_would_not_be_taken_is_not_made),
     SIGNIN_TEST(a_page_elsewhere_must_be_listed),
+    SIGNIN_TEST(renewals_have_a_budget_that_sign_ins_do_not_use_up),
+    SIGNIN_TEST(who_has_no_nonce_or_token_of_ours_uses_up_nothing),
     SIGNIN_TEST(a_nonce_is_ours_and_young_and_opens_once),
     SIGNIN_TEST(a_refused_wallet_may_try_again_with_the_same_grant),
     SIGNIN_TEST(without_the_session_key_a_grant_is_of_no_use),
