@@ -90,7 +90,16 @@ static void a_token_of_an_older_version_of_the_rule_is_refused(void **fixture)
 /* A token that rests on a fact of the chain HEAD, and a feed that is young. */
 static void world_chain_token(struct world *w)
 {
-    struct sge_change change = {.id.key = 77, .kind = SGE_FACT_OWNER, .chain = HEAD, .head = "a"};
+    struct sge_change change = {.id.key = 77,
+                                .kind = SGE_FACT_OWNER,
+                                .chain = HEAD,
+                                .head = "a",
+                                .groups_count = 1,
+                                .groups = {4711}},
+                      followed;
+    uint64_t generation;
+    sge_followed_make(4711, HEAD, SGE_FOLLOWED_WHOLE, &followed);
+    assert_int_equal(sge_state_change(w->state, &followed, &generation), SG_OK);
     w->claims.has_facts = true;
     w->claims.facts_count = 1;
     w->claims.facts[0].key = 77;
