@@ -39,7 +39,7 @@ struct sg_conf_node {
     const char *state_dir; /* LMDB environments and what must survive */
     const char *run_dir;   /* admin socket, log ring, counters */
     uint32_t drain_s;      /* how long SIGTERM waits for transfers under way */
-    const char *seal_key;  /* "file:PATH", "credential:NAME"; NULL: no file is sealed */
+    const char *seal_key;  /* as sg_secret_unlock() takes it; NULL: no file is sealed */
 };
 
 struct sg_conf_certificate {

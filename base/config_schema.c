@@ -141,8 +141,9 @@ static const struct sg_conf_key sg_conf_node_keys[] = {
     STRING(
         sg_conf_node, seal_key, ANY, NULL,
         "What unseals files that `sgctl key seal` made, wherever a file with a secret or a private "
-        "key is named: `file:PATH`, or `credential:NAME` of systemd. Absent: none is sealed.",
-        FIXED),
+        "key is named: `file:PATH`, `credential:NAME` of systemd, or `pkcs11:...`, a key in a "
+        "token "
+        "([operations.md](operations.md)). Absent: none is sealed."),
 };
 GROUP(sg_conf_node, "Who this node is and where it keeps things.");
 

@@ -98,10 +98,7 @@ static void keys_close(struct sgd_verify_key **keys, uint32_t count)
 
 static const char *secret_fault(enum sg_err err)
 {
-    return err == SG_ERANGE   ? "must hold 32 to 1024 bytes"
-           : err == SG_EAUTH  ? "is sealed under another key"
-           : err == SG_EACCES ? "can't be read, or is sealed and node.seal_key is not set"
-                              : sg_err_text(err);
+    return err == SG_ERANGE ? "must hold 32 to 1024 bytes" : sg_secret_fault(err);
 }
 
 /* A region whose secret can't be read is one whose tokens are refused. */

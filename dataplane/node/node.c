@@ -590,30 +590,15 @@ static bool gate_is_worse(const struct sgd_snapshot *snapshot, const struct sg_o
     return report->len > before && sgd_gate_unreadable(snapshot->gate) > 0;
 }
 
-enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *report)
+/* Takes `config`. */
+static enum sg_err node_take(struct sgd_node *node, struct sg_config *config, struct sg_out *report)
 {
-    SG_ASSERT(node != NULL && report != NULL);
-    struct sg_config *config = NULL;
     struct sgd_snapshot *snapshot = NULL;
     struct sgd_listen *listen = NULL;
-    node_sweep(node);
-    if (node->draining || node->retired_count == RETIRED_MAX || node->listen_before != NULL) {
-        sg_out_fmt(report, node->draining ? "the node is draining\n"
-                                          : "too many configurations are still in use by "
-                                            "requests under way: try again later\n");
-        return SG_EBUSY;
-    }
-    enum sg_err err = sgd_trust_load(node->trust, node->file, report, &config);
-    if (err != SG_OK)
-        return err;
-    err = node_check_ktls(node, config, report);
-    if (err != SG_OK) {
-        sg_config_free(config);
-        return err;
-    }
     sg_conf_diff_fixed(node->snapshot->config, config, report);
     size_t before = report->len;
-    err = sgd_load_snapshot(node->file, config, node->fetchers, node->snapshot, report, &snapshot);
+    enum sg_err err =
+        sgd_load_snapshot(node->file, config, node->fetchers, node->snapshot, report, &snapshot);
     if (err != SG_OK)
         return err;
     err = gate_is_worse(snapshot, report, before) ? SG_ECONFIG : SG_OK;
@@ -629,6 +614,32 @@ enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *report)
         sg_warn("the names for readers of the log could not be written");
     node_switch(node, snapshot, listen);
     return SG_OK;
+}
+
+enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *report)
+{
+    SG_ASSERT(node != NULL && report != NULL);
+    struct sg_config *config = NULL;
+    node_sweep(node);
+    if (node->draining || node->retired_count == RETIRED_MAX || node->listen_before != NULL) {
+        sg_out_fmt(report, node->draining ? "the node is draining\n"
+                                          : "too many configurations are still in use by "
+                                            "requests under way: try again later\n");
+        return SG_EBUSY;
+    }
+    enum sg_err err = sgd_trust_load(node->trust, node->file, report, &config);
+    if (err != SG_OK)
+        return err;
+    err = node_check_ktls(node, config, report);
+    if (err == SG_OK)
+        err = sg_secret_unlock(config->node.seal_key, report);
+    if (err != SG_OK) {
+        sg_config_free(config);
+        return err;
+    }
+    err = node_take(node, config, report);
+    sg_secret_settle(err == SG_OK);
+    return err;
 }
 
 void sgd_node_tick(struct sgd_node *node)
@@ -666,6 +677,7 @@ enum sg_err sgd_node_check(const char *file, const char *trust_file, struct sg_o
         err = SG_ECONFIG;
     if (snapshot != NULL)
         sgd_snapshot_unref(snapshot);
+    sg_secret_rest();
     return err;
 }
 

@@ -80,7 +80,7 @@ static enum sg_err read_file(const struct maker *maker, const char *key, const c
     if (err == SG_OK || err == SG_ENOMEM)
         return err;
     sg_out_fmt(maker->report, "origin %s: %s: %s: %s\n", maker->conf->name, key, path,
-               sg_err_text(err));
+               sg_secret_fault(err));
     return SG_ECONFIG;
 }
 

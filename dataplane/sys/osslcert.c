@@ -86,8 +86,7 @@ static enum sg_err read_key(struct sgd_cert *cert, const char *path, const char 
     ERR_clear_error();
     enum sg_err err = pem_key(path, &cert->key);
     if (err != SG_OK) {
-        sg_out_fmt(report, "%s: cannot be read: %s\n", path,
-                   err == SG_EAUTH ? "it is sealed under another key" : sg_err_text(err));
+        sg_out_fmt(report, "%s: cannot be read: %s\n", path, sg_secret_fault(err));
         return SG_ECONFIG;
     }
     if (cert->key == NULL) {

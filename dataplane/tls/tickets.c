@@ -89,9 +89,7 @@ static const char *file_fault(enum sg_err err)
 {
     return err == SG_ECORRUPT   ? "its length is not a multiple of 80 bytes"
            : err == SG_EMSGSIZE ? "more than 16 keys of 80 bytes"
-           : err == SG_EACCES   ? "it can't be read, or is sealed and there is no node.seal_key"
-           : err == SG_EAUTH    ? "sealed under another key, or changed since"
-                                : sg_err_text(err);
+                                : sg_secret_fault(err);
 }
 
 /* A new key in front of the old ones that are still of use. */

@@ -15,7 +15,7 @@ ROOMS = {"base": "sg_", "edgecache": "sge_", "dataplane": "sgd_", "controlplane"
 OUTSIDE = {"tools": "sgt_", "tests": "sgt_", "bench": "sgt_"}
 RANK = {room: rank for rank, room in enumerate(ROOMS)}
 LIBRARIES = re.compile(
-    r"<(rte_|liburing|lmdb\.h|openssl/|curl/|urcu|maxminddb|cyaml/|jansson|cbor|secp256k1|nats|"
+    r"<(rte_|liburing|lmdb\.h|openssl/|curl/|urcu|maxminddb|cyaml/|p11-kit/|jansson|cbor|secp256k1|nats|"
     r"nghttp[23]/|ngtcp2/|intel-ipsec-mb|systemd/|sys/capability\.h|libknot/|grpc/|libav)")
 LINES_MAX = 800
 FUNCTION_LINES_MAX = 70

@@ -19,6 +19,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -36,6 +37,7 @@ STREAMGATED = os.environ.get("SG_STREAMGATED", str(ROOT / "build/tools/streamgat
 SGCTL = os.environ.get("SG_SGCTL", str(ROOT / "build/tools/sgctl"))
 PATIENCE_S = 20  # for anything that should be quick: a loaded machine is slow, not broken
 SKIPPED = 77
+CORE_BYTES_MAX = 1 << 30  # a dump that goes wrong must not fill the disk
 
 
 # Before a command: it ends with the test, however that ends. Not for what gives root up.
@@ -268,6 +270,26 @@ class Node:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def core(self):
+        """A core dump of it, as it runs."""
+        gcore, program = shutil.which("gcore"), pathlib.Path(STREAMGATED).read_bytes()
+        if gcore is None:
+            raise unittest.SkipTest("no gcore on this machine")
+        if any(name in program for name in (b"__asan_init", b"__tsan_init")):
+            raise unittest.SkipTest("a sanitizer's shadow memory would be dumped, terabytes of it")
+        # private memory, which is where a key could be: not the gigabytes that are mapped
+        pathlib.Path(f"/proc/{self.process.pid}/coredump_filter").write_text("0x1")
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (CORE_BYTES_MAX, CORE_BYTES_MAX))
+        done = subprocess.run([gcore, "-o", str(self.folder / "core"), str(self.process.pid)],
+                              capture_output=True, text=True, check=False, preexec_fn=limit)
+        cores = list(self.folder.glob("core.*"))
+        if not cores:
+            raise unittest.SkipTest(f"gcore may not: {done.stderr[-200:]}")
+        core = cores[0].read_bytes()
+        cores[0].unlink()
+        assert b"127.0.0.1" in core  # it is a dump, of this node
+        return core
 
     def kill(self):
         """As if the machine had lost power, but for what the kernel holds."""

@@ -22,7 +22,7 @@ _sgctl() {
     token) commands="mint inspect revoke --tenant --path --path-exact --path-suffix --host --host-suffix
         --lifetime --not-before --method --network --country --fact --owner --index --subject --renewal
         --viewers --cti --all --rule --wait --help" ;;
-    key) commands="tenant generate seal unseal --tenant --help" ;;
+    key) commands="tenant generate seal reseal unseal --tenant --from --help" ;;
     chain) commands="status rebuild --help" ;;
     grant) commands="inspect revoke --help" ;;
     list) commands="set remove show proof --file --root --proofs --tenant --wait --help" ;;

@@ -1,6 +1,7 @@
 #include "tools/sgctl/access.h"
 
 #include "base/clock.h"
+#include "base/secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +42,7 @@ bool sgt_tenant_key(const struct sg_conf_tenant *tenant, uint8_t out[SGD_KEY_BYT
     if (err == SG_ERANGE)
         sgt_refuse("%s must hold 32 to 1024 bytes", tenant->secret_file);
     else if (err != SG_OK)
-        sgt_refuse("%s: %s", tenant->secret_file, sg_err_text(err));
+        sgt_refuse("%s: %s", tenant->secret_file, sg_secret_fault(err));
     return err == SG_OK;
 }
 

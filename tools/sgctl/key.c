@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define RANDOM_BYTES 32
+#define RESEAL_MAX   256 /* files */
 
 const char sgt_key_usage[] =
     "sgctl key tenant [--tenant NAME]\n"
@@ -23,6 +24,10 @@ const char sgt_key_usage[] =
     "    Puts the file's sealed form in its place (AES-256-GCM under node.seal_key): a secret, or "
     "a\n"
     "    PEM private key. What was there is overwritten as well as the file system does that.\n"
+    "sgctl key reseal --from SOURCE FILE...\n"
+    "    Puts files that are sealed under SOURCE (as node.seal_key names one) under node.seal_key: "
+    "all\n"
+    "    of them, or none.\n"
     "sgctl key unseal FILE\n"
     "    Prints what is in it.\n";
 
@@ -73,9 +78,9 @@ static void overwrite(const char *path, size_t len)
 static int sealed_of(struct sg_str plain, struct sg_out *out)
 {
     enum sg_err err = sg_secret_seal(plain, out);
-    if (err == SG_EACCES)
+    if (err == SG_EPERM)
         return sgt_refuse("node.seal_key is not set: there is nothing to seal under");
-    return err == SG_OK ? SGT_DONE : sgt_refuse("not sealed: %s", sg_err_text(err));
+    return err == SG_OK ? SGT_DONE : sgt_refuse("not sealed: %s", sg_secret_fault(err));
 }
 
 static int generate(const struct sg_config *config, const char *path)
@@ -97,19 +102,29 @@ static int generate(const struct sg_config *config, const char *path)
     return status;
 }
 
-static int seal_into(const char *path, const struct stat *st, struct sg_str plain,
-                     struct sg_out *line)
+/* Makes FILE.sealed beside it. */
+static int seal_beside(const char *path, struct sg_str plain, char next[PATH_MAX])
 {
-    char next[PATH_MAX];
-    int status = sealed_of(plain, line);
-    if (status != SGT_DONE)
-        return status;
-    if (snprintf(next, sizeof(next), "%s.sealed", path) >= (int)sizeof(next))
-        return sgt_refuse("%s: the name is too long", path);
-    status = file_make(next, st, sg_out_view(line));
-    if (status != SGT_DONE)
-        return status;
-    overwrite(path, (size_t)st->st_size);
+    struct stat st;
+    int status = SGT_DONE;
+    char *memory = sg_secret_alloc(SG_SECRET_FILE_MAX);
+    if (memory == NULL)
+        return sgt_refuse("no memory");
+    struct sg_out line = sg_out_init(memory, SG_SECRET_FILE_MAX);
+    if (snprintf(next, PATH_MAX, "%s.sealed", path) >= PATH_MAX)
+        status = sgt_refuse("%s: the name is too long", path);
+    else if (lstat(path, &st) != 0)
+        status = sgt_refuse("%s: %s", path, sg_err_text(sg_err_from_errno(errno)));
+    if (status == SGT_DONE)
+        status = sealed_of(plain, &line);
+    if (status == SGT_DONE)
+        status = file_make(next, &st, sg_out_view(&line));
+    sg_secret_free(memory, SG_SECRET_FILE_MAX);
+    return status;
+}
+
+static int put_in_place(const char *path, const char *next)
+{
     if (rename(next, path) == 0)
         return SGT_DONE;
     return sgt_refuse("%s: it is sealed in %s: %s", path, next,
@@ -127,43 +142,106 @@ static bool is_sealed(const char *path)
     return n > 0 && sg_secret_is_sealed((struct sg_str){first, (size_t)n});
 }
 
+/* A file's contents, in secret memory; sg_secret_free(plain.ptr, SG_SECRET_FILE_MAX) ends them. */
+static int contents_of(const char *path, struct sg_str *plain)
+{
+    size_t len = 0;
+    char *memory = sg_secret_alloc(SG_SECRET_FILE_MAX);
+    enum sg_err err =
+        memory == NULL ? SG_ENOMEM : sg_secret_read(path, memory, SG_SECRET_FILE_MAX, &len);
+    *plain = (struct sg_str){memory, len};
+    return err == SG_OK ? SGT_DONE : sgt_refuse("%s: %s", path, sg_secret_fault(err));
+}
+
+static void contents_free(struct sg_str plain)
+{
+    sg_secret_free((void *)(uintptr_t)plain.ptr, SG_SECRET_FILE_MAX);
+}
+
 static int seal(const char *path)
 {
-    struct stat st;
-    size_t len = 0;
-    if (lstat(path, &st) != 0)
-        return sgt_refuse("%s: %s", path, sg_err_text(sg_err_from_errno(errno)));
+    char next[PATH_MAX];
+    struct sg_str plain = SG_STR_NONE;
     if (is_sealed(path))
         return sgt_refuse("%s: it is sealed already", path);
-    char *memory = sg_secret_alloc(2 * SG_SECRET_FILE_MAX);
-    if (memory == NULL)
-        return sgt_refuse("no memory");
-    struct sg_out line = sg_out_init(memory + SG_SECRET_FILE_MAX, SG_SECRET_FILE_MAX);
-    enum sg_err err = sg_secret_read(path, memory, SG_SECRET_FILE_MAX, &len);
-    int status = err == SG_OK ? seal_into(path, &st, (struct sg_str){memory, len}, &line)
-                              : sgt_refuse("%s: %s", path, sg_err_text(err));
-    sg_secret_free(memory, 2 * SG_SECRET_FILE_MAX);
+    int status = contents_of(path, &plain);
+    if (status == SGT_DONE)
+        status = seal_beside(path, plain, next);
+    if (status == SGT_DONE) {
+        overwrite(path, plain.len);
+        status = put_in_place(path, next);
+    }
+    contents_free(plain);
     return status;
 }
 
 static int unseal(const char *path)
 {
-    size_t len = 0;
-    char *memory = sg_secret_alloc(SG_SECRET_FILE_MAX);
-    if (memory == NULL)
-        return sgt_refuse("no memory");
-    enum sg_err err =
-        is_sealed(path) ? sg_secret_read(path, memory, SG_SECRET_FILE_MAX, &len) : SG_ECORRUPT;
-    if (err == SG_OK && !write_all(STDOUT_FILENO, (struct sg_str){memory, len}) &&
-        errno != EINVAL && errno != EROFS) /* which are fsync's, of what is no file */
-        err = sg_err_from_errno(errno);
-    sg_secret_free(memory, SG_SECRET_FILE_MAX);
-    if (err == SG_OK)
+    struct sg_str plain = SG_STR_NONE;
+    if (!is_sealed(path))
+        return sgt_refuse("%s: it is not sealed, or can't be read", path);
+    int status = contents_of(path, &plain);
+    if (status == SGT_DONE && !write_all(STDOUT_FILENO, plain) && errno != EINVAL &&
+        errno != EROFS) /* which are fsync's, of what is no file */
+        status = sgt_refuse("%s", sg_err_text(sg_err_from_errno(errno)));
+    contents_free(plain);
+    return status;
+}
+
+/* ---- under another key ---- */
+
+static int unlocked(const char *source)
+{
+    char memory[2048];
+    struct sg_out report = sg_out_init(memory, sizeof(memory));
+    if (sg_secret_unlock(source, &report) == SG_OK)
         return SGT_DONE;
-    return sgt_refuse("%s: %s", path,
-                      err == SG_EAUTH      ? "sealed under another key, or changed"
-                      : err == SG_ECORRUPT ? "it is not sealed"
-                                           : sg_err_text(err));
+    return sgt_refuse("%.*s", (int)report.len - 1, report.ptr); /* without its newline */
+}
+
+static int all_beside(char **files, int count, const struct sg_str *plain)
+{
+    char next[PATH_MAX];
+    int made = 0, status = SGT_DONE;
+    while (made < count && status == SGT_DONE) {
+        status = seal_beside(files[made], plain[made], next);
+        made += status == SGT_DONE;
+    }
+    while (status != SGT_DONE && made-- > 0)
+        if (snprintf(next, sizeof(next), "%s.sealed", files[made]) < PATH_MAX)
+            unlink(next);
+    return status;
+}
+
+static int reseal_all(const struct sg_config *config, const char *from, char **files, int count,
+                      struct sg_str *plain)
+{
+    char next[PATH_MAX];
+    int status = unlocked(from);
+    for (int i = 0; i < count && status == SGT_DONE; i++)
+        status = is_sealed(files[i])
+                     ? contents_of(files[i], &plain[i])
+                     : sgt_refuse("%s: it is not sealed, or can't be read", files[i]);
+    if (status == SGT_DONE)
+        status = unlocked(config->node.seal_key);
+    if (status == SGT_DONE)
+        status = all_beside(files, count, plain);
+    for (int i = 0; i < count && status == SGT_DONE; i++) {
+        (void)snprintf(next, sizeof(next), "%s.sealed", files[i]);
+        status = put_in_place(files[i], next);
+    }
+    return status;
+}
+
+static int reseal(const struct sg_config *config, const char *from, char **files, int count)
+{
+    struct sg_str plain[RESEAL_MAX] = {0};
+    if (from == NULL)
+        return sgt_refuse("--from SOURCE is missing: what the files are sealed under now");
+    int status = reseal_all(config, from, files, count, plain);
+    for (int i = 0; i < count; i++)
+        contents_free(plain[i]);
+    return status;
 }
 
 static int tenant_key(const struct sg_config *config, bool json, const char *name)
@@ -181,12 +259,12 @@ static int tenant_key(const struct sg_config *config, bool json, const char *nam
 
 int sgt_key_main(const struct sg_config *config, bool json, int argc, char **argv)
 {
-    static const struct option options[] = {{"tenant", required_argument, NULL, 't'},
+    static const struct option options[] = {{"from", required_argument, NULL, 'f'},
+                                            {"tenant", required_argument, NULL, 't'},
                                             {NULL, 0, NULL, 0}};
     static const struct sgt_verb verbs[] = {
-        {"tenant", "", 0, 0, "t"},
-        {"generate", "FILE", 1, 1, ""},
-        {"seal", "FILE", 1, 1, ""},
+        {"tenant", "", 0, 0, "t"},    {"generate", "FILE", 1, 1, ""},
+        {"seal", "FILE", 1, 1, ""},   {"reseal", "FILE...", 1, RESEAL_MAX, "f"},
         {"unseal", "FILE", 1, 1, ""},
     };
     static const struct sgt_syntax syntax = {verbs, SG_COUNT(verbs), options};
@@ -198,5 +276,7 @@ int sgt_key_main(const struct sg_config *config, bool json, int argc, char **arg
         return tenant_key(config, json, args.of[SGT_OPT('t')]);
     if (sgt_args_is(&args, "generate"))
         return generate(config, args.words[0]);
+    if (sgt_args_is(&args, "reseal"))
+        return reseal(config, args.of[SGT_OPT('f')], args.words, args.count);
     return sgt_args_is(&args, "seal") ? seal(args.words[0]) : unseal(args.words[0]);
 }

@@ -102,6 +102,7 @@ static int run_access(const struct command *command, const struct sgt_call *call
         return SGT_REFUSED;
     }
     int status = command->access(config, call->json, argc, argv);
+    sg_secret_rest();
     sg_config_free(config);
     return status;
 }

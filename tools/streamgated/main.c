@@ -2,6 +2,7 @@
  * sgctl. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "controlplane/admin/admin.h"
 #include "controlplane/chain/onchain.h"
 #include "controlplane/node/reload.h"
@@ -246,6 +247,7 @@ static void run(struct process *process)
             tick(process);
             tick_at_ns = now_ns + TICK_MS * SG_NS_PER_MS;
         }
+        sg_secret_rest(); /* a reload or a tick may have unsealed something */
     }
     sg_info("ending");
 }
@@ -287,6 +289,7 @@ static int serve(struct process *process, const struct sgt_options *options)
         err = onchain_open(process, &report);
     if (err == SG_OK)
         err = sgc_admin_open(process->node, process->control, &report, &process->admin);
+    sg_secret_rest();
     report_print(&report);
     int status = EXIT_FAILURE;
     if (err == SG_OK) {

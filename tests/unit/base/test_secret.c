@@ -2,7 +2,9 @@
 
 #include "base/secret.h"
 #include "base/sys/crypto.h"
-#include "tests/sgt_dir.h"
+#include "tests/sgt_softhsm.h"
+
+#include <sys/stat.h>
 
 static char dir[SGT_DIR_BYTES], report_memory[1024];
 
@@ -65,7 +67,8 @@ static void what_is_sealed_is_read_under_the_same_key_alone(void **fixture)
     assert_int_equal(unlock_with(KEY_B), SG_OK);
     assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_EAUTH);
     assert_int_equal(sg_secret_unlock(NULL, NULL), SG_OK);
-    assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_EACCES);
+    assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_EPERM);
+    assert_non_null(strstr(sg_secret_fault(SG_EPERM), "node.seal_key is not set"));
     (void)fixture;
 }
 
@@ -103,7 +106,7 @@ static void what_is_no_source_of_a_key_is_told(void **fixture)
     const struct {
         const char *source;
         enum sg_err err;
-    } rows[] = {{"pkcs11:token=x", SG_ENOTSUP},
+    } rows[] = {{"pkcs11:token=x", SG_EINVAL},
                 {"/some/path", SG_EINVAL},
                 {"credential:../x", SG_EINVAL},
                 {"file:/nowhere/at/all", SG_ENOENT}};
@@ -118,6 +121,102 @@ static void what_is_no_source_of_a_key_is_told(void **fixture)
     struct sg_out report = sg_out_init(report_memory, sizeof(report_memory));
     (void)file_of("cred", KEY_A, strlen(KEY_A));
     assert_int_equal(sg_secret_unlock("credential:cred", &report), SG_OK);
+    (void)fixture;
+}
+
+static void a_key_that_was_not_right_after_all_is_put_back(void **fixture)
+{
+    char bytes[64], kept[256];
+    size_t len;
+    assert_int_equal(unlock_with(KEY_A), SG_OK);
+    struct sg_str line = sealed("the secret", 10);
+    snprintf(kept, sizeof(kept), "%s", file_of("kept", line.ptr, line.len));
+    assert_int_equal(unlock_with(KEY_B), SG_OK);
+    sg_secret_settle(false);
+    assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_OK);
+    assert_int_equal(unlock_with(KEY_B), SG_OK);
+    sg_secret_settle(true);
+    assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_EAUTH);
+    assert_int_equal(unlock_with("short"), SG_ERANGE); /* changes nothing */
+    (void)sealed("x", 1);
+    (void)fixture;
+}
+
+/* ---- a key in a token ---- */
+
+/* The PIN is in a file that only we may read, unless `mode` says otherwise. */
+static enum sg_err unlock_token(const char *pin, mode_t mode)
+{
+    char source[2 * SGT_DIR_BYTES];
+    if (!sgt_softhsm_here())
+        skip();
+    const char *path = file_of("pin", pin, strlen(pin));
+    assert_int_equal(chmod(path, mode), 0);
+    snprintf(source, sizeof(source),
+             "pkcs11:token=node;object=seal?module-path=" SGT_SOFTHSM_MODULE "&pin-source=file:%s",
+             path);
+    struct sg_out report = sg_out_init(report_memory, sizeof(report_memory));
+    enum sg_err err = sg_secret_unlock(source, &report);
+    sg_out_char(&report, '\0');
+    return err;
+}
+
+static void a_key_in_a_token_seals_and_unseals_and_is_left_in_between(void **fixture)
+{
+    char bytes[64], kept[256];
+    size_t len;
+    assert_int_equal(unlock_token(SGT_SOFTHSM_PIN "\n", 0600), SG_OK);
+    struct sg_str line = sealed("the secret", 10);
+    snprintf(kept, sizeof(kept), "%s", file_of("kept", line.ptr, line.len));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_OK);
+        assert_int_equal(len, 10);
+        assert_memory_equal(bytes, "the secret", 10);
+        sg_secret_rest();
+    }
+    assert_int_equal(unlock_with(KEY_A), SG_OK);
+    assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_EAUTH);
+    sg_secret_settle(false);
+    assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_OK);
+    (void)fixture;
+}
+
+static void a_token_that_does_not_let_us_in_again_is_not_asked_twice(void **fixture)
+{
+    char bytes[64], kept[256];
+    size_t len;
+    assert_int_equal(unlock_token(SGT_SOFTHSM_PIN, 0600), SG_OK);
+    struct sg_str line = sealed("the secret", 10);
+    snprintf(kept, sizeof(kept), "%s", file_of("kept", line.ptr, line.len));
+    sg_secret_rest();
+    (void)file_of("pin", "4321-wrong", 10);
+    assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_ENOTCONN);
+    assert_non_null(strstr(sg_secret_fault(SG_ENOTCONN), "is wrong. It was tried once"));
+    (void)file_of("pin", SGT_SOFTHSM_PIN, strlen(SGT_SOFTHSM_PIN));
+    assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_ENOTCONN);
+    assert_int_equal(unlock_token(SGT_SOFTHSM_PIN, 0600), SG_OK);
+    assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_OK);
+    (void)fixture;
+}
+
+static void what_is_wrong_with_a_pin_is_told_without_it(void **fixture)
+{
+    assert_int_equal(unlock_token(SGT_SOFTHSM_PIN, 0604), SG_EPERM);
+    assert_non_null(strstr(report_memory, "chmod o= "));
+    assert_int_equal(unlock_token("4321-wrong", 0600), SG_EACCES);
+    assert_non_null(strstr(report_memory, "tried once"));
+    assert_null(strstr(report_memory, "4321-wrong"));
+    struct sg_out report = sg_out_init(report_memory, sizeof(report_memory));
+    assert_int_equal(
+        sg_secret_unlock("pkcs11:token=node;object=seal?pin-value=4321-right", &report), SG_EINVAL);
+    assert_null(memmem(report.ptr, report.len, "4321", 4));
+    report.len = 0;
+    assert_int_equal(
+        sg_secret_unlock("pkcs11:token=node;object=seal?module-path=" SGT_SOFTHSM_MODULE
+                         "&pin-source=pin",
+                         &report),
+        SG_EINVAL);
+    assert_non_null(memmem(report.ptr, report.len, "whole name", 10));
     (void)fixture;
 }
 
@@ -155,16 +254,22 @@ static void gcm_gives_the_published_answer(void **fixture)
 static int begin(void **fixture)
 {
     sgt_dir_make(dir);
+    if (sgt_softhsm_here()) {
+        sgt_softhsm_begin(dir, "ALL");
+        sgt_softhsm_token("node");
+        sgt_softhsm_tool("node", "--keygen --key-type AES:32 --label seal --sensitive");
+    }
     (void)fixture;
     return 0;
 }
 
 static int end(void **fixture)
 {
-    struct sg_out report = sg_out_init(report_memory, sizeof(report_memory));
+    enum sg_err err = sg_secret_unlock(NULL, NULL);
+    sg_secret_settle(true);
     sgt_dir_remove(dir);
     (void)fixture;
-    return sg_secret_unlock(NULL, &report);
+    return err;
 }
 
 static const struct CMUnitTest tests[] = {
@@ -174,6 +279,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_same_secret_is_sealed_differently_each_time),
     cmocka_unit_test(what_is_no_source_of_a_key_is_told),
     cmocka_unit_test(gcm_gives_the_published_answer),
+    cmocka_unit_test(a_key_that_was_not_right_after_all_is_put_back),
+    cmocka_unit_test(a_key_in_a_token_seals_and_unseals_and_is_left_in_between),
+    cmocka_unit_test(a_token_that_does_not_let_us_in_again_is_not_asked_twice),
+    cmocka_unit_test(what_is_wrong_with_a_pin_is_told_without_it),
 };
 
 int main(void)
