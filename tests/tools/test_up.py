@@ -27,7 +27,7 @@ def missing():
 class Up(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.dir = tempfile.TemporaryDirectory()
+        cls.dir = tempfile.TemporaryDirectory(prefix="where the path has blanks ")
         cls.addClassCleanup(cls.dir.cleanup)
         subprocess.run([TOP / "tools/media", f"{cls.dir.name}/card"], check=True,
                        env={**os.environ, "MEDIA_SECONDS": "4"})

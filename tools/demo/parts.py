@@ -19,8 +19,8 @@ from processes import Child, Failed
 ORIGIN_CONF = """\
 daemon off;
 worker_processes 1;
-pid {run}/origin.pid;
-error_log {run}/origin.log;
+pid "{run}/origin.pid";
+error_log "{run}/origin.log";
 {user}
 events {{ }}
 http {{
@@ -35,19 +35,19 @@ http {{
     video/mp4 mp4;
     video/iso.segment m4s;
   }}
-  client_body_temp_path {run}/nginx-body;
-  proxy_temp_path {run}/nginx-proxy;
-  fastcgi_temp_path {run}/nginx-fastcgi;
-  uwsgi_temp_path {run}/nginx-uwsgi;
-  scgi_temp_path {run}/nginx-scgi;
+  client_body_temp_path "{run}/nginx-body";
+  proxy_temp_path "{run}/nginx-proxy";
+  fastcgi_temp_path "{run}/nginx-fastcgi";
+  uwsgi_temp_path "{run}/nginx-uwsgi";
+  scgi_temp_path "{run}/nginx-scgi";
   server {{
     listen 127.0.0.1:{port};
     location /show/ {{
-      alias {media}/;
+      alias "{media}/";
       add_header Cache-Control "public, max-age=3600";
     }}
     location /player/ {{
-      alias {page}/;
+      alias "{page}/";
       index index.html;
       add_header Cache-Control "public, max-age=5";
     }}
@@ -63,20 +63,20 @@ NODE_CONF = """\
 node:
   name: demo
   workers: 1
-{user}  state_dir: {run}/state
-  run_dir: {run}/node
+{user}  state_dir: "{run}/state"
+  run_dir: "{run}/node"
 listeners:
   - address: 127.0.0.1:{tls_port}
     tls:
       certificates:
-        - cert_file: {run}/cert.pem
-          key_file: {run}/key.pem
+        - cert_file: "{run}/cert.pem"
+          key_file: "{run}/key.pem"
   - address: 127.0.0.1:{plain_port}
 cache:
   ram_bytes: 256MiB
 tenants:
   - name: demo
-    secret_file: {run}/region-secret
+    secret_file: "{run}/region-secret"
     token_lifetime_s: {lifetime}
     clock_skew_s: 0
 {chains}rules:

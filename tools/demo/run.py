@@ -6,6 +6,7 @@ tools/up calls it when everything is installed, built and made; tests call it wi
 import argparse
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -83,7 +84,7 @@ any HLS player    {told["hls_with_token"]}
 curl, refused     curl -i {told["hls"]}
 curl, allowed     curl -i -H '{HEADER}: {token}' {told["hls"]}
 
-The node's file is {told["config"]}; ask it: {args.binaries}/sgctl --config {told["config"]} status
+The node's file is {told["config"]}; ask it: {shlex.join(node.sgctl_command("status"))}
 Ctrl-C stops all of it.""", flush=True)
 
 
