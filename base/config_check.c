@@ -3,9 +3,11 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
 
-#define DISK_BYTES_MIN (64ull << 20)
-#define SERVERS_MAX    16u /* of a chain */
+#define DISK_BYTES_MIN  (64ull << 20)
+#define SERVERS_MAX     16u /* of a chain */
+#define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
 /* A path such as "sites[3].tenant" for the report. */
 #define WHERE(...)                                                                                 \
@@ -73,6 +75,22 @@ static void check_reference(const struct names *names, const char *where, const 
 }
 
 /* ---- groups ---- */
+
+/* Absent it is made of node.run_dir (config_load.c). */
+static void check_admin_socket(const struct sg_config *config, struct sg_conf_report *report)
+{
+    const char *socket = config->admin.socket, *run_dir = config->node.run_dir;
+    if (socket != NULL && strlen(socket) > SOCKET_PATH_MAX)
+        sg_conf_mistake_at(report, "admin.socket",
+                           "is too long for a socket; right would be at most %zu characters",
+                           SOCKET_PATH_MAX);
+    if (socket == NULL && run_dir != NULL &&
+        strlen(run_dir) + strlen("/admin.sock") > SOCKET_PATH_MAX)
+        sg_conf_mistake_at(report, "node.run_dir",
+                           "is too long for a socket in it; right would be at most %zu characters, "
+                           "or a shorter admin.socket",
+                           SOCKET_PATH_MAX - strlen("/admin.sock"));
+}
 
 static void check_node(const struct sg_config *config, struct sg_conf_report *report)
 {
@@ -291,6 +309,7 @@ void sg_conf_check(const struct sg_config *config, struct sg_conf_report *report
 {
     SG_ASSERT(config != NULL && report != NULL);
     check_node(config, report);
+    check_admin_socket(config, report);
     check_listeners(config, report);
     check_cache(&config->cache, report);
     check_tenants(config, report);

@@ -27,7 +27,7 @@ def missing():
 class Up(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.dir = tempfile.TemporaryDirectory(prefix="where the path has blanks ")
+        cls.dir = tempfile.TemporaryDirectory(prefix="a path with blanks, and too long for the name of a socket in it " * 2)
         cls.addClassCleanup(cls.dir.cleanup)
         subprocess.run([TOP / "tools/media", f"{cls.dir.name}/card"], check=True,
                        env={**os.environ, "MEDIA_SECONDS": "4"})

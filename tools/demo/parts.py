@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from processes import Child, Failed
 
+SOCKET_PATH_MAX = 107
+
 ORIGIN_CONF = """\
 daemon off;
 worker_processes 1;
@@ -139,12 +141,13 @@ def others_reach(folder):
 
 
 class Place:
-    """Where the node has its file, keys and state: `run`, or where its user cannot reach that, a
-    folder of its own."""
+    """Where the node has its file, keys and state: `run`, or where its user cannot reach that, or it
+    is too long for the name of a socket, a folder of its own."""
 
     def __init__(self, run):
         self.user, self.run = node_user(), run
-        self.elsewhere = self.user is not None and not others_reach(run)
+        self.elsewhere = (len(os.fsencode(f"{run}/node/admin.sock")) > SOCKET_PATH_MAX
+                          or (self.user is not None and not others_reach(run)))
         if self.elsewhere:
             self.run = tempfile.mkdtemp(prefix="streamgate-demo-", dir="/var/tmp")
 

@@ -123,6 +123,8 @@ static void what_is_written_is_what_is_loaded(void **fixture)
     (void)fixture;
 }
 
+#define LONG "12345678901234567890123456789012345678901234567890"
+
 static const struct {
     const char *yaml, *report;
 } mistakes[] = {
@@ -173,6 +175,12 @@ static const struct {
      "it; right would be a readable file with a PEM certificate, leaf first\n"
      "c.yaml:3: listeners[0].tls.certificates[0].key_file: is missing; right would be a readable "
      "file with a PEM private key\n"},
+    {SMALL "admin: {socket: /" LONG LONG "12345678}\n",
+     "c.yaml:5: admin.socket: is too long for a socket; right would be at most 107 characters\n"},
+    {SMALL "node: {run_dir: /" LONG "12345678901234567890123456789012345678901234567}\n",
+     "c.yaml:5: node.run_dir: is too long for a socket in it; right would be at most 96 "
+     "characters, "
+     "or a shorter admin.socket\n"},
     {"listeners: [{address: 1.2.3.4:80}]\n"
      "tenants:\n  - name: t\n  - name: t\n"
      "origins:\n  - name: o\n    urls: [{url: ftp://x}]\n"
