@@ -251,8 +251,10 @@ enum sg_err sgc_agreed_call(struct sgc_servers *servers, const struct sgc_eth_ca
     struct sgc_servers_answer answer;
     sgc_eth_put_call_params(&params, call);
     SG_ASSERT(!params.full);
-    const struct sgc_servers_question question = {
-        .method = "eth_call", .params = sg_out_view(&params), .digest = call_digest};
+    const struct sgc_servers_question question = {.method = "eth_call",
+                                                  .params = sg_out_view(&params),
+                                                  .digest = call_digest,
+                                                  .is_strangers = true};
     enum sg_err err = sgc_servers_ask(servers, &question, &answer);
     sg_boot_free(memory);
     if (err != SG_OK)

@@ -27,8 +27,9 @@ SG_MUST_USE enum sg_err sgc_agreed_logs(struct sgc_servers *servers,
 /* The data of one log: more makes it garbage. */
 #define SGC_AGREED_LOG_BYTES (256u << 10)
 
-/* eth_call. The answer is written to out[0 .. *len); `reverted`: it is the revert's data, as far as
- * there is any. SG_ERANGE: they agree on an answer of more than `max` bytes. */
+/* eth_call, of code that anybody may have written. The answer is written to out[0 .. *len);
+ * `reverted`: it is the revert's data, as far as there is any. SG_ERANGE: they agree on an answer
+ * of more than `max` bytes. */
 SG_MUST_USE enum sg_err sgc_agreed_call(struct sgc_servers *servers,
                                         const struct sgc_eth_call *call, uint8_t *out, size_t max,
                                         size_t *len, bool *reverted);

@@ -7,6 +7,7 @@
 #define SIGNATURE_MAX 4096 /* a grant is no larger */
 #define CALL_MAX      (SIGNATURE_MAX + 1024)
 #define ANSWER_BYTES  96
+#define CALL_GAS      10000000 /* wallets take under a million, with their deployment three */
 
 /* ---- what is called ---- */
 
@@ -175,6 +176,7 @@ static enum sg_err ask_at_head(struct sgc_servers *servers, struct sgc_eth_call 
     enum sg_err err = sgc_agreed_head(servers, SGC_ETH_LATEST, &head);
     if (err != SG_OK)
         return err;
+    call->gas = CALL_GAS;
     call->at.kind = SGC_ETH_HASH;
     memcpy(call->at.hash, head.hash, sizeof(head.hash));
     err = sgc_agreed_call(servers, call, answer, ANSWER_BYTES, len, &reverted);

@@ -422,6 +422,11 @@ void sgc_eth_put_call_params(struct sg_out *out, const struct sgc_eth_call *call
         sgc_eth_put_bytes(out, call->to, 20);
         sg_out_char(out, ',');
     }
+    if (call->gas != 0) {
+        sg_out_lit(out, "\"gas\":");
+        sgc_eth_put_u64(out, call->gas);
+        sg_out_char(out, ',');
+    }
     sg_out_lit(out, "\"data\":");
     sgc_eth_put_bytes(out, call->data, call->data_len);
     sg_out_lit(out, "},");

@@ -107,6 +107,7 @@ struct sgc_eth_call {
     uint8_t to[20];
     const uint8_t *data;
     size_t data_len;
+    uint64_t gas; /* at most so much work; 0: what the server gives */
     struct sgc_eth_at at;
 };
 size_t sgc_eth_call_params_bytes(const struct sgc_eth_call *call);

@@ -263,7 +263,9 @@ static void tally_add(struct tally *tally, const struct group *said, uint32_t se
 static enum sgc_rpc_end judge(const struct sgc_servers_question *question,
                               const struct sgc_rpc_ask *ask, struct group *said)
 {
-    *said = (struct group){.reverted = ask->end == SGC_RPC_reverted, .result = ask->result};
+    const bool failed = question->is_strangers && ask->end == SGC_RPC_refused;
+    *said =
+        (struct group){.reverted = ask->end == SGC_RPC_reverted || failed, .result = ask->result};
     if (said->reverted) /* its texts differ between servers' makers; its data does not */
         return SGC_RPC_ok;
     if (ask->end != SGC_RPC_ok)
@@ -340,7 +342,8 @@ enum sg_err sgc_servers_ask(struct sgc_servers *servers,
         COUNT(servers->no_quorum);
         return tally_error(servers, &tally);
     }
-    tally_settle(servers, &tally);
+    if (!question->is_strangers)
+        tally_settle(servers, &tally);
     const struct group *best = &tally.groups[tally.best];
     *out = (struct sgc_servers_answer){best->result, best->reverted, best->members_count};
     return best->absent ? SG_ENOENT : SG_OK;

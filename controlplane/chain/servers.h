@@ -36,6 +36,10 @@ struct sgc_servers_question {
     enum sgc_rpc_end (*digest)(void *ctx, struct sg_jsonread result, uint8_t out[32]);
     void *ctx;
     bool is_proven; /* digest() takes only what is proven: one server is enough */
+    /* Runs code that a stranger wrote, who could make servers fail or differ at will: an error that
+     * is about nothing else is as much as a revert, and who says otherwise than a quorum is not to
+     * blame. */
+    bool is_strangers;
 };
 struct sgc_servers_answer {
     struct sg_jsonread result; /* until the next question */

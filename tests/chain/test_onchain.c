@@ -240,6 +240,60 @@ static void answers_that_are_no_yes_are_a_no(void **fixture)
     (void)fixture;
 }
 
+/* Whoever brings the signature wrote the wallet: each of these is a no, and none of them keeps the
+ * servers from answering for others. */
+static void a_wallet_that_goes_wrong_costs_itself_a_no_and_no_server(void **fixture)
+{
+    static const char *const codes[] = {
+        "0xfe",
+        "0x0c",
+        "0x60006000fd",
+        "0x50",
+        "0x600556",
+        "0x5b5a600056",
+        "0x5b600056",
+        "0x600160015500",
+        "0xef00",
+        "0x600060006000600060005af100",
+        "0x627fffff51",
+        "0x620f42406000f3",
+        "0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff51",
+        "0x6000600060006000305afa00", /* asks itself */
+        "0x6e3d3d3d3d3d3d3d3d3d3d3d3d3d3dff",
+        "0x33ff",
+    };
+    const uint8_t address[20] = {0xba, 0xd0, [19] = 1};
+    uint8_t signature[65] = {0}, out[64];
+    struct sgc_servers_stats stats;
+    struct sgd_grant grant = grant_of(address);
+    grant.signature = (struct sg_str){(char *)signature, sizeof(signature)};
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        json_decref(sgt_anvil_rpc(&chain, "anvil_setCode",
+                                  json_pack("[s, s]", sgt_hex0x(address, 20), codes[i])));
+        if (ask(&grant, out) != SG_EAUTH ||
+            sgc_eip1271_ask(servers, address, salt, SG_STR("x")) != SG_EAUTH)
+            fail_msg("%s", codes[i]);
+    }
+    sgc_servers_stats(servers, &stats);
+    assert_int_equal(stats.in_use, 2);
+    (void)fixture;
+}
+
+/* A server gives 30 million and more to whoever names no limit: a second of its time and ours. */
+static void a_wallet_has_only_so_much_gas_to_say_yes_with(void **fixture)
+{
+    uint8_t thirsty[20], signature[65] = {0}, out[64];
+    sgt_anvil_deploy(&chain, thirsty, "ThirstyWallet", "u", (uint64_t)10000000);
+    struct sgd_grant grant = grant_of(thirsty);
+    grant.signature = (struct sg_str){(char *)signature, sizeof(signature)};
+    assert_int_equal(ask(&grant, out), SG_OK); /* it was given no more */
+    sgt_anvil_deploy(&chain, thirsty, "ThirstyWallet", "u", (uint64_t)1000000);
+    grant = grant_of(thirsty);
+    grant.signature = (struct sg_str){(char *)signature, sizeof(signature)};
+    assert_int_equal(ask(&grant, out), SG_EAUTH);
+    (void)fixture;
+}
+
 static void accounts_of_other_chains_cannot_be_asked(void **fixture)
 {
     struct sgd_grant grant = grant_of(wallet);
@@ -378,6 +432,8 @@ int main(void)
         cmocka_unit_test(a_wallet_that_is_not_deployed_yet_is_asked_by_way_of_its_factory),
         cmocka_unit_test(wrapping_that_is_broken_is_a_no),
         cmocka_unit_test(answers_that_are_no_yes_are_a_no),
+        cmocka_unit_test(a_wallet_that_goes_wrong_costs_itself_a_no_and_no_server),
+        cmocka_unit_test(a_wallet_has_only_so_much_gas_to_say_yes_with),
         cmocka_unit_test(accounts_of_other_chains_cannot_be_asked),
         cmocka_unit_test(a_key_that_others_may_read_is_refused),
         cmocka_unit_test(another_key_and_other_chains_are_taken_while_it_runs),

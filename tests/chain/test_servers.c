@@ -93,18 +93,18 @@ static void one_of_three_behind_our_shim_changes_nothing_and_is_left_out(void **
         void (*ask)(struct sgc_servers *servers); /* the first question: all are asked it */
         enum sgc_rpc_end end;
     } rows[] = {
-        {"hash", ask_head, SGC_RPC_unproven},     {"root", ask_head, SGC_RPC_unproven},
-        {"lag", ask_head, SGC_RPC_behind},        {"form", ask_head, SGC_RPC_garbage},
-        {"omit", ask_logs, SGC_RPC_disagrees},    {"twice", ask_logs, SGC_RPC_garbage},
-        {"foreign", ask_logs, SGC_RPC_garbage},   {"call", ask_call, SGC_RPC_disagrees},
-        {"id", ask_call, SGC_RPC_garbage},        {"error", ask_call, SGC_RPC_refused},
-        {"garbage", ask_logs, SGC_RPC_garbage},   {"empty", ask_logs, SGC_RPC_garbage},
-        {"cut", ask_logs, SGC_RPC_garbage},       {"deep", ask_logs, SGC_RPC_garbage},
-        {"array", ask_logs, SGC_RPC_garbage},     {"null", ask_logs, SGC_RPC_garbage},
-        {"limited", ask_logs, SGC_RPC_limited},   {"broken", ask_logs, SGC_RPC_http},
-        {"drop", ask_logs, SGC_RPC_unreachable},  {"half", ask_logs, SGC_RPC_unreachable},
-        {"endless", ask_logs, SGC_RPC_too_large}, {"bomb", ask_logs, SGC_RPC_too_large},
-        {"badgzip", ask_head, SGC_RPC_garbage},   {"unavailable", ask_head, SGC_RPC_http},
+        {"hash", ask_head, SGC_RPC_unproven},    {"root", ask_head, SGC_RPC_unproven},
+        {"lag", ask_head, SGC_RPC_behind},       {"form", ask_head, SGC_RPC_garbage},
+        {"omit", ask_logs, SGC_RPC_disagrees},   {"twice", ask_logs, SGC_RPC_garbage},
+        {"foreign", ask_logs, SGC_RPC_garbage},  {"id", ask_call, SGC_RPC_garbage},
+        {"error", ask_logs, SGC_RPC_refused},    {"garbage", ask_logs, SGC_RPC_garbage},
+        {"empty", ask_logs, SGC_RPC_garbage},    {"cut", ask_logs, SGC_RPC_garbage},
+        {"deep", ask_logs, SGC_RPC_garbage},     {"array", ask_logs, SGC_RPC_garbage},
+        {"null", ask_logs, SGC_RPC_garbage},     {"limited", ask_logs, SGC_RPC_limited},
+        {"broken", ask_logs, SGC_RPC_http},      {"drop", ask_logs, SGC_RPC_unreachable},
+        {"half", ask_logs, SGC_RPC_unreachable}, {"endless", ask_logs, SGC_RPC_too_large},
+        {"bomb", ask_logs, SGC_RPC_too_large},   {"badgzip", ask_head, SGC_RPC_garbage},
+        {"unavailable", ask_head, SGC_RPC_http},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct sgc_servers *servers = open_with(rows[i].mode, 2, 2);
@@ -116,6 +116,21 @@ static void one_of_three_behind_our_shim_changes_nothing_and_is_left_out(void **
         ask_head(servers); /* the other two suffice */
         ask_logs(servers);
         ask_call(servers);
+        sgc_servers_close(servers);
+    }
+    (void)fixture;
+}
+
+/* Whoever wrote a contract can have it fail, and say one thing here and another there. */
+static void what_comes_of_a_strangers_code_is_held_against_no_server(void **fixture)
+{
+    static const char *const modes[] = {"call", "error"};
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        struct sgc_servers *servers = open_with(modes[i], 2, 2);
+        ask_call(servers); /* what two of three say is so all the same */
+        struct sgc_servers_stats stats = stats_of(servers);
+        if (stats.in_use != 3 || stats.servers[0].left_out_ms != 0)
+            fail_msg("%s: %u in use", modes[i], stats.in_use);
         sgc_servers_close(servers);
     }
     (void)fixture;
@@ -429,6 +444,7 @@ int main(void)
         cmocka_unit_test(one_of_three_behind_our_shim_changes_nothing_and_is_left_out),
         cmocka_unit_test(a_head_that_begins_with_a_folded_line_does_no_harm),
         cmocka_unit_test(one_honest_server_and_a_lying_shim_are_no_quorum),
+        cmocka_unit_test(what_comes_of_a_strangers_code_is_held_against_no_server),
         cmocka_unit_test(what_a_server_packs_is_unpacked),
         cmocka_unit_test(a_server_that_has_pruned_what_the_others_have_is_no_quorum_against_them),
         cmocka_unit_test(a_server_that_comes_to_its_senses_is_asked_again),

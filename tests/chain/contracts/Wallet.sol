@@ -42,6 +42,20 @@ contract WalletFactory {
     }
 }
 
+// Says yes; or, with as much gas as servers give to whoever names no limit, keeps them busy.
+contract ThirstyWallet {
+    uint256 public immutable enough;
+
+    constructor(uint256 most) {
+        enough = most;
+    }
+
+    function isValidSignature(bytes32, bytes calldata) external view returns (bytes4) {
+        if (gasleft() > enough) while (true) {}
+        return IERC1271.isValidSignature.selector;
+    }
+}
+
 // Says yes to everything, and does so in ways that are no EIP-1271 answer.
 contract OddWallet {
     bytes public answer;
