@@ -129,9 +129,10 @@ static bool within_budget(struct sgd_exchange *x)
                    NETWORK_ADDRESSES,
         .block = (limits->grants_per_tenant_per_minute + TENANT_BLOCKS - 1) / TENANT_BLOCKS,
     };
-    return x->req->peer == NULL || sgd_budget_address(sgd_grants_budget(x->d->worker->grants),
-                                                      &x->req->peer->remote.sin6_addr, &most,
-                                                      x->d->worker->wall_ns / SG_NS_PER_SEC);
+    return x->req->peer == NULL ||
+           sgd_budget_address(sgd_grants_budget(x->d->worker->grants), SGD_BUDGET_REQUESTS,
+                              &x->req->peer->remote.sin6_addr, &most,
+                              x->d->worker->wall_ns / SG_NS_PER_SEC);
 }
 
 void sgd_wellknown_open(struct sgd_exchange *x)
@@ -217,6 +218,7 @@ static bool fill_job(struct sgd_exchange *x, struct sgd_signin_job *job)
         .body_is_json = is_json(x),
         .has_address = x->req->peer != NULL,
         .tenant_most = x->snapshot->config->limits.grants_per_tenant_per_minute,
+        .chain_most = x->snapshot->config->gate.on_chain_per_tenant_per_minute,
         .wall_ns = x->d->worker->wall_ns,
     };
     if (ask->has_address)

@@ -46,7 +46,7 @@ static uint32_t count_up(_Atomic uint64_t *counter, uint32_t minute)
     return (uint32_t)was;
 }
 
-/* `kind` tells an address from a name of the same bytes; `most` 0: no limit. */
+/* `kind` tells what is counted from what else has the same bytes; `most` 0: no limit. */
 static bool take(struct sgd_budget *budget, char kind, const void *who, size_t len, uint32_t most,
                  uint64_t now_s)
 {
@@ -67,13 +67,15 @@ static bool take(struct sgd_budget *budget, char kind, const void *who, size_t l
     return lowest < most;
 }
 
-bool sgd_budget_address(struct sgd_budget *budget, const struct in6_addr *address,
-                        const struct sgd_budget_most *most, uint64_t now_s)
+bool sgd_budget_address(struct sgd_budget *budget, enum sgd_budget_of of,
+                        const struct in6_addr *address, const struct sgd_budget_most *most,
+                        uint64_t now_s)
 {
     const bool v4 = IN6_IS_ADDR_V4MAPPED(address);
-    return take(budget, 'a', address, v4 ? 16 : 8, most->address, now_s) &&
-           take(budget, 'w', address, v4 ? 15 : 6, most->network, now_s) &&
-           take(budget, 'b', address, v4 ? 14 : 4, most->block, now_s);
+    const char kind = (char)('a' + of);
+    return take(budget, kind, address, v4 ? 16 : 8, most->address, now_s) &&
+           take(budget, kind, address, v4 ? 15 : 6, most->network, now_s) &&
+           take(budget, kind, address, v4 ? 14 : 4, most->block, now_s);
 }
 
 bool sgd_budget_name(struct sgd_budget *budget, uint64_t name, uint32_t most, uint64_t now_s)

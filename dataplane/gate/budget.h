@@ -26,9 +26,14 @@ void sgd_budget_close(struct sgd_budget *budget);
 struct sgd_budget_most {
     uint32_t address, network, block;
 };
+enum sgd_budget_of {
+    SGD_BUDGET_REQUESTS,
+    SGD_BUDGET_CHAIN, /* questions to chains */
+};
 /* One more of it, unless one of the three had its most in this minute. What is refused to an
  * address is not counted for its network, nor for its block. Any thread. */
-SG_MUST_USE bool sgd_budget_address(struct sgd_budget *budget, const struct in6_addr *address,
+SG_MUST_USE bool sgd_budget_address(struct sgd_budget *budget, enum sgd_budget_of of,
+                                    const struct in6_addr *address,
                                     const struct sgd_budget_most *most, uint64_t now_s);
 /* The same of a name; `most` 0: no limit. */
 SG_MUST_USE bool sgd_budget_name(struct sgd_budget *budget, uint64_t name, uint32_t most,

@@ -221,6 +221,21 @@ static enum sgd_grant_verdict chain_verdict(enum sg_err err)
                              : SGD_GRANT_on_chain_failed;
 }
 
+/* There are few questions to a chain in a minute, for all of a tenant's viewers. Whoever asks in
+ * vain asks again: so an address has a small part of them, and those around it no more than a
+ * quarter. */
+static bool may_ask_chain(struct signin *s)
+{
+    const uint32_t all = s->ask->chain_most;
+    const struct sgd_budget_most most = {
+        .address = SG_MAX(all / 20, (uint32_t)(all > 0)),
+        .network = SG_MAX(all / 8, (uint32_t)(all > 0)),
+        .block = SG_MAX(all / 4, (uint32_t)(all > 0)),
+    };
+    return !s->ask->has_address || sgd_budget_address(s->clerk->desk->budget, SGD_BUDGET_CHAIN,
+                                                      &s->ask->address, &most, s->now_s);
+}
+
 static enum sgd_grant_verdict ask_chain(struct signin *s, const struct sgd_grant_keys *keys)
 {
     uint8_t countersignature[64];
@@ -229,7 +244,8 @@ static enum sgd_grant_verdict ask_chain(struct signin *s, const struct sgd_grant
     if (onchain == NULL)
         return SGD_GRANT_on_chain_failed;
     if (until_ns == 0)
-        return SGD_GRANT_on_chain;
+        return may_ask_chain(s) ? SGD_GRANT_on_chain
+                                : refuse(s, SGD_GRANT_busy, "too many questions to a chain");
     if (until_ns < now_ns + SG_NS_PER_MS)
         return refuse(s, SGD_GRANT_on_chain_failed, "too many wait for a chain: try again");
     uint64_t left_ms = SG_MIN((until_ns - now_ns) / SG_NS_PER_MS, (uint64_t)SGD_SIGNIN_CHAIN_MS);

@@ -38,6 +38,7 @@ struct sgd_signin_ask {
     bool has_address;
     struct in6_addr address;
     uint32_t tenant_most; /* requests of this kind at the tenant in a minute; 0: no limit */
+    uint32_t chain_most;  /* the same of questions to chains */
     uint64_t wall_ns;
 };
 

@@ -37,7 +37,8 @@ struct signin_world {
     const char *authority, *htu, *htm, *grant_body;
     struct sg_str proof;
     bool without_proof, without_ath;
-    uint32_t tenant_most;
+    uint32_t tenant_most, chain_most;
+    struct in6_addr address;
 };
 
 /* ---- the session key's proofs ---- */
@@ -89,6 +90,9 @@ static inline enum sgd_grant_verdict signin_ask(struct signin_world *w, struct s
     ask.site = w->gate.site;
     ask.https = true;
     ask.tenant_most = w->tenant_most;
+    ask.chain_most = w->chain_most;
+    ask.has_address = w->chain_most > 0;
+    ask.address = w->address;
     ask.authority = sg_str_from(w->authority != NULL ? w->authority : "video.example:8443");
     ask.wall_ns = w->gate.now_s * SG_NS_PER_SEC;
     w->answer.json = sg_out_init(w->json, sizeof(w->json) - 1);

@@ -19,7 +19,7 @@ static uint32_t taken(struct sgd_budget *budget, const char *who, uint32_t tries
     struct in6_addr from = address(who);
     uint32_t count = 0;
     for (uint32_t i = 0; i < tries; i++)
-        count += sgd_budget_address(budget, &from, &most, now_s);
+        count += sgd_budget_address(budget, SGD_BUDGET_REQUESTS, &from, &most, now_s);
     return count;
 }
 

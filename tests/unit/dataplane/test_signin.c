@@ -479,6 +479,29 @@ static void what_a_contract_signed_is_asked_of_the_chain_once(void **fixture)
     EVP_PKEY_free(chain.key);
 }
 
+static void an_address_has_a_small_part_of_the_questions_to_chains(void **fixture)
+{
+    struct signin_world *w = *fixture;
+    struct sgd_onchain hook = {NULL, chain_ask};
+    uint32_t asked = 0;
+    w->desk.onchain = &hook;
+    w->clerk.wait_until_ns = 0; /* the thread that passes it on */
+    w->alg = "on-chain";
+    assert_int_equal(signin_challenge(w, ""), SGD_GRANT_allowed);
+    signin_make_body(w);
+    w->chain_most = 600;
+    for (int i = 0; i < 31; i++)
+        assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL),
+                         i < 30 ? SGD_GRANT_on_chain : SGD_GRANT_busy);
+    for (uint8_t i = 0; i < 100; i++) { /* as many /48s as it likes, of one /32 */
+        w->address.s6_addr[5] = i;
+        w->address.s6_addr[0] = 0x20;
+        asked += signin_post(w, SGD_SIGNIN_GRANT, NULL) == SGD_GRANT_on_chain;
+        asked += signin_post(w, SGD_SIGNIN_GRANT, NULL) == SGD_GRANT_on_chain;
+    }
+    assert_int_equal(asked, 150);
+}
+
 static void a_control_plane_that_is_not_listed_vouches_for_nothing(void **fixture)
 {
     struct signin_world *w = *fixture;
@@ -567,6 +590,7 @@ static const struct CMUnitTest tests[] = {
     SIGNIN_TEST(a_back_ends_word_is_good_on_the_accounts_own_chain_only),
     SIGNIN_TEST(a_site_that_cannot_be_read_takes_no_sign_in),
     SIGNIN_TEST(what_a_contract_signed_is_asked_of_the_chain_once),
+    SIGNIN_TEST(an_address_has_a_small_part_of_the_questions_to_chains),
     SIGNIN_TEST(a_control_plane_that_is_not_listed_vouches_for_nothing),
     cmocka_unit_test(the_desk_undoes_itself_at_every_failing_allocation),
 };
