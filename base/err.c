@@ -25,6 +25,8 @@ const char *sg_err_text(enum sg_err err)
         return "TLS failed";
     case SG_ECONFIG:
         return "configuration refused";
+    case SG_ESEALED:
+        return "it is sealed, and node.seal_key is not set";
     default:
         return "unknown error";
     }

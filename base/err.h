@@ -44,6 +44,7 @@ enum sg_err {
     SG_ELIMIT = -1005,   /* a configured limit was met */
     SG_ETLS = -1006,     /* the TLS library refused; the log line says why */
     SG_ECONFIG = -1007,  /* a configuration was refused; its report says where */
+    SG_ESEALED = -1008,  /* a secret is sealed, and there is no key for it */
 };
 
 /* One line of text for `err`; never NULL, static, any thread. */

@@ -330,7 +330,7 @@ static enum sg_err box_unseal(struct sealer *it, uint8_t *box, size_t len, uint8
 enum sg_err sg_secret_seal(struct sg_str contents, struct sg_out *out)
 {
     if (sealer == NULL)
-        return SG_EPERM;
+        return SG_ESEALED;
     if (contents.len > SG_SECRET_FILE_MAX / 2) /* the line is a third longer */
         return SG_EMSGSIZE;
     enum sg_err err = sealer_wake(sealer);
@@ -373,7 +373,7 @@ enum sg_err sg_secret_unseal(struct sg_str line, struct sg_out *out)
     if (!sg_secret_is_sealed(line))
         return SG_ECORRUPT;
     if (sealer == NULL)
-        return SG_EPERM;
+        return SG_ESEALED;
     enum sg_err err = sealer_wake(sealer);
     if (err != SG_OK)
         return err;
@@ -388,7 +388,6 @@ enum sg_err sg_secret_unseal(struct sg_str line, struct sg_out *out)
 const char *sg_secret_fault(enum sg_err err)
 {
     return err == SG_EAUTH      ? "sealed under another key, or changed since"
-           : err == SG_EPERM    ? "it is sealed, and node.seal_key is not set"
            : err == SG_ENOTCONN ? words
                                 : sg_err_text(err);
 }

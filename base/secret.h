@@ -34,7 +34,7 @@ void sg_secret_settle(bool keep);
 void sg_secret_rest(void);
 
 /* The bytes of `file`, unsealed where they are sealed. SG_EAUTH: sealed under another key, or
- * changed; SG_EPERM: sealed, and there is no key; SG_ENOTCONN: the token failed. `out` up to
+ * changed; SG_ESEALED: there is no key; SG_ENOTCONN: the token failed. `out` up to
  * SG_SECRET_FILE_MAX; SG_EMSGSIZE. */
 SG_MUST_USE enum sg_err sg_secret_read(const char *file, void *out, size_t cap, size_t *len);
 

@@ -23,12 +23,12 @@ static inline bool sgt_softhsm_here(void)
 /* Runs a command quietly; aborts where it fails. */
 __attribute__((format(printf, 1, 2))) static inline void sgt_softhsm_run(const char *fmt, ...)
 {
-    char command[2048];
+    char words[2048], command[2100];
     va_list args;
     va_start(args, fmt);
-    int len = vsnprintf(command, sizeof(command), fmt, args);
+    vsnprintf(words, sizeof(words), fmt, args);
     va_end(args);
-    snprintf(command + len, sizeof(command) - (size_t)len, " >/dev/null 2>&1");
+    snprintf(command, sizeof(command), "(%s) >/dev/null 2>&1", words);
     if (system(command) != 0)
         abort();
 }

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/secret.h"
 #include "controlplane/chain/agreed.h"
 #include "controlplane/chain/chainconf.h"
 #include "controlplane/chain/eip1271.h"
@@ -329,7 +330,7 @@ enum sg_err sgc_onchain_configure(struct sgc_onchain *onchain, const struct sg_c
         sg_out_fmt(report,
                    "gate.countersign_key: %s: %s; right would be an Ed25519 key that only "
                    "its owner may read\n",
-                   key_file, sg_err_text(err));
+                   key_file, sg_secret_fault(err));
     for (uint32_t i = 0; desk != NULL && err == SG_OK && i < config->chains_count; i++) {
         err = desk_add_configured(desk, &config->chains[i]);
         if (err != SG_OK)

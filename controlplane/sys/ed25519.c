@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/sys/pkey.h"
 
 #include <fcntl.h>
 #include <openssl/bn.h>
@@ -17,47 +18,32 @@ struct sgc_ed25519 {
     EVP_PKEY *key;
 };
 
-/* Asks nobody for a passphrase. */
-static int no_passphrase(char *out, int max, int writing, void *user)
-{
-    (void)out;
-    (void)max;
-    (void)writing;
-    (void)user;
-    return -1;
-}
-
-static enum sg_err key_read(FILE *pem, EVP_PKEY **out)
+static enum sg_err key_read(const char *file, EVP_PKEY **out)
 {
     struct stat st;
-    if (fstat(fileno(pem), &st) != 0)
+    EVP_PKEY *key = NULL;
+    if (stat(file, &st) != 0)
         return sg_err_from_errno(errno);
     if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
         return SG_EPERM;
-    EVP_PKEY *key = PEM_read_PrivateKey(pem, NULL, no_passphrase, NULL);
+    enum sg_err err = sg_pkey_read(file, &key);
     ERR_clear_error();
-    if (key == NULL)
-        return SG_ECORRUPT;
-    if (!EVP_PKEY_is_a(key, "ED25519")) {
-        EVP_PKEY_free(key);
-        return SG_ENOTSUP;
-    }
-    *out = key;
-    return SG_OK;
+    if (err == SG_OK && !EVP_PKEY_is_a(key, "ED25519"))
+        err = SG_ENOTSUP;
+    if (err == SG_OK)
+        *out = SG_TAKE(key);
+    EVP_PKEY_free(key);
+    return err;
 }
 
 enum sg_err sgc_ed25519_load(const char *file, struct sgc_ed25519 **out)
 {
     SG_ASSERT(file != NULL);
     SG_ASSERT(out != NULL);
-    FILE *pem = fopen(file, "re");
-    if (pem == NULL)
-        return sg_err_from_errno(errno);
     struct sgc_ed25519 *key = sg_boot_alloc(sizeof(*key));
-    enum sg_err err = key == NULL ? SG_ENOMEM : key_read(pem, &key->key);
+    enum sg_err err = key == NULL ? SG_ENOMEM : key_read(file, &key->key);
     if (err == SG_OK)
         *out = SG_TAKE(key);
-    fclose(pem);
     sgc_ed25519_close(key);
     return err;
 }

@@ -13,8 +13,9 @@ struct sgc_ed25519;
 /* Makes a pair of files in PEM: the private one for its owner alone. SG_EEXIST: one is there, and
  * nothing was written over. */
 SG_MUST_USE enum sg_err sgc_ed25519_make(const char *private_file, const char *public_file);
-/* PEM, PKCS #8, not encrypted (`openssl genpkey -algorithm ed25519`). SG_EPERM: others than its
- * owner may read the file. SG_ECORRUPT: no key. SG_ENOTSUP: a key of another kind. */
+/* PEM, PKCS #8, not encrypted (`openssl genpkey -algorithm ed25519`), sealed or not. SG_EPERM:
+ * others than its owner may read the file. SG_ECORRUPT: no key. SG_ENOTSUP: a key of another kind.
+ * Else as sg_secret_read(). */
 SG_MUST_USE enum sg_err sgc_ed25519_load(const char *file, struct sgc_ed25519 **out);
 void sgc_ed25519_close(struct sgc_ed25519 *key);
 /* SG_ENOMEM is all that can go wrong. */

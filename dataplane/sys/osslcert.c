@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/secret.h"
+#include "base/sys/pkey.h"
 #include "dataplane/sys/osslshare.h"
 
 #include <ctype.h>
@@ -62,38 +63,18 @@ static enum sg_err read_chain(struct sgd_cert *cert, const char *path, struct sg
     return SG_OK;
 }
 
-/* NULL: no key in the file, which was read. */
-static enum sg_err pem_key(const char *path, EVP_PKEY **out)
-{
-    char *pem = sg_secret_alloc(SG_SECRET_FILE_MAX);
-    size_t len = 0;
-    if (pem == NULL)
-        return SG_ENOMEM;
-    enum sg_err err = sg_secret_read(path, pem, SG_SECRET_FILE_MAX, &len);
-    BIO *bio = err == SG_OK ? BIO_new_mem_buf(pem, (int)len) : NULL;
-    if (err == SG_OK && bio == NULL)
-        err = SG_ENOMEM;
-    if (err == SG_OK)
-        *out = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
-    BIO_free(bio);
-    sg_secret_free(pem, SG_SECRET_FILE_MAX);
-    return err;
-}
-
 static enum sg_err read_key(struct sgd_cert *cert, const char *path, const char *cert_path,
                             struct sg_out *report)
 {
     ERR_clear_error();
-    enum sg_err err = pem_key(path, &cert->key);
-    if (err != SG_OK) {
-        sg_out_fmt(report, "%s: cannot be read: %s\n", path, sg_secret_fault(err));
-        return SG_ECONFIG;
-    }
-    if (cert->key == NULL) {
+    enum sg_err err = sg_pkey_read(path, &cert->key);
+    if (err == SG_ECORRUPT)
         sg_out_fmt(report, "%s: no private key in it, or one behind a password: %s\n", path,
                    reason());
+    else if (err != SG_OK)
+        sg_out_fmt(report, "%s: cannot be read: %s\n", path, sg_secret_fault(err));
+    if (err != SG_OK)
         return SG_ECONFIG;
-    }
     if (X509_check_private_key(cert->leaf, cert->key) != 1) {
         ERR_clear_error();
         sg_out_fmt(report, "%s: not the key of the certificate in %s\n", path, cert_path);

@@ -19,6 +19,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import resource
 import shutil
 import signal
@@ -77,6 +78,18 @@ class Answer:
 
     def json(self):
         return json.loads(self.body)
+
+
+def private_numbers(key):
+    """What is private in a key's file, as bytes in both orders: OpenSSL's numbers lie with the
+    lowest word first."""
+    text = subprocess.run(["openssl", "pkey", "-in", key, "-noout", "-text"], check=True,
+                          capture_output=True, text=True).stdout
+    numbers = re.findall(r"^(?:priv|privateExponent|prime1|prime2):\n((?: +[0-9a-f:]+\n)+)", text,
+                         re.M)
+    assert numbers, text
+    whole = [bytes.fromhex(re.sub(r"[\s:]", "", n)).lstrip(b"\0") for n in numbers]
+    return whole + [number[::-1] for number in whole]
 
 
 class Origin:
@@ -364,11 +377,11 @@ class Scenario(unittest.TestCase):
         self.nodes.append(node)
         return node.start() if start else node
 
-    def certificate(self, name="localhost"):
+    def certificate(self, name="localhost", kind="ec"):
         """A self-signed one; returns the two files."""
         cert, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", f"/CN={name}",
+        curve = ["-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else []
+        subprocess.run(["openssl", "req", "-x509", "-newkey", kind, *curve, "-nodes", "-days", "30", "-subj", f"/CN={name}",
                         "-addext", f"subjectAltName=DNS:{name}", "-keyout", key, "-out", cert],
                        check=True, capture_output=True)
         return cert, key

@@ -131,6 +131,29 @@ class Keys(sg.Scenario):
         cut = theirs[:-2] + ("AA" if theirs[-2:] != "AA" else "BB")
         self.assertEqual(self.get(ready, cut), 401)
 
+    def test_no_key_of_a_certificate_is_in_a_core_dump(self):
+        node = self.made()
+        rsa, ed = (self.certificate(name, kind) for name, kind in
+                   (("rsa", "rsa:2048"), ("ed", "ed25519")))
+        pairs = "".join(f', {{cert_file: "{cert}", key_file: "{key}"}}' for cert, key in (rsa, ed))
+        node.file.write_text(node.file.read_text().replace(
+            f'key_file: "{self.key}"}}', f'key_file: "{self.key}"}}{pairs}'))
+        node.start()
+        for name, sigalg in (("localhost", "ECDSA+SHA256"), ("rsa", "RSA-PSS+SHA256"),
+                             ("ed", "ed25519")):
+            done = subprocess.run(
+                ["openssl", "s_client", "-connect", f"127.0.0.1:{node.tls_port}", "-servername", name,
+                 "-sigalgs", sigalg], input=b"", capture_output=True, check=False)
+            self.assertIn(f"CN = {name}".encode(), done.stdout)
+        self.assertEqual(self.get(node, self.mint(node), tls=True), 200)
+        core = node.core()
+        found = [f"{key.name} {i}" for key in (self.key, rsa[1], ed[1])
+                 for i, number in enumerate(sg.private_numbers(key)) if number in core]
+        self.assertEqual(found, [])
+        for key in (self.key, rsa[1], ed[1]):
+            for line in key.read_bytes().splitlines()[1:-1]:
+                self.assertNotIn(line, core)
+
     def test_no_key_is_in_a_core_dump(self):
         node = self.made().start()
         self.assertEqual(self.get(node, self.mint(node)), 200)  # so its epoch's key is made too

@@ -127,12 +127,18 @@ class Pkcs11(sg.Scenario):
     def test_a_control_node_starts_with_what_a_token_sealed(self):
         nats = sgfeed.Nats(self.folder).start()
         self.addCleanup(nats.stop)
+        countersign = self.folder / "countersign"
+        run("openssl", "genpkey", "-algorithm", "ed25519", "-out", countersign)
+        numbers = sg.private_numbers(countersign)
+        self.sealed.append(countersign)
         node = self.made()
         with open(node.file, "a", encoding="utf-8") as file:
-            file.write(f'bus: {{url: "{nats.url}"}}\n')
+            file.write(f'bus: {{url: "{nats.url}"}}\ngate: {{countersign_key: "{countersign}"}}\n')
         run(sg.STREAMGATED, "--check", "--config", node.file, "--role", "control")
         node.start("--role", "control")
         self.assertTrue(node.command("/v1/reload", "POST").json()["ok"])
+        core = node.core()
+        self.assertFalse(any(number in core for number in numbers))
         self.assertEqual(node.stop(), 0)
         self.token.pin.write_text("4321-wrong")
         node.start("--role", "control", wait=False)

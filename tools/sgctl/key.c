@@ -78,7 +78,7 @@ static void overwrite(const char *path, size_t len)
 static int sealed_of(struct sg_str plain, struct sg_out *out)
 {
     enum sg_err err = sg_secret_seal(plain, out);
-    if (err == SG_EPERM)
+    if (err == SG_ESEALED)
         return sgt_refuse("node.seal_key is not set: there is nothing to seal under");
     return err == SG_OK ? SGT_DONE : sgt_refuse("not sealed: %s", sg_secret_fault(err));
 }

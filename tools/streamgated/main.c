@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/sys/pkey.h"
 #include "controlplane/admin/admin.h"
 #include "controlplane/chain/onchain.h"
 #include "controlplane/node/reload.h"
@@ -316,6 +317,8 @@ int main(int argc, char **argv)
     int status = sgt_options_parse(argc, argv, &options);
     if (status >= 0)
         return status;
+    if (!sg_pkey_guard())
+        sg_warn("private keys are not kept out of core dumps: OpenSSL was used before");
     if (options.check)
         return run_check(&options);
     /* Where the program is now: the file that an upgrade will have replaced. */

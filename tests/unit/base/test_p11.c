@@ -264,7 +264,7 @@ static int begin(void **fixture)
     sgt_softhsm_tool("node", "--keygen --key-type AES:32 --label twin --id 06");
     snprintf(words, sizeof(words),
              "--write-object %s/key --type secrkey --key-type AES:32 --label known --id 08", dir);
-    sgt_softhsm_run("printf 0123456789abcdef0123456789ABCDEF >%s/key; true", dir);
+    sgt_softhsm_run("printf 0123456789abcdef0123456789ABCDEF >%s/key", dir);
     sgt_softhsm_tool("node", words);
     (void)fixture;
     return 0;
