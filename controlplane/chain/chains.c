@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "controlplane/chain/chainconf.h"
 #include "controlplane/chain/chainsin.h"
-#include "controlplane/chain/solhear.h"
 #include "controlplane/chain/wanted.h"
 
 #include <limits.h>
@@ -46,7 +45,7 @@ static uint32_t ws_servers_of(const struct sg_conf_chain *conf, struct sgc_rpc_o
 static enum sg_err solana_open(struct sgc_chains *chains, const struct sgc_chains_options *options,
                                const struct sg_conf_chain *conf, const struct sgc_wanted *wanted)
 {
-    struct sgc_rpc_options servers[SGC_SERVERS_MAX];
+    struct sgc_rpc_options servers[SGC_SERVERS_MAX], ws_servers[SGC_SUBS_SERVERS_MAX];
     char lock_file[PATH_MAX];
     enum sg_err err = lock_name(options, &wanted->chain, lock_file);
     if (err != SG_OK || wanted->solana_count == 0)
@@ -54,6 +53,8 @@ static enum sg_err solana_open(struct sgc_chains *chains, const struct sgc_chain
     const struct sgc_soltrack_options track = {
         .chain = wanted->chain,
         .servers = sgc_chainconf_servers(conf, servers),
+        .ws_servers = ws_servers,
+        .ws_servers_count = ws_servers_of(conf, ws_servers),
         .wants = wanted->solana,
         .wants_count = wanted->solana_count,
         .poll_ms = conf->poll_ms,
@@ -66,13 +67,8 @@ static enum sg_err solana_open(struct sgc_chains *chains, const struct sgc_chain
     };
     struct sgc_chain *chain = &chains->all[chains->count];
     err = sgc_soltrack_open(&track, &chain->solana);
-    if (err != SG_OK)
-        return err;
-    chains->count++;
-    uint32_t count = ws_servers_of(conf, servers);
-    return count == 0 ? SG_OK
-                      : sgc_solhear_open(servers, count, wanted->solana, wanted->solana_count,
-                                         chain->solana, &chain->subs);
+    chains->count += err == SG_OK;
+    return err;
 }
 
 static void on_notice(void *ctx, uint32_t sub, struct sg_jsonread result)

@@ -9,7 +9,7 @@
 struct sgc_chain {
     struct sgc_follow *evm;
     struct sgc_soltrack *solana;
-    struct sgc_subs *subs; /* they wake it; NULL: no server has a ws_url */
+    struct sgc_subs *subs; /* they wake evm; NULL: no server has a ws_url */
     uint8_t wanted[32];    /* sgc_wanted_digest() */
     bool is_kept;          /* in a reload: it goes on as it is */
 };

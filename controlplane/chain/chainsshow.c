@@ -58,18 +58,31 @@ static uint64_t lag_of(const struct sgc_follow_status *status)
     return status->latest > status->head ? status->latest - status->head : 0;
 }
 
-/* What wakes the follower between two polls; nothing where no server has a ws_url. */
+/* What wakes the follower between two polls. False: no server has a ws_url. */
+static bool hearing_of(const struct sgc_chain *chain, struct sgc_solhear_stats *out)
+{
+    *out = (struct sgc_solhear_stats){.connections = 1};
+    if (chain->solana != NULL)
+        return sgc_soltrack_hearing(chain->solana, out);
+    if (chain->subs != NULL)
+        sgc_subs_stats(chain->subs, &out->subs);
+    return chain->subs != NULL;
+}
+
 static void put_subs(const struct sgc_chain *chain, struct sg_json *json)
 {
-    struct sgc_subs_stats subs;
-    if (chain->subs == NULL)
+    struct sgc_solhear_stats hearing;
+    if (!hearing_of(chain, &hearing))
         return;
-    sgc_subs_stats(chain->subs, &subs);
     sg_json_object(json, "subscription");
-    sg_json_bool(json, "up", subs.is_up);
-    sg_json_u64(json, "notices", subs.notices);
-    sg_json_u64(json, "connects", subs.connects);
-    sg_json_u64(json, "failures", subs.failures);
+    sg_json_bool(json, "up", hearing.subs.is_up);
+    sg_json_u64(json, "connections", hearing.connections);
+    sg_json_u64(json, "asked", hearing.subs.asked);
+    sg_json_u64(json, "taken", hearing.subs.heard);
+    sg_json_u64(json, "polled", hearing.polled);
+    sg_json_u64(json, "notices", hearing.subs.notices);
+    sg_json_u64(json, "connects", hearing.subs.connects);
+    sg_json_u64(json, "failures", hearing.subs.failures);
     sg_json_object_end(json);
 }
 
@@ -251,26 +264,50 @@ static void put_in_use(struct sgc_chains *chains, struct sg_out *out)
     }
 }
 
+static double value_up(const struct sgc_solhear_stats *hearing)
+{
+    return hearing->subs.is_up;
+}
+static double value_taken(const struct sgc_solhear_stats *hearing)
+{
+    return hearing->subs.heard;
+}
+static double value_polled(const struct sgc_solhear_stats *hearing)
+{
+    return (double)hearing->subs.asked - hearing->subs.heard + hearing->polled;
+}
+static double value_notices(const struct sgc_solhear_stats *hearing)
+{
+    return (double)hearing->subs.notices;
+}
+
+static const struct {
+    const char *name;
+    enum family_kind kind;
+    const char *help;
+    double (*value)(const struct sgc_solhear_stats *hearing);
+} hearings[] = {
+    {"subscribed", GAUGE, "Does a server tell of all news? Without, they are polled.", value_up},
+    {"subscriptions", GAUGE, "Subscriptions that servers have taken.", value_taken},
+    {"subscriptions_missing", GAUGE,
+     "Subscriptions that no server has taken, or that there is no room for: it is polled.",
+     value_polled},
+    {"notices_total", COUNTER, "News that servers told by subscription.", value_notices},
+};
+
 static void put_hearing(struct sgc_chains *chains, struct sg_out *out)
 {
     struct sgc_follow_status status;
-    struct sgc_subs_stats subs;
-    put_head(out, "subscribed", GAUGE, "Does a server tell of news? Without, they are polled.");
-    for (uint32_t i = 0; i < chains->count; i++) {
-        if (chains->all[i].subs == NULL)
-            continue;
-        sgc_chain_status(&chains->all[i], &status);
-        sgc_subs_stats(chains->all[i].subs, &subs);
-        sg_out_fmt(out, "streamgate_chain_subscribed{chain=\"%s\"} %d\n", status.chain, subs.is_up);
-    }
-    put_head(out, "notices_total", COUNTER, "News that servers told by subscription.");
-    for (uint32_t i = 0; i < chains->count; i++) {
-        if (chains->all[i].subs == NULL)
-            continue;
-        sgc_chain_status(&chains->all[i], &status);
-        sgc_subs_stats(chains->all[i].subs, &subs);
-        sg_out_fmt(out, "streamgate_chain_notices_total{chain=\"%s\"} %llu\n", status.chain,
-                   (unsigned long long)subs.notices);
+    struct sgc_solhear_stats hearing;
+    for (size_t f = 0; f < SG_COUNT(hearings); f++) {
+        put_head(out, hearings[f].name, hearings[f].kind, hearings[f].help);
+        for (uint32_t i = 0; i < chains->count; i++) {
+            if (!hearing_of(&chains->all[i], &hearing))
+                continue;
+            sgc_chain_status(&chains->all[i], &status);
+            sg_out_fmt(out, "streamgate_chain_%s{chain=\"%s\"} %.0f\n", hearings[f].name,
+                       status.chain, hearings[f].value(&hearing));
+        }
     }
 }
 

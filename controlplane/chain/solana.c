@@ -110,6 +110,15 @@ void sgc_sol_put_holdings_sub(struct sg_out *out, enum sgc_sol_program program,
     sg_out_lit(out, "}}]}]");
 }
 
+void sgc_sol_put_account_sub(struct sg_out *out, const uint8_t key[SGC_SOL_KEY_BYTES])
+{
+    sg_out_char(out, '[');
+    put_key(out, key);
+    sg_out_lit(out, ",{");
+    put_commitment(out, SGC_SOL_CONFIRMED);
+    sg_out_lit(out, ",\"encoding\":\"base64\"}]");
+}
+
 void sgc_sol_put_mentions_sub(struct sg_out *out, const uint8_t key[SGC_SOL_KEY_BYTES])
 {
     sg_out_lit(out, "[{\"mentions\":[");

@@ -48,11 +48,13 @@ void sgc_sol_put_program_params(struct sg_out *out, enum sgc_sol_program program
 /* programSubscribe, confirmed: token accounts of a mint. */
 void sgc_sol_put_holdings_sub(struct sg_out *out, enum sgc_sol_program program,
                               const uint8_t mint[SGC_SOL_KEY_BYTES]);
+/* accountSubscribe, confirmed. */
+void sgc_sol_put_account_sub(struct sg_out *out, const uint8_t key[SGC_SOL_KEY_BYTES]);
 /* logsSubscribe, finalized: transactions that name an account. */
 void sgc_sol_put_mentions_sub(struct sg_out *out, const uint8_t key[SGC_SOL_KEY_BYTES]);
 struct sgc_sol_notice {
     uint64_t slot;
-    bool is_mention; /* of a mentions_sub; else of a holdings_sub */
+    bool is_mention; /* of a mentions_sub; else of an account */
 };
 bool sgc_sol_read_notice(struct sg_jsonread value, struct sgc_sol_notice *out);
 

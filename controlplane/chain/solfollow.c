@@ -326,8 +326,12 @@ static enum sg_err tell(struct sgc_solfollow *follow, uint64_t slot, uint64_t ti
 {
     struct sgc_ledger_at at;
     enum sg_err err = sgc_ledger_at(follow->options.ledger, &follow->options.chain, &at);
-    if (err != SG_OK || slot <= at.head) /* nothing can have changed since */
+    if (err != SG_OK)
         return err;
+    if (slot <= at.head) { /* nothing can have changed since; what was found is told in the next */
+        follow->stats.is_behind |= follow->found > 0;
+        return SG_OK;
+    }
     uint32_t pending_before = follow->pending_count;
     err = changes_take(follow, slot);
     if (err == SG_OK && follow->events_count > 0)
@@ -380,6 +384,12 @@ enum sg_err sgc_solfollow_turn(struct sgc_solfollow *follow, uint64_t now_ns)
     follow->stats.head = slot;
     follow->stats.turns++;
     return sgc_solsafe_turn(follow);
+}
+
+struct sgc_solwatch *sgc_solfollow_watch(struct sgc_solfollow *follow)
+{
+    SG_ASSERT(follow != NULL);
+    return &follow->watch;
 }
 
 void sgc_solfollow_discover(struct sgc_solfollow *follow)

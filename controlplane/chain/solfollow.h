@@ -14,6 +14,7 @@
 #include "controlplane/chain/ledger.h"
 #include "controlplane/chain/servers.h"
 #include "controlplane/chain/solana.h"
+#include "controlplane/chain/solwatch.h"
 
 enum sgc_solwant_kind {
     SGC_SOLWANT_NFT,        /* this mint, one of one */
@@ -46,6 +47,8 @@ void sgc_solfollow_close(struct sgc_solfollow *follow);
  * Whatever else stops it: nothing was told that is not so. */
 SG_MUST_USE enum sg_err sgc_solfollow_turn(struct sgc_solfollow *follow, uint64_t now_ns);
 
+/* What it has seen; until the next turn. */
+struct sgc_solwatch *sgc_solfollow_watch(struct sgc_solfollow *follow);
 /* The next turn looks for new mints. */
 void sgc_solfollow_discover(struct sgc_solfollow *follow);
 
@@ -53,6 +56,7 @@ struct sgc_solfollow_stats {
     uint64_t head, safe; /* slots: the last observed; the last that was checked as finalized */
     uint64_t turns, changes, lookups;
     uint32_t mints, holders, pending; /* pending: told and not safe yet */
+    bool is_behind;                   /* more has moved than a turn looks for */
     uint32_t not_one;                 /* mints that rules take for one of one and are not */
 };
 void sgc_solfollow_stats(const struct sgc_solfollow *follow, struct sgc_solfollow_stats *out);

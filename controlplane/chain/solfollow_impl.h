@@ -31,6 +31,7 @@ struct sgc_solfollow {
     bool discovered; /* in this run, all of it once */
     uint64_t discover_at_ns;
     uint32_t lookup_at; /* the next mint to be looked up */
+    uint32_t found;     /* of those looked up, in this turn */
     struct sgc_event *events;
     uint32_t events_count, events_cap;
     struct sgc_solpending *pending;

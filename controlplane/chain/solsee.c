@@ -104,7 +104,7 @@ static enum sg_err moved_ask(struct sgc_solfollow *follow, enum sgc_sol_commitme
 {
     struct sgc_solwatch *watch = &follow->watch;
     enum sg_err err = SG_OK;
-    uint32_t lookups = 0;
+    uint32_t lookups = 0, found = 0, left = 0;
     for (uint32_t i = 0; err == SG_OK && lookups < LOOKUPS_MAX && i < watch->nfts_count; i++) {
         struct sgc_solnft *nft = &watch->nfts[follow->lookup_at++ % watch->nfts_count];
         if (!nft->is_nft)
@@ -114,8 +114,13 @@ static enum sg_err moved_ask(struct sgc_solfollow *follow, enum sgc_sol_commitme
         lookups++;
         err = sgc_solsee_holdings(follow, nft->mint, commitment, slot_min, nft_found, nft);
         nft->looked = err == SG_OK;
+        found += nft->now_held;
     }
+    for (uint32_t i = 0; i < watch->nfts_count; i++)
+        left += watch->nfts[i].is_nft && !watch->nfts[i].looked;
     follow->stats.lookups += lookups;
+    follow->found = found;
+    follow->stats.is_behind = left > 0 && found > 0;
     return err;
 }
 

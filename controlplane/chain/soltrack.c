@@ -24,6 +24,9 @@ struct sgc_soltrack {
     struct sgc_solwant *wants;
     struct sgc_servers *servers;
     struct sgc_solfollow *follow; /* NULL until the lock is ours, and after a rebuild */
+    struct sgc_solhear *hear;     /* NULL: it polls */
+    bool is_new;                  /* `follow`, to `hear` */
+    bool is_behind;               /* the next turn is due at once */
     char dir[PATH_MAX], lock_file[PATH_MAX];
     int lock_fd;
     uint64_t slot, slot_s; /* the last head, and when it first was one */
@@ -63,13 +66,14 @@ static enum sg_err begin(struct sgc_soltrack *track)
         sgc_solfollow_close(SG_TAKE(track->follow));
         err = sgc_ledger_forget_chain(track->options.ledger, &track->options.chain);
     }
-    if (err == SG_OK && track->follow == NULL)
-        err = sgc_solfollow_open(&options, &track->follow);
-    return err;
+    if (err != SG_OK || track->follow != NULL)
+        return err;
+    track->is_new = true;
+    return sgc_solfollow_open(&options, &track->follow);
 }
 
 /* A head that does not move has its own time from when it came: late_s sees a chain that stands. */
-static void hear(struct sgc_soltrack *track, const struct sgc_solfollow_stats *stats)
+static void tell(struct sgc_soltrack *track, const struct sgc_solfollow_stats *stats)
 {
     uint64_t now_ns = sg_clock_wall_ns();
     if (stats->head != track->slot) {
@@ -183,8 +187,13 @@ static enum sg_err turn(struct sgc_soltrack *track)
         err = sgc_solfollow_turn(track->follow, sg_clock_mono_ns());
     if (track->follow != NULL)
         sgc_solfollow_stats(track->follow, &stats);
+    track->is_behind = stats.is_behind;
+    if (err == SG_OK && track->hear != NULL) {
+        sgc_solhear_accounts(track->hear, sgc_solfollow_watch(track->follow), track->is_new);
+        track->is_new = false;
+    }
     if (err == SG_OK)
-        hear(track, &stats);
+        tell(track, &stats);
     if (err != SG_ECANCELED)
         note(track, err, &stats);
     return err;
@@ -196,8 +205,9 @@ static uint64_t rest_ms(const struct sgc_soltrack *track, enum sg_err err)
 {
     if (state_after(err) == SGC_FOLLOW_CLOSED)
         return WAIT_CLOSED_MS;
-    return track->woken_slot != 0 ? SG_MIN(track->options.poll_ms, (uint32_t)SGC_SOLTRACK_WAKE_MS)
-                                  : track->options.poll_ms;
+    return track->woken_slot != 0 || track->is_behind
+               ? SG_MIN(track->options.poll_ms, (uint32_t)SGC_SOLTRACK_WAKE_MS)
+               : track->options.poll_ms;
 }
 
 static void rest(struct sgc_soltrack *track, enum sg_err err, uint64_t began_ns)
@@ -237,6 +247,18 @@ void sgc_soltrack_wake(struct sgc_soltrack *track, uint64_t slot, bool discover)
     pthread_mutex_unlock(&track->lock);
 }
 
+static void on_heard(void *ctx, uint64_t slot, bool discover)
+{
+    sgc_soltrack_wake(ctx, slot, discover);
+}
+
+bool sgc_soltrack_hearing(struct sgc_soltrack *track, struct sgc_solhear_stats *out)
+{
+    if (track->hear != NULL)
+        sgc_solhear_stats(track->hear, out);
+    return track->hear != NULL;
+}
+
 static void wake(struct sgc_soltrack *track, atomic_bool *why)
 {
     pthread_mutex_lock(&track->lock);
@@ -258,6 +280,17 @@ void sgc_soltrack_status(struct sgc_soltrack *track, struct sgc_follow_status *o
 }
 
 /* ---- open ---- */
+
+static enum sg_err hear_open(struct sgc_soltrack *track, const struct sgc_soltrack_options *options)
+{
+    const struct sgc_solhear_options hear = {.servers = options->ws_servers,
+                                             .servers_count = options->ws_servers_count,
+                                             .wants = options->wants,
+                                             .wants_count = options->wants_count,
+                                             .wake = on_heard,
+                                             .ctx = track};
+    return sgc_solhear_open(&hear, &track->hear);
+}
 
 static enum sg_err track_init(struct sgc_soltrack *track,
                               const struct sgc_soltrack_options *options)
@@ -281,7 +314,8 @@ static enum sg_err track_init(struct sgc_soltrack *track,
     if (track->wants == NULL)
         return SG_ENOMEM;
     memcpy(track->wants, options->wants, options->wants_count * sizeof(*track->wants));
-    return sgc_servers_open(&options->servers, &track->servers);
+    enum sg_err err = sgc_servers_open(&options->servers, &track->servers);
+    return err == SG_OK && options->ws_servers_count > 0 ? hear_open(track, options) : err;
 }
 
 /* All signals are the main thread's. */
@@ -321,6 +355,7 @@ void sgc_soltrack_close(struct sgc_soltrack *track)
         wake(track, &track->stop);
         pthread_join(track->thread, NULL);
     }
+    sgc_solhear_close(track->hear);
     sgc_solfollow_close(track->follow);
     if (track->servers != NULL)
         sgc_servers_close(track->servers);

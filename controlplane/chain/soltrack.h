@@ -6,11 +6,14 @@
 
 #include "controlplane/chain/follow.h"
 #include "controlplane/chain/solfollow.h"
+#include "controlplane/chain/solhear.h"
 
 struct sgc_soltrack_options {
     struct sg_caip_chain chain; /* solana */
     struct sgc_servers_options servers;
-    const struct sgc_solwant *wants; /* copied */
+    const struct sgc_rpc_options *ws_servers; /* copied; that tell of changes */
+    uint32_t ws_servers_count;                /* 0: it polls */
+    const struct sgc_solwant *wants;          /* copied */
     uint32_t wants_count;
     uint32_t poll_ms;
     uint32_t late_s;
@@ -32,6 +35,8 @@ void sgc_soltrack_close(struct sgc_soltrack *track);
 void sgc_soltrack_wake(struct sgc_soltrack *track, uint64_t slot, bool discover);
 /* Forgets all that is known of the chain and looks anew. Any thread; it happens on the track's. */
 void sgc_soltrack_rebuild(struct sgc_soltrack *track);
+/* False: it polls. */
+bool sgc_soltrack_hearing(struct sgc_soltrack *track, struct sgc_solhear_stats *out);
 void sgc_soltrack_status(struct sgc_soltrack *track, struct sgc_follow_status *out);
 
 #endif

@@ -17,6 +17,7 @@ struct sgc_solnft {
     uint8_t account[SGC_SOL_KEY_BYTES]; /* the token account where it was seen last */
     uint8_t owner[SGC_SOL_KEY_BYTES];   /* as told; zero: nobody */
     uint32_t want;                      /* through which it came */
+    uint32_t ear;                       /* of solhear */
     bool has_account;
     bool is_told; /* the ledger knows `owner`, in this run */
     bool is_nft;  /* its mint says so: one, undivided */

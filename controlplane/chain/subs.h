@@ -6,16 +6,18 @@
 
 #include "controlplane/chain/rpc.h"
 
-#define SGC_SUBS_MAX         64
+#define SGC_SUBS_MAX         100u /* as many as providers of Solana's RPC let one connection have */
 #define SGC_SUBS_SERVERS_MAX 16
+#define SGC_SUB_PARAMS_MAX   320
 
 struct sgc_sub {
-    const char *method;   /* "eth_subscribe" */
+    const char *method;   /* "eth_subscribe"; NULL: nothing is subscribed to there, for now */
     struct sg_str params; /* "[\"newHeads\"]" */
 };
 struct sgc_subs_options {
     const struct sgc_rpc_options *servers; /* ws: or wss: URLs */
     uint32_t servers_count;
+    uint32_t first_server;      /* which is tried first: so that several spread out */
     const struct sgc_sub *subs; /* copied, with their params; `method` lives as long as they do */
     uint32_t subs_count;
     uint32_t quiet_ms; /* a ping after such a silence, the end after twice it; 0: 15 s */
@@ -26,11 +28,15 @@ struct sgc_subs_options {
 struct sgc_subs;
 SG_MUST_USE enum sg_err sgc_subs_open(const struct sgc_subs_options *options,
                                       struct sgc_subs **out);
+/* What is subscribed to at `index` from now on, in place of what was. Any thread; the server hears
+ * of it on the other. */
+void sgc_subs_put(struct sgc_subs *subs, uint32_t index, const struct sgc_sub *sub);
 /* Waits for the thread: at most a connection attempt's time. Accepts NULL. */
 void sgc_subs_close(struct sgc_subs *subs);
 
 struct sgc_subs_stats {
-    bool is_up; /* subscribed to all, at one of them */
+    bool is_up;            /* subscribed to all, at one of them */
+    uint32_t asked, heard; /* subscriptions there are to be; that a server has taken */
     uint64_t connects, failures, notices;
 };
 void sgc_subs_stats(const struct sgc_subs *subs, struct sgc_subs_stats *out);

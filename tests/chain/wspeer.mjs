@@ -19,7 +19,7 @@ const notice = (sub, result) =>
   JSON.stringify({ jsonrpc: '2.0', method: 'eth_subscription', params: { subscription: sub, result } });
 
 sockets.on('connection', (socket, request) => {
-  let pongs = 0;
+  let pongs = 0, subs = 0;
   socket.on('pong', () => {
     pongs += 1;
     if (pongs === 2) socket.send(notice('0xs0', { pongs }));
@@ -28,8 +28,9 @@ sockets.on('connection', (socket, request) => {
     const { id } = JSON.parse(text);
     if (request.url === '/mute') return;
     if (request.url === '/garbage') { socket.send('{"id":'); return; }
-    socket.send(JSON.stringify({ jsonrpc: '2.0', id, result: `0xs${id}` }));
-    if (id !== 1) return;
+    socket.send(JSON.stringify({ jsonrpc: '2.0', id, result: `0xs${subs}` }));
+    subs += 1;
+    if (subs !== 2) return;
     socket.ping('first');
     const whole = notice('0xs0', { fragments: 3 });
     socket.send(whole.slice(0, 10), { fin: false });

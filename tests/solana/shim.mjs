@@ -10,9 +10,10 @@
 //   test_transfer [{mint, from, to, amount}]   test_burn [{mint, from, amount}]
 //   test_move [{mint, owner}]: to another account of the same owner
 //   test_metadata [{mint, collection, verified, creators: [{address, verified}], standard}]
-//   test_unplug []: its WebSockets end
-// By WebSocket, by npm's `ws`: programSubscribe with one memcmp filter, logsSubscribe with one mention,
-// which is told with test_finalize of every metadata that names it.
+//   test_unplug []: its WebSockets end   test_refuse [method]: no such subscriptions from now on
+// By WebSocket, by npm's `ws`: programSubscribe with one memcmp filter, accountSubscribe, logsSubscribe with
+// one mention, which is told with test_finalize of every metadata that names it, and how each ends. No more
+// than 100 subscriptions a connection.
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -37,10 +38,12 @@ let slot = 1000;
 let final = { accounts: new Map(), slot };
 const payer = await kit.generateKeyPairSigner();
 svm.airdrop(payer.address, kit.lamports(1_000_000_000_000n));
-// What the followed programs own, as it is now.
+// What the followed programs own, as it is now: until something is steered.
+let known = null;
 function accounts() {
-    return new Map([...Object.values(PROGRAMS), METADATA].flatMap(program =>
+    known ??= new Map([...Object.values(PROGRAMS), METADATA].flatMap(program =>
         svm.getProgramAccounts(program).map(a => [a.address, a])));
+    return known;
 }
 function restore(to) {
     const gone = { executable: false, lamports: kit.lamports(0n), data: new Uint8Array(0), space: 0n,
@@ -172,6 +175,7 @@ const steer = {
         final = { accounts: accounts(), slot };
         tell_mentions();
     },
+    test_refuse([method]) { refused = method; },
     test_unplug() { for (const socket of sockets.clients) socket.terminate(); },
     test_fork() { restore(final.accounts); slot++; },
 };
@@ -216,8 +220,10 @@ async function answer({ id, method, params }) {
         if (!by)
             return { jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } };
         const result = await by(params ?? []) ?? null;
-        if (steer[method])
+        if (steer[method]) {
+            known = null;
             tell_holders();
+        }
         return { jsonrpc: '2.0', id, result };
     } catch (error) {
         return { jsonrpc: '2.0', id, error: { code: error.code ?? -32000, message: String(error.message) } };
@@ -228,9 +234,10 @@ async function answer({ id, method, params }) {
 
 const subs = new Map(); // number -> {socket, method, about, seen}
 let next_sub = 1;
+let refused = null;
 
 function notify(number, sub, value, at) {
-    const method = sub.method === 'programSubscribe' ? 'programNotification' : 'logsNotification';
+    const method = sub.method.replace('Subscribe', 'Notification');
     sub.socket.send(JSON.stringify({ jsonrpc: '2.0', method,
         params: { subscription: number, result: { context: { slot: at }, value } } }));
 }
@@ -244,7 +251,16 @@ function holders(program, { offset, bytes }) {
 
 // After whatever changed accounts: those that are other than they were.
 function tell_holders() {
+    if (subs.size === 0)
+        return;
+    const there = accounts();
     for (const [number, sub] of subs) {
+        if (sub.method === 'accountSubscribe') {
+            const data = Buffer.from(there.get(sub.about)?.data ?? []).toString('base64');
+            if (data !== sub.seen)
+                notify(number, sub, { data: [data, 'base64'] }, slot);
+            sub.seen = data;
+        }
         if (sub.method !== 'programSubscribe')
             continue;
         const now = holders(...sub.about);
@@ -271,7 +287,17 @@ function tell_mentions() {
 function subscribe(socket, { id, method, params }) {
     const number = next_sub++;
     const said = value => socket.send(JSON.stringify({ jsonrpc: '2.0', id, ...value }));
-    if (method === 'programSubscribe') {
+    if (method.endsWith('Unsubscribe'))
+        return said(subs.get(params[0])?.socket === socket && subs.delete(params[0]) ? { result: true }
+            : { error: { code: -32602, message: 'Invalid subscription id.' } });
+    if (method === refused)
+        return said({ error: { code: -32601, message: 'Method not found' } });
+    if ([...subs.values()].filter(sub => sub.socket === socket).length === 100)
+        return said({ error: { code: -32005, message: 'Too many subscriptions' } });
+    if (method === 'accountSubscribe') {
+        subs.set(number, { socket, method, about: params[0],
+            seen: Buffer.from(accounts().get(params[0])?.data ?? []).toString('base64') });
+    } else if (method === 'programSubscribe') {
         const about = [params[0], params[1].filters[0].memcmp];
         subs.set(number, { socket, method, about, seen: holders(...about) });
     } else if (method === 'logsSubscribe') {

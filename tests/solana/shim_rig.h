@@ -71,7 +71,7 @@ struct world {
     struct sgc_servers *servers;
     struct sgc_ledger *ledger;
     struct sgc_solfollow *follow;
-    struct sgc_solwant wants[8];
+    struct sgc_solwant wants[64];
     uint32_t wants_count;
     uint64_t now_ns;
 };

@@ -1,7 +1,7 @@
 /* A follower of Solana on its own thread, and what wakes it, over a shim: the server is ours. */
 #include "tests/solana/shim_rig.h"
 
-#include "controlplane/chain/solhear.h"
+#include "controlplane/chain/soltrack.h"
 
 struct hearing {
     _Atomic uint64_t head;
@@ -54,12 +54,15 @@ static void a_thread_of_its_own_turns_tells_heads_and_lets_go_of_its_lock(void *
 
 /* ---- what the shim tells by WebSocket ---- */
 
+/* `ws_url` NULL: it polls. */
 static struct sgc_soltrack *track_open(struct world *world, struct hearing *hearing,
-                                       uint32_t poll_ms)
+                                       uint32_t poll_ms, const char *ws_url)
 {
-    const struct sgc_rpc_options server = {.url = shim.url};
+    const struct sgc_rpc_options server = {.url = shim.url}, ws_server = {.url = ws_url};
     struct sgc_soltrack *track = NULL;
     struct sgc_soltrack_options options = {.servers = {.servers = &server, .count = 1, .agree = 1},
+                                           .ws_servers = &ws_server,
+                                           .ws_servers_count = ws_url != NULL,
                                            .wants = world->wants,
                                            .wants_count = world->wants_count,
                                            .poll_ms = poll_ms,
@@ -72,26 +75,34 @@ static struct sgc_soltrack *track_open(struct world *world, struct hearing *hear
     return track;
 }
 
-static struct sgc_subs *hear_open(struct world *world, struct sgc_soltrack *track)
+static struct sgc_soltrack *hear_open(struct world *world, struct hearing *hearing)
 {
     char url[64];
-    struct sgc_subs *subs = NULL;
     snprintf(url, sizeof(url), "ws%s", shim.url + strlen("http"));
-    const struct sgc_rpc_options server = {.url = url};
-    assert_int_equal(sgc_solhear_open(&server, 1, world->wants, world->wants_count, track, &subs),
-                     SG_OK);
-    return subs;
+    return track_open(world, hearing, 600000, url);
 }
 
-static struct sgc_subs_stats await_up(const struct sgc_subs *subs, uint64_t connects)
+static struct sgc_solhear_stats stats_of(struct sgc_soltrack *track)
 {
-    struct sgc_subs_stats stats;
+    struct sgc_solhear_stats stats;
+    assert_true(sgc_soltrack_hearing(track, &stats));
+    return stats;
+}
+
+/* Until as many subscriptions were taken, on as many connections made ever. */
+static struct sgc_solhear_stats await_up(struct sgc_soltrack *track, uint64_t connects,
+                                         uint32_t taken)
+{
     for (int i = 0;; i++) {
-        sgc_subs_stats(subs, &stats);
-        if (stats.is_up && stats.connects >= connects)
+        struct sgc_solhear_stats stats = stats_of(track);
+        if (stats.subs.is_up && stats.subs.connects >= connects && stats.subs.heard == taken)
             return stats;
-        assert_true(i < 4000);
+        if (i == 4000)
+            fail_msg("%u of %u taken, %u connections", stats.subs.heard, stats.subs.asked,
+                     stats.connections);
         usleep(5000);
+        if (i % 80 == 79) /* as time goes by, there are slots */
+            steer_fmt("test_advance", "[1]");
     }
 }
 
@@ -119,18 +130,16 @@ static void a_notice_of_the_shim_wakes_the_follower_long_before_its_poll(void **
     wallet(bob);
     world_open_with_film(&world, alice, film);
     steer_fmt("test_advance", "[1]");
-    struct sgc_soltrack *track = track_open(&world, &hearing, 600000);
-    struct sgc_subs *subs = hear_open(&world, track);
-    await_up(subs, 1);
+    struct sgc_soltrack *track = hear_open(&world, &hearing);
+    await_up(track, 1, 2);
     await_owner(&world, film, alice);
     transfer(film, alice, bob, 1);
     await_owner(&world, film, bob);
     steer_fmt("test_unplug", "[]"); /* another connection, by itself */
-    struct sgc_subs_stats before = await_up(subs, 2);
+    struct sgc_solhear_stats before = await_up(track, 2, 2);
     transfer(film, bob, alice, 1);
     await_owner(&world, film, alice);
-    assert_true(await_up(subs, 2).notices > before.notices);
-    sgc_subs_close(subs);
+    assert_true(stats_of(track).subs.notices > before.subs.notices);
     sgc_soltrack_close(track);
     world_close(&world);
     (void)fixture;
@@ -144,18 +153,11 @@ static void without_the_shims_websocket_the_follower_polls(void **fixture)
     wallet(bob);
     world_open_with_film(&world, alice, film);
     steer_fmt("test_advance", "[1]");
-    struct sgc_soltrack *track = track_open(&world, &hearing, 20);
-    struct sgc_subs *subs = NULL;
-    const struct sgc_rpc_options nobody = {.url = "ws://127.0.0.1:1"};
-    assert_int_equal(sgc_solhear_open(&nobody, 1, world.wants, world.wants_count, track, &subs),
-                     SG_OK);
+    struct sgc_soltrack *track = track_open(&world, &hearing, 20, "ws://127.0.0.1:1");
     await_owner(&world, film, alice);
     transfer(film, alice, bob, 1);
     await_owner(&world, film, bob);
-    struct sgc_subs_stats stats;
-    sgc_subs_stats(subs, &stats);
-    assert_false(stats.is_up);
-    sgc_subs_close(subs);
+    assert_false(stats_of(track).subs.is_up);
     sgc_soltrack_close(track);
     world_close(&world);
     (void)fixture;
@@ -165,15 +167,15 @@ static void a_mint_that_joins_a_collection_is_found_when_the_shim_mentions_it(vo
 {
     struct world world = {.now_ns = 1};
     struct hearing hearing = {.head = 0};
-    char alice[KEY_CHARS], saga[KEY_CHARS], film[KEY_CHARS];
+    char alice[KEY_CHARS], bob[KEY_CHARS], saga[KEY_CHARS], film[KEY_CHARS];
     wallet(alice);
+    wallet(bob);
     mint(saga, alice, 1, "");
     steer_fmt("test_finalize", "[]");
     want(&world, SGC_SOLWANT_COLLECTION, saga);
     world_open(&world);
-    struct sgc_soltrack *track = track_open(&world, &hearing, 600000);
-    struct sgc_subs *subs = hear_open(&world, track);
-    await_up(subs, 1);
+    struct sgc_soltrack *track = hear_open(&world, &hearing);
+    await_up(track, 1, 1);
     for (int i = 0; hearing.count == 0; i++) { /* what there was is known */
         assert_true(i < 4000);
         usleep(5000);
@@ -182,7 +184,106 @@ static void a_mint_that_joins_a_collection_is_found_when_the_shim_mentions_it(vo
     steer_fmt("test_metadata", "[{\"mint\":\"%s\",\"collection\":\"%s\"}]", film, saga);
     steer_fmt("test_finalize", "[]");
     await_owner(&world, film, alice);
-    sgc_subs_close(subs);
+    await_up(track, 2, 2); /* the collection, and where the film is */
+    transfer(film, alice, bob, 1);
+    await_owner(&world, film, bob);
+    steer_fmt("test_burn", "[{\"mint\":\"%s\",\"from\":\"%s\"}]", film, bob);
+    await_owner(&world, film, NULL);
+    await_up(track, 2, 1); /* it is nowhere */
+    sgc_soltrack_close(track);
+    world_close(&world);
+    (void)fixture;
+}
+
+#define FILMS 104 /* more than one connection takes */
+
+static void every_film_of_a_large_collection_is_heard_wherever_it_goes(void **fixture)
+{
+    static char films[FILMS][KEY_CHARS];
+    struct world world = {.now_ns = 1};
+    struct hearing hearing = {.head = 0};
+    char alice[KEY_CHARS], bob[KEY_CHARS], saga[KEY_CHARS];
+    wallet(alice);
+    wallet(bob);
+    mint(saga, alice, 1, "");
+    for (size_t i = 0; i < FILMS; i++) {
+        mint(films[i], alice, 1, "");
+        steer_fmt("test_metadata", "[{\"mint\":\"%s\",\"collection\":\"%s\"}]", films[i], saga);
+    }
+    steer_fmt("test_finalize", "[]");
+    want(&world, SGC_SOLWANT_COLLECTION, saga);
+    steer_fmt("test_advance", "[1]");
+    world_open(&world);
+    struct sgc_soltrack *track = hear_open(&world, &hearing);
+    struct sgc_solhear_stats stats = await_up(track, 3, FILMS + 1);
+    assert_int_equal(stats.connections, 3);
+    assert_int_equal(stats.polled, 0);
+    for (size_t i = 0; i < FILMS; i += FILMS / 4) { /* and back: where it is now is heard, too */
+        transfer(films[i], alice, bob, 1);
+        await_owner(&world, films[i], bob);
+        await_up(track, 3, FILMS + 1);
+        transfer(films[i], bob, alice, 1);
+        await_owner(&world, films[i], alice);
+    }
+    steer_fmt("test_unplug", "[]");
+    await_up(track, 6, FILMS + 1);
+    transfer(films[FILMS - 1], alice, bob, 1);
+    await_owner(&world, films[FILMS - 1], bob);
+    sgc_soltrack_close(track);
+    world_close(&world);
+    (void)fixture;
+}
+
+static void as_many_mints_as_rules_may_name_are_heard(void **fixture)
+{
+    struct world world = {.now_ns = 1};
+    struct hearing hearing = {.head = 0};
+    char alice[KEY_CHARS], bob[KEY_CHARS], other[KEY_CHARS], film[KEY_CHARS];
+    wallet(alice);
+    wallet(bob);
+    mint(film, alice, 1, "");
+    steer_fmt("test_finalize", "[]");
+    for (size_t i = 0; i + 1 < SG_COUNT(world.wants); i++) {
+        wallet(other); /* an address with no mint */
+        want(&world, SGC_SOLWANT_NFT, other);
+    }
+    want(&world, SGC_SOLWANT_NFT, film);
+    steer_fmt("test_advance", "[1]");
+    world_open(&world);
+    struct sgc_soltrack *track = hear_open(&world, &hearing);
+    struct sgc_solhear_stats stats = await_up(track, 2, 2 * world.wants_count);
+    assert_int_equal(stats.connections, 2);
+    await_owner(&world, film, alice);
+    transfer(film, alice, bob, 1);
+    await_owner(&world, film, bob);
+    sgc_soltrack_close(track);
+    world_close(&world);
+    (void)fixture;
+}
+
+/* What a server does not take is polled, and the others are heard. */
+static void a_subscription_that_the_shim_refuses_leaves_the_others(void **fixture)
+{
+    struct world world = {.now_ns = 1};
+    struct hearing hearing = {.head = 0};
+    char alice[KEY_CHARS], bob[KEY_CHARS], film[KEY_CHARS];
+    wallet(bob);
+    world_open_with_film(&world, alice, film);
+    steer_fmt("test_advance", "[1]");
+    want(&world, SGC_SOLWANT_CREATOR, bob);
+    steer_fmt("test_refuse", "[\"logsSubscribe\"]");
+    struct sgc_soltrack *track = hear_open(&world, &hearing);
+    await_owner(&world, film, alice);
+    for (int i = 0; stats_of(track).subs.heard < 2; i++) {
+        assert_true(i < 4000);
+        usleep(5000);
+    }
+    transfer(film, alice, bob, 1);
+    await_owner(&world, film, bob);
+    struct sgc_solhear_stats stats = stats_of(track);
+    assert_int_equal(stats.subs.asked, 3);
+    assert_false(stats.subs.is_up);
+    steer_fmt("test_refuse", "[null]");
     sgc_soltrack_close(track);
     world_close(&world);
     (void)fixture;
@@ -193,6 +294,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_notice_of_the_shim_wakes_the_follower_long_before_its_poll),
     cmocka_unit_test(without_the_shims_websocket_the_follower_polls),
     cmocka_unit_test(a_mint_that_joins_a_collection_is_found_when_the_shim_mentions_it),
+    cmocka_unit_test(every_film_of_a_large_collection_is_heard_wherever_it_goes),
+    cmocka_unit_test(as_many_mints_as_rules_may_name_are_heard),
+    cmocka_unit_test(a_subscription_that_the_shim_refuses_leaves_the_others),
 };
 
 int main(void)

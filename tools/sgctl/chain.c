@@ -44,6 +44,22 @@ static void print_server(const json_t *server)
     putchar('\n');
 }
 
+/* Of what is subscribed to: at once, or as far as there is room and servers take it. */
+static void print_hearing(const json_t *hearing)
+{
+    long long missing =
+        number(hearing, "asked") - number(hearing, "taken") + number(hearing, "polled");
+    if (json_is_true(json_object_get(hearing, "up")) && missing == 0)
+        printf("  hears    of news at once");
+    else if (number(hearing, "taken") != 0)
+        printf("  hears    of some: %lld of %lld are polled", missing,
+               number(hearing, "asked") + number(hearing, "polled"));
+    else
+        printf("  hears    nothing: it polls");
+    printf(", %lld notices, %lld failures\n", number(hearing, "notices"),
+           number(hearing, "failures"));
+}
+
 static void print_chain(const json_t *chain)
 {
     size_t i;
@@ -69,10 +85,7 @@ static void print_chain(const json_t *chain)
     printf("\n  errors   %lld of %lld looks, %lld without a quorum\n",
            number(counts, "turns_failed"), number(counts, "turns"), number(chain, "no_quorum"));
     if (hearing != NULL)
-        printf("  hears    %s, %lld notices, %lld failures\n",
-               json_is_true(json_object_get(hearing, "up")) ? "of news at once"
-                                                            : "nothing: it polls",
-               number(hearing, "notices"), number(hearing, "failures"));
+        print_hearing(hearing);
     json_array_foreach(json_object_get(chain, "servers"), i, server)
     {
         print_server(server);
