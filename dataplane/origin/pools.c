@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define FILE_BYTES_MAX (1024u * 1024)
+#define SECRET_BYTES   (SG_SECRET_FILE_MAX + 1)
 #define FALL_DEFAULT   3 /* passive health works without a health section too */
 #define RISE_DEFAULT   2
 
@@ -52,20 +53,18 @@ static enum sg_err read_all(int fd, struct sg_str *out)
     return SG_OK;
 }
 
-/* Files are read at load: what they hold is then part of this configuration, and the node may have
- * dropped the right to read them later. */
-/* In place: what was sealed is shorter. */
-static enum sg_err unseal(struct sg_str *bytes)
+static enum sg_err told(const struct maker *maker, const char *key, const char *path,
+                        enum sg_err err)
 {
-    char *to = (char *)(uintptr_t)bytes->ptr;
-    struct sg_out plain = sg_out_init(to, bytes->len);
-    enum sg_err err = sg_secret_unseal(*bytes, &plain);
-    if (err == SG_OK)
-        to[plain.len] = '\0';
-    bytes->len = plain.len;
-    return err;
+    if (err == SG_OK || err == SG_ENOMEM)
+        return err;
+    sg_out_fmt(maker->report, "origin %s: %s: %s: %s\n", maker->conf->name, key, path,
+               sg_secret_fault(err));
+    return SG_ECONFIG;
 }
 
+/* Files are read at load: what they hold is then part of this configuration, and the node may have
+ * dropped the right to read them later. */
 static enum sg_err read_file(const struct maker *maker, const char *key, const char *path,
                              struct sg_str *out)
 {
@@ -75,13 +74,27 @@ static enum sg_err read_file(const struct maker *maker, const char *key, const c
     enum sg_err err = fd < 0 ? sg_err_from_errno(errno) : read_all(fd, out);
     if (fd >= 0)
         close(fd);
-    if (err == SG_OK && sg_secret_is_sealed(*out))
-        err = unseal(out);
-    if (err == SG_OK || err == SG_ENOMEM)
-        return err;
-    sg_out_fmt(maker->report, "origin %s: %s: %s: %s\n", maker->conf->name, key, path,
-               sg_secret_fault(err));
-    return SG_ECONFIG;
+    return told(maker, key, path, err);
+}
+
+/* Into memory that secret_free() ends; a zero follows. */
+static enum sg_err read_secret(const struct maker *maker, const char *key, const char *path,
+                               struct sg_str *out)
+{
+    size_t len = 0;
+    if (path == NULL)
+        return SG_OK;
+    char *bytes = sg_secret_alloc(SECRET_BYTES);
+    if (bytes == NULL)
+        return SG_ENOMEM;
+    enum sg_err err = sg_secret_read(path, bytes, SECRET_BYTES - 1, &len);
+    *out = (struct sg_str){bytes, len};
+    return told(maker, key, path, err);
+}
+
+static void secret_free(const char *secret)
+{
+    sg_secret_free((void *)(uintptr_t)secret, SECRET_BYTES);
 }
 
 /* The first line, without its end. */
@@ -89,14 +102,14 @@ static enum sg_err read_line(const struct maker *maker, const char *key, const c
                              char **out)
 {
     struct sg_str text = SG_STR_NONE;
-    enum sg_err err = read_file(maker, key, path, &text);
-    if (err != SG_OK)
-        return err;
+    SG_ASSERT(path != NULL); /* the schema wants it */
+    enum sg_err err = read_secret(maker, key, path, &text);
     char *line = (char *)(uintptr_t)text.ptr;
     *out = line;
-    if (line != NULL)
-        line[strcspn(line, "\r\n")] = 0;
-    if (line != NULL && line[0] != 0 && strlen(line) <= SGD_SIGN_SECRET_BYTES)
+    if (err != SG_OK)
+        return err;
+    line[strcspn(line, "\r\n")] = 0;
+    if (line[0] != 0 && strlen(line) <= SGD_SIGN_SECRET_BYTES)
         return SG_OK;
     sg_out_fmt(maker->report, "origin %s: %s: want one line of 1 to %d bytes\n", maker->conf->name,
                key, SGD_SIGN_SECRET_BYTES);
@@ -214,7 +227,7 @@ static enum sg_err tls_init(const struct maker *maker, struct sgd_curl_tls *tls)
     if (err == SG_OK)
         err = read_file(maker, "client_cert_file", conf->client_cert_file, &tls->client_cert);
     if (err == SG_OK)
-        err = read_file(maker, "client_key_file", conf->client_key_file, &tls->client_key);
+        err = read_secret(maker, "client_key_file", conf->client_key_file, &tls->client_key);
     return err;
 }
 
@@ -287,13 +300,6 @@ static enum sg_err pool_init(const struct maker *maker, struct sgd_pool *pool, u
     return err;
 }
 
-static void secret_free(char *secret)
-{
-    if (secret != NULL)
-        sg_wipe(secret, strlen(secret));
-    sg_boot_free(secret);
-}
-
 static void pool_fini(struct sgd_pool *pool)
 {
     for (uint32_t i = 0; pool->urls != NULL && i < pool->urls_count; i++) {
@@ -309,8 +315,8 @@ static void pool_fini(struct sgd_pool *pool)
     sg_boot_free(pool->lanes);
     sg_boot_free((char *)(uintptr_t)pool->tls.ca.ptr);
     sg_boot_free((char *)(uintptr_t)pool->tls.client_cert.ptr);
-    sg_boot_free((char *)(uintptr_t)pool->tls.client_key.ptr);
-    sg_boot_free(pool->sign.access_key);
+    secret_free(pool->tls.client_key.ptr);
+    secret_free(pool->sign.access_key);
     secret_free(pool->sign.secret_key);
     sg_boot_free(pool->sign.region);
     sg_boot_free(pool->sign.service);

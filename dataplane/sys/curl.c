@@ -445,9 +445,9 @@ static void set_manners(CURL *easy, CURLSH *share)
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 }
 
-static bool set_blob(CURL *easy, CURLoption option, struct sg_str pem)
+static bool set_blob(CURL *easy, CURLoption option, struct sg_str pem, unsigned int how)
 {
-    struct curl_blob blob = {(void *)(uintptr_t)pem.ptr, pem.len, CURL_BLOB_COPY};
+    struct curl_blob blob = {(void *)(uintptr_t)pem.ptr, pem.len, how};
     return pem.len == 0 || curl_easy_setopt(easy, option, &blob) == CURLE_OK;
 }
 
@@ -456,9 +456,9 @@ static bool set_tls(CURL *easy, const struct sgd_curl_tls *tls)
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->verify ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->verify ? 2L : 0L);
-    return set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca) &&
-           set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->client_cert) &&
-           set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->client_key);
+    return set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca, CURL_BLOB_COPY) &&
+           set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->client_cert, CURL_BLOB_COPY) &&
+           set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->client_key, CURL_BLOB_NOCOPY); /* a secret */
 }
 
 static void set_callbacks(struct sgd_curl_xfer *xfer)

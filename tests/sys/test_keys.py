@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Keys and secrets: sealed at rest, a tenant's own, another region's, and none in a core dump."""
+import base64
 import hashlib
 import hmac
 import json
 import os
+import pathlib
 import subprocess
 import time
 
@@ -154,15 +156,67 @@ class Keys(sg.Scenario):
             for line in key.read_bytes().splitlines()[1:-1]:
                 self.assertNotIn(line, core)
 
-    def test_no_key_is_in_a_core_dump(self):
-        node = self.made().start()
-        self.assertEqual(self.get(node, self.mint(node)), 200)  # so its epoch's key is made too
+    def full_of_secrets(self):
+        """A node that has one of every kind, used; and what nobody may learn, by its name."""
+        seal, tickets, s3 = (self.folder / name for name in ("sealing", "tickets", "s3"))
+        seal.write_bytes(os.urandom(16).hex().encode() + b"\n")
+        tickets.write_bytes(os.urandom(80))
+        s3.write_bytes(os.urandom(16).hex().encode() + b"\n")
+        (self.folder / "s3id").write_text("AKID")
+        node = self.made(seal=f'seal_key: "file:{seal}"')
+        client = self.certificate("client")[1]
+        node.file.write_text(
+            node.file.read_text().replace("}]}]\nsites", '}], client_cert_file: "%s", '
+                'client_key_file: "%s", signing: {access_key_file: "%s", secret_key_file: "%s", '
+                'region: eu}}]\nsites' % (client.with_suffix(".pem"), client, self.folder / "s3id", s3))
+            .replace(f'"{self.key}"}}]', f'"{self.key}"}}], ticket_key_file: "{tickets}"')
+            + "log: {level: debug}\n")
+        clear = {"s3": s3.read_bytes().strip(), "tickets": tickets.read_bytes(), "region": SECRET}
+        for name, file in (("tls", self.key), ("client", client)):
+            clear[name] = file.read_bytes().splitlines()[1]
+        for file in (node.secret, self.key, client, tickets, s3):
+            node.sgctl("key", "seal", str(file))
+        node.start()
+        token = self.mint(node)
+        self.assertEqual((self.get(node, token), self.get(node, token, tls=True)), (200, 200))
+        self.assertIn("AKID", str(self.studio.requests))
+        clear["seal"] = seal.read_bytes().strip()
+        clear["tenant"] = hkdf(SECRET + b"eu", b"streamgate/tenant/films")
+        clear["epoch"] = hkdf(clear["tenant"], f"streamgate/epoch/{int(time.time()) // 86400}".encode())
+        return node, token, clear
+
+    def test_no_secret_is_told_anywhere(self):
+        node, token, clear = self.full_of_secrets()
+        self.get(node, token[:-4] + "AAAA")
+        self.get(node, "not a token")
+        request = node.get("/seg?CAT=" + token).fields["x-request-id"]
+        self.assertTrue(node.command("/v1/reload", "POST").json()["ok"])
+        seal = self.folder / "sealing"
+        seal.write_bytes(os.urandom(32))
+        refused = node.sgctl("reload", check=False)
+        self.assertIn("sealed under another key", refused.stdout + refused.stderr)
+        told = [node.said(), refused.stdout, refused.stderr]
+        for path in ("status", "origins", "chains", "feed", "explain"):
+            told.append(node.command(f"/v1/{path}", id=request).text)
+        told.append(node.command("/metrics").text)
+        for words in (("status",), ("stat",), ("log",), ("origins",), ("explain", request),
+                      ("token", "inspect", token), ("rule", "list")):
+            for form in ((), ("--json",)):
+                done = node.sgctl(*form, *words, check=False)
+                told += [done.stdout, done.stderr]
+        for name in ("environ", "cmdline"):
+            told.append(pathlib.Path(f"/proc/{node.process.pid}/{name}").read_bytes().decode())
+        for name, secret in clear.items():
+            for shape in (secret.hex(), base64.b64encode(secret).decode().rstrip("="),
+                          base64.urlsafe_b64encode(secret).decode().rstrip("="),
+                          secret.decode("latin-1")):
+                self.assertFalse(any(shape in text for text in told), name)
+        self.assertFalse(any(token[:-20] in text for text in told), "the token")
+
+    def test_no_secret_is_in_a_core_dump(self):
+        node, _, clear = self.full_of_secrets()
         core = node.core()
-        tenant = hkdf(SECRET + b"eu", b"streamgate/tenant/films")
-        day = int(time.time()) // 86400
-        for key in (SECRET, tenant, hkdf(tenant, f"streamgate/epoch/{day}".encode())):
-            self.assertNotIn(key, core)
-        self.assertNotIn(tenant.hex(), node.said())
+        self.assertEqual([name for name, secret in clear.items() if secret in core], [])
 
 
 if __name__ == "__main__":
