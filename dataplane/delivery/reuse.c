@@ -1,5 +1,10 @@
 #include "dataplane/delivery/reuse.h"
 
+#include "base/clock.h"
+
+/* What another thread's clock may be ahead of a worker's, which it reads once a turn. */
+#define CLOCKS_APART_NS (2 * SG_NS_PER_SEC)
+
 uint64_t sgd_reuse_age_ns(const struct sge_meta *meta, uint64_t wall_ns)
 {
     uint64_t resident = wall_ns > meta->response_ns ? wall_ns - meta->response_ns : 0;
@@ -28,12 +33,18 @@ static bool stale_welcome(const struct sgd_cc *cc, uint64_t stale_ns)
            ((cc->flags & SGD_CC_MAX_STALE) && stale_ns <= cc->max_stale_ns);
 }
 
+/* The clock was set back since it came: how old it is nobody knows. */
+static bool is_of_the_future(const struct sge_meta *meta, uint64_t wall_ns)
+{
+    return meta->response_ns > wall_ns + CLOCKS_APART_NS;
+}
+
 enum sgd_reuse sgd_reuse_check(const struct sge_meta *meta, bool stale_forced,
                                const struct sgd_cc *cc, uint64_t wall_ns)
 {
     uint64_t age_ns = sgd_reuse_age_ns(meta, wall_ns);
     uint64_t stale_ns = staleness_ns(meta, age_ns);
-    if (meta->flags & SGD_STORE_NO_CACHE)
+    if ((meta->flags & SGD_STORE_NO_CACHE) || is_of_the_future(meta, wall_ns))
         return SGD_REUSE_VALIDATE;
     if (cc != NULL && too_old_for(cc, meta, age_ns))
         return SGD_REUSE_VALIDATE;

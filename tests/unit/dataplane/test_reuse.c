@@ -29,6 +29,19 @@ static void fresh_until_its_lifetime_is_over(void **fixture)
     (void)fixture;
 }
 
+static void of_what_came_before_the_clock_was_set_back_no_age_is_known(void **fixture)
+{
+    struct sgd_cc none = {0};
+    struct sge_meta meta = stored(0);
+    meta.response_ns = NOW + S; /* a clock read a moment later */
+    assert_int_equal(check(meta, none), SGD_REUSE_FRESH);
+    meta.response_ns = NOW + 3 * S;
+    assert_int_equal(check(meta, none), SGD_REUSE_VALIDATE);
+    meta.stale_error_ns = S;
+    assert_true(sgd_reuse_on_error(&meta, &none, NOW));
+    (void)fixture;
+}
+
 static void the_viewer_may_ask_for_younger_or_take_older(void **fixture)
 {
     assert_int_equal(check(stored(10), (struct sgd_cc){.flags = SGD_CC_NO_CACHE}),
@@ -105,6 +118,7 @@ static void no_cache_is_never_reused_unasked(void **fixture)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(fresh_until_its_lifetime_is_over),
+    cmocka_unit_test(of_what_came_before_the_clock_was_set_back_no_age_is_known),
     cmocka_unit_test(the_viewer_may_ask_for_younger_or_take_older),
     cmocka_unit_test(stale_while_revalidate_ends_and_yields_to_must_revalidate),
     cmocka_unit_test(a_soft_purge_makes_it_stale_whatever_its_age),
