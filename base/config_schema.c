@@ -241,8 +241,9 @@ static const struct sg_conf_key sg_conf_limits_keys[] = {
     UINT(sg_conf_limits, requests_per_connection, 1, U32, "100000",
          "Requests after which a connection is closed in order."),
     UINT(sg_conf_limits, grants_per_address_per_minute, 1, U32, "600",
-         "Requests to sign in or renew of one IPv4 address or one IPv6 /64; more get 429. Eight "
-         "times as many of a /24 or /48."),
+         "Requests to sign in, and apart from them to renew, of one IPv4 address or one IPv6 /64; "
+         "more get "
+         "429. Eight times as many of a /24 or /48."),
     UINT(
         sg_conf_limits, grants_per_tenant_per_minute, 0, U32, "60000",
         "Challenges, sign-ins and renewals of a tenant's viewers, each counted apart. A quarter of "

@@ -10,7 +10,7 @@
 #define ROOT "/.well-known/streamgate/"
 /* Where sign-ins come from (budget.h). */
 #define NETWORK_ADDRESSES 8 /* a network may ask for what so many of its addresses may */
-#define TENANT_BLOCKS     4 /* a block may have one such part of a tenant's budget */
+#define TENANT_BLOCKS     4 /* a block may have one such part of a tenant's sign-ins */
 
 /* ---- answering ---- */
 
@@ -118,19 +118,22 @@ static uint32_t site_of(struct sgd_exchange *x)
 }
 
 /* Of the address; the tenant's is asked where it is known what the request is worth (signin.h).
- * Nobody has so many addresses as to use up a tenant's alone, but who has several blocks of them.
- */
+ * Renewals are many, of a carrier's whole block, and nobody without a token takes any of their
+ * tenant's: no part is kept from it. */
 static bool within_budget(struct sgd_exchange *x)
 {
     const struct sg_conf_limits *limits = &x->snapshot->config->limits;
+    const bool renews = x->signin.kind == SGD_SIGNIN_RENEW;
+    const uint32_t address = limits->grants_per_address_per_minute,
+                   tenant = limits->grants_per_tenant_per_minute;
     const struct sgd_budget_most most = {
-        .address = limits->grants_per_address_per_minute,
-        .network = SG_MIN(limits->grants_per_address_per_minute, UINT32_MAX / NETWORK_ADDRESSES) *
-                   NETWORK_ADDRESSES,
-        .block = (limits->grants_per_tenant_per_minute + TENANT_BLOCKS - 1) / TENANT_BLOCKS,
+        .address = address,
+        .network = SG_MIN(address, UINT32_MAX / NETWORK_ADDRESSES) * NETWORK_ADDRESSES,
+        .block = renews ? tenant : tenant / TENANT_BLOCKS + (tenant % TENANT_BLOCKS != 0),
     };
     return x->req->peer == NULL ||
-           sgd_budget_address(sgd_grants_budget(x->d->worker->grants), SGD_BUDGET_REQUESTS,
+           sgd_budget_address(sgd_grants_budget(x->d->worker->grants),
+                              renews ? SGD_BUDGET_RENEWALS : SGD_BUDGET_REQUESTS,
                               &x->req->peer->remote.sin6_addr, &most,
                               x->d->worker->wall_ns / SG_NS_PER_SEC);
 }

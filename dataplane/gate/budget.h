@@ -28,6 +28,7 @@ struct sgd_budget_most {
 };
 enum sgd_budget_of {
     SGD_BUDGET_REQUESTS,
+    SGD_BUDGET_RENEWALS,
     SGD_BUDGET_CHAIN, /* questions to chains */
 };
 /* One more of it, unless one of the three had its most in this minute. What is refused to an

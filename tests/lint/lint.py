@@ -304,6 +304,16 @@ def rule_links():
                     yield f"{page}:{number}: {target} is not there"
 
 
+def rule_threats():
+    """A test that docs/security.md names is there."""
+    page, tests = "docs/security.md", "".join(
+        text(path) for path in of_kind(".c", ".py", ".mjs") if path.startswith("tests/"))
+    for number, line in lines(page):
+        for name in re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`", line):
+            if not re.search(rf"\b{name}\(", tests):
+                yield f"{page}:{number}: there is no test {name}"
+
+
 def rule_sorted():
     """Lists of sources and of tests in meson.build, and package lists, are sorted."""
     for path in of_kind("meson.build", ".list"):

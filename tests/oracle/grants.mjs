@@ -217,6 +217,21 @@ const tests = {
       }
     }
   },
+  async every_page_that_may_be_named_is_one_in_siwes_grammar() {
+    const wallet = Wallet.createRandom();
+    for (const domain of ['localhost', 'localhost:8080', '127.0.0.1:65535', '[::1]', '[2001:db8::1]:8443',
+      'a.b-c.example', 'xn--bcher-kva.example:1', 'A.EXAMPLE']) {
+      const grant = siweGrant(wallet, 1, { domain, prefix: '/a/b-c_d.~e/!$&()*+,;=:@/' });
+      const text = unhex(await ask('signed', hex(grant.wrapped(Buffer.alloc(65))))).toString();
+      equal(text, siweText(grant, wallet, 1), 'text');
+      equal(new SiweMessage(text).domain, domain, 'as it is read back');
+    }
+    for (const domain of ['a b', 'a\nb', 'a.example\u0000', 'user@a.example', 'a.example/x', 'ü.example', "a'b",
+      'a?b', 'a#b', '%61.example']) {
+      const grant = siweGrant(wallet, 1, { domain });
+      equal(await ask('signed', hex(grant.wrapped(Buffer.alloc(65)))), 'error', domain);
+    }
+  },
   async ethers_and_viem_hash_and_sign_the_typed_data_that_we_do() {
     for (let i = 0; i < 20; i++) {
       const chain = pick(1, 137, 4503599627370476);

@@ -223,6 +223,11 @@ static void those_of_one_block_have_a_part_of_the_tenants_budget_together(void *
         rig_signin_answer(rig_signin, SGD_GRANT_rule, "");
     }
     assert_problem(post(ROOT "grant", "{}"), 429, "too_many_grants");
+    for (int i = 0; i < 10; i++) { /* of those who watch there may be a carrier's all */
+        post(ROOT "renew", "{}");
+        rig_signin_answer(rig_signin, SGD_GRANT_token, "");
+    }
+    assert_problem(post(ROOT "renew", "{}"), 429, "too_many_grants");
 }
 
 static void a_viewer_may_leave_while_it_is_checked(void **fixture)
