@@ -167,6 +167,7 @@ static void note(struct sgc_follow *follow, enum sg_err err)
     struct sgc_follow_status *status = &follow->status;
     follow->counts.turns++;
     follow->counts.turns_failed += err != SG_OK;
+    follow->right_chain &= err == SG_OK; /* what is there may be another by now */
     pthread_mutex_lock(&follow->lock);
     enum sgc_follow_state was = status->state;
     status->state = state_after(follow, err);

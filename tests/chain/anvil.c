@@ -54,9 +54,12 @@ static void pause_ms(long ms)
 
 static pid_t process_start(const char *program, const char *log, const char *const *options)
 {
-    const char *argv[32] = {program, "--host", "127.0.0.1", "--port", "0", "--slots-in-an-epoch",
-                            "1"};
-    uint32_t argc = 7;
+    const char *argv[32] = {program, "--host", "127.0.0.1", "--slots-in-an-epoch", "1"};
+    uint32_t argc = 5;
+    if (options == NULL || *options == NULL || strcmp(*options, "--port") != 0) {
+        argv[argc++] = "--port";
+        argv[argc++] = "0";
+    }
     for (; options != NULL && *options != NULL; options++) {
         MUST(argc < 31);
         argv[argc++] = *options;

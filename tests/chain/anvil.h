@@ -19,7 +19,8 @@ struct sgt_anvil {
 };
 
 /* Starts anvil on a free port, in its own process group's place: it dies with us. `options`: more
- * arguments, NULL at the end; NULL for none. False: skip the test, anvil can't be had. */
+ * arguments, NULL at the end ("--port" can be the first); NULL for none. False: skip the test,
+ * anvil can't be had. */
 bool sgt_anvil_start(struct sgt_anvil *anvil, const char *const *options);
 void sgt_anvil_stop(struct sgt_anvil *anvil);
 

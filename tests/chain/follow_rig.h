@@ -19,7 +19,7 @@
 struct follow_rig {
     struct sgt_anvil *chain;
     struct rig *rig;
-    uint8_t films[20], seats[20];
+    uint8_t films[20], seats[20], registry[20];
     struct sgc_evm_contract contracts[8];
     uint32_t contracts_count;
     struct sgc_rpc_options servers[4];
@@ -80,16 +80,19 @@ static inline void follow_close(struct follow_rig *f)
     f->follow = NULL;
 }
 
-/* Deploys both contracts; opened by the caller. */
+/* Deploys the contracts; opened by the caller. */
 static inline void follow_init(struct follow_rig *f, struct sgt_anvil *chain)
 {
     *f = (struct follow_rig){.chain = chain, .rig = rig_new()};
     pthread_mutex_init(&f->lock, NULL);
-    sgt_anvil_deploy(chain, f->films, "Film721", "");
+    sgt_anvil_deploy(chain, f->films, "Rental721", "");
     sgt_anvil_deploy(chain, f->seats, "Film1155", "");
+    sgt_anvil_deploy(chain, f->registry, "Registry", "");
     sgt_anvil_mine(chain, 64); /* a reorg takes no contract back */
     follow_contract(f, SG_CAIP_ERC721, f->films);
     follow_contract(f, SG_CAIP_ERC1155, f->seats);
+    follow_contract(f, SG_CAIP_ERC721, f->registry);
+    f->contracts[2].registry = true;
     f->servers[0].url = chain->url;
     f->options.servers.servers = f->servers;
     f->options.servers.count = 1;
@@ -194,9 +197,63 @@ static inline struct rig_fact *follow_balance_fact(struct follow_rig *f, const u
     return rig_fact(f->rig, &fact);
 }
 
-/* What the edge has is what ownerOf() and balanceOf() say. */
+/* Whom a token is lent to, and until when: not for longer. */
+static inline void follow_compare_user(struct follow_rig *f, uint64_t id)
+{
+    struct sg_caip_asset asset = follow_asset(SG_CAIP_ERC721, f->films);
+    struct sge_fact_id fact_id;
+    uint8_t said[32], account[32];
+    static const uint8_t zero[32];
+    uint64_t until_s = 0;
+    asset.has_id = true;
+    asset.id = sg_u256_of(id);
+    sge_fact_user(&asset, &fact_id);
+    const struct rig_fact *fact = rig_fact(f->rig, &fact_id);
+    assert_int_equal(
+        sgt_anvil_call(f->chain, said, sizeof(said), f->films, "lent(uint256)", "u", id), 32);
+    memcpy(&until_s, said + 24, sizeof(until_s));
+    follow_account(said + 4, account);
+    assert_memory_equal(fact != NULL ? fact->change.head : zero, account, 32);
+    until_s = __builtin_bswap64(until_s); /* longer than it is at safe counts from safe on */
+    assert_true(fact == NULL || fact->change.until_s <= until_s);
+    if (fact != NULL && memcmp(fact->change.safe, account, 32) != 0)
+        assert_int_equal(fact->change.until_s, until_s);
+}
+
+static inline bool follow_has_delegated(struct follow_rig *f, const uint8_t *from,
+                                        const uint8_t *to, const struct sg_caip_asset *scope)
+{
+    struct sge_fact_id id;
+    uint8_t vault[32], delegate[32];
+    follow_account(from, vault);
+    follow_account(to, delegate);
+    sge_fact_delegation(vault, delegate, scope, &id);
+    const struct rig_fact *fact = rig_fact(f->rig, &id);
+    return fact != NULL && fact->change.head[31] == 1;
+}
+
+static inline void follow_compare_delegations(struct follow_rig *f, const uint8_t *from,
+                                              const uint8_t *to, uint64_t id)
+{
+    struct sg_caip_asset scope = follow_asset(SG_CAIP_ERC721, f->films);
+    uint8_t said[32], ours = follow_has_delegated(f, from, to, NULL);
+    ours |= (uint8_t)(follow_has_delegated(f, from, to, &scope) << 1);
+    scope.has_id = true;
+    scope.id = sg_u256_of(id);
+    ours |= (uint8_t)(follow_has_delegated(f, from, to, &scope) << 2);
+    assert_int_equal(sgt_anvil_call(f->chain, said, sizeof(said), f->registry,
+                                    "delegated(address,address,address,uint256)", "aaau", from, to,
+                                    f->films, id),
+                     32);
+    assert_int_equal(ours, said[31]);
+}
+
+/* What the edge has is what ownerOf(), balanceOf() and so on say. */
 static inline void follow_compare(struct follow_rig *f)
 {
+    for (uint64_t id = 1; id <= 2; id++)
+        for (uint32_t i = 1; i <= 2; i++)
+            follow_compare_delegations(f, f->chain->accounts[i], f->chain->accounts[i + 2], id);
     static const uint8_t zero[32];
     uint8_t said[32], owner[20], account[32];
     for (uint64_t id = 1; id <= FOLLOW_TOKENS; id++) {
@@ -204,6 +261,7 @@ static inline void follow_compare(struct follow_rig *f)
         follow_owner(f, id, owner);
         follow_account(owner, account);
         assert_memory_equal(fact != NULL ? fact->change.head : zero, account, 32);
+        follow_compare_user(f, id);
     }
     for (uint64_t id = 1; id <= FOLLOW_IDS; id++)
         for (uint32_t who = 1; who <= FOLLOW_PEOPLE; who++) {

@@ -135,6 +135,9 @@ class Liar(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         call = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if isinstance(call, list):  # the last one first
+            self.answer(json.dumps([ask(sys.argv[1], one) for one in reversed(call)]).encode())
+            return
         mode = self.path[1:] if self.path != "/now" else current
         if mode == "field" and self.headers["x-key"] != "7":
             self.answer(b"who are you?", 401)
@@ -163,6 +166,14 @@ class Liar(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
+        elif mode == "trickle":
+            try:
+                for byte in b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n" + b" " * 1000:
+                    self.wfile.write(bytes([byte]))
+                    self.wfile.flush()
+                    time.sleep(0.02)
+            except OSError:
+                self.close_connection = True
         elif mode == "slow":
             time.sleep(3)
             self.forward(call, mode)

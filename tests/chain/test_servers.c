@@ -308,25 +308,46 @@ static void calls_keep_to_a_rate(void **fixture)
     (void)fixture;
 }
 
-static void a_batch_is_answered_one_by_one(void **fixture)
+/* Its bytes come so slowly that no pause is long. */
+static void an_answer_that_trickles_in_has_no_longer_than_another(void **fixture)
 {
-    struct sgc_curl *curl = NULL;
-    struct sgc_rpc *rpc = NULL;
-    struct sgc_rpc_ask asks[] = {
-        {.method = "eth_chainId", .params = SG_STR("[]")},
-        {.method = "eth_nonsense", .params = SG_STR("[]")},
-        {.method = "eth_getBlockByNumber", .params = SG_STR("[\"latest\",false]")},
-        {.method = "eth_getBlockByNumber", .params = SG_STR("[7]")},
-    };
-    assert_int_equal(sgc_curl_open(&curl), SG_OK);
-    assert_int_equal(sgc_rpc_open(curl, &(struct sgc_rpc_options){.url = chain.url}, &rpc), SG_OK);
-    sgc_rpc_batch(rpc, asks, 4);
-    assert_int_equal(asks[0].end, SGC_RPC_ok);
-    assert_int_equal(asks[1].end, SGC_RPC_method);
-    assert_int_equal(asks[2].end, SGC_RPC_ok);
-    assert_int_equal(asks[3].end, SGC_RPC_params);
-    sgc_rpc_close(rpc);
-    sgc_curl_close(curl);
+    struct sgc_servers *servers = open_with("trickle", 0, 1);
+    uint64_t id, before_ns = sg_clock_mono_ns();
+    assert_int_equal(sgc_agreed_chain_id(servers, &id), SG_EAGAIN);
+    assert_in_range((sg_clock_mono_ns() - before_ns) / SG_NS_PER_MS, 990, 4000);
+    assert_int_equal(stats_of(servers).servers[0].ends[SGC_RPC_timeout], 1);
+    sgc_servers_close(servers);
+    (void)fixture;
+}
+
+/* Our shim answers the last one first. */
+static void a_batch_is_answered_one_by_one_in_whatever_order(void **fixture)
+{
+    char reversed[64];
+    const char *const urls[] = {chain.url, reversed};
+    snprintf(reversed, sizeof(reversed), "http://127.0.0.1:%u/", the_liar.port);
+    for (size_t i = 0; i < SG_COUNT(urls); i++) {
+        struct sgc_curl *curl = NULL;
+        struct sgc_rpc *rpc = NULL;
+        struct sgc_rpc_ask asks[] = {
+            {.method = "eth_chainId", .params = SG_STR("[]")},
+            {.method = "eth_nonsense", .params = SG_STR("[]")},
+            {.method = "eth_getBlockByNumber", .params = SG_STR("[\"latest\",false]")},
+            {.method = "eth_getBlockByNumber", .params = SG_STR("[7]")},
+        };
+        assert_int_equal(sgc_curl_open(&curl), SG_OK);
+        assert_int_equal(sgc_rpc_open(curl, &(struct sgc_rpc_options){.url = urls[i]}, &rpc),
+                         SG_OK);
+        sgc_rpc_batch(rpc, asks, 4);
+        assert_int_equal(asks[0].end, SGC_RPC_ok);
+        assert_true(sg_str_eq((struct sg_str){asks[0].result.ptr, asks[0].result.len},
+                              SG_STR("\"0x7a69\"")));
+        assert_int_equal(asks[1].end, SGC_RPC_method);
+        assert_int_equal(asks[2].end, SGC_RPC_ok);
+        assert_int_equal(asks[3].end, SGC_RPC_params);
+        sgc_rpc_close(rpc);
+        sgc_curl_close(curl);
+    }
     (void)fixture;
 }
 
@@ -454,7 +475,8 @@ int main(void)
         cmocka_unit_test(a_false_proof_is_seen_and_another_server_asked),
         cmocka_unit_test(no_call_outlives_the_time_that_it_has),
         cmocka_unit_test(calls_keep_to_a_rate),
-        cmocka_unit_test(a_batch_is_answered_one_by_one),
+        cmocka_unit_test(an_answer_that_trickles_in_has_no_longer_than_another),
+        cmocka_unit_test(a_batch_is_answered_one_by_one_in_whatever_order),
         cmocka_unit_test(a_certificate_is_checked_and_fields_of_a_file_are_sent),
         cmocka_unit_test(names_keep_paths_and_passwords_to_themselves),
         cmocka_unit_test(opening_undoes_itself_at_every_failing_allocation),
