@@ -2,41 +2,10 @@
 // CACHE PORT chain|anyone, as play.mjs. The wallet is the page's own (ethers, tweetnacl), found as real ones are;
 // the session key and its proofs are WebCrypto's. Speaks TAP.
 import path from 'node:path';
-import { endsBy, main, runSteps, sleep, until } from './stage.mjs';
+import { endsBy, main, runSteps, until } from './stage.mjs';
+import { LIFETIME_S, ask, found, getsIn, refusedToSignIn, signIn, staysIn } from './viewer.mjs';
 
 const [binaries, cache] = process.argv.slice(2, 4).map((name) => path.resolve(name));
-const LIFETIME_S = 6;
-const signIn = (page, way) => page.evaluate(async (wanted) => {
-  const { ways, signIn: begin } = window.streamgate;
-  return begin(ways().find((id) => id.endsWith(`/${wanted}`)));
-}, way);
-
-const found = (page) => page.waitForFunction(
-  () => window.streamgate?.ways && window.streamgate.ways().length >= 4);
-
-async function refusedToSignIn(page, way) {
-  await found(page);
-  if (await signIn(page, way)) throw new Error('it was let in');
-  await until(page, 'another reason', 1, (s) => s.reason === 'not_held' && s.segments === 0);
-}
-
-async function getsIn(page, way) {
-  await found(page);
-  for (let tries = 0; tries < 20; tries++) { // what was bought is to be safe first
-    if (await signIn(page, way)) break;
-    await sleep(500);
-  }
-  await until(page, 'no playback', 15, (s) => s.position_s > 2 && s.segments > 0);
-}
-
-async function staysIn(page) {
-  const before = await until(page, 'no renewal', LIFETIME_S * 2, (s) => s.renewals >= 2);
-  await until(page, 'stopped after the renewal', 10, (s) => s.position_s > before.position_s + 2);
-  await until(page, 'refused', 1, (s) => s.refusal === null && s.token_state === 'valid');
-}
-
-const ask = (page, what) => page.evaluate((asked) => window.streamgate.ask(asked), what);
-
 const stepsOf = (way) => ({
   'whoever does not hold the NFT is told so': (page) => refusedToSignIn(page, way),
   async 'whoever gets it signs in and plays'(page) {
@@ -110,7 +79,7 @@ const scene = {
   anyone: {
     more: ['--anyone'],
     async play(browser, urls, report) {
-      for (const way of ['solana-text', 'solana-offchain']) {
+      for (const way of ['solana-text', 'solana-offchain', 'solana-memo']) {
         await play(browser, urls.page_wallet, way, onlySignIn(way), report);
       }
       for (const player of ['dash', 'shaka']) {

@@ -1,7 +1,7 @@
 """Who holds the NFT that opens the stream: what the page's buttons buy and sell.
 
 OnChain is a real chain (anvil) with a real contract, which the node follows; ByHand writes the same
-facts into the node's state where npm's packages are not to be had.
+facts into the node's state where npm's packages are not to be had; OnList lets in who is on a list.
 """
 import os
 import pathlib
@@ -16,7 +16,8 @@ class ByHand:
     """`sgctl own` says who holds what."""
     asset = "eip155:31337/erc721:0x1111111111111111111111111111111111111111/1"
     holder = "eip155:31337:0x2222222222222222222222222222222222222222"
-    chains = ""
+    require = f"erc721({asset})"
+    chain_url = None
 
     def open(self, node):
         self.node = node
@@ -52,8 +53,8 @@ class OnChain:
             raise Failed(f"no chain can be had: {missing}") from None
         self.film = self.chain.deploy("Film721")
         self.asset = f"eip155:31337/erc721:{self.film.address}/1"
-        self.chains = (f'chains:\n  - id: eip155:31337\n    servers: [{{url: "{self.chain.url}"}}]\n'
-                       "    poll_ms: 100\n")
+        self.require = f"erc721({self.asset})"
+        self.chain_url = self.chain.url
         self.minted = False
 
     def open(self, _):
@@ -71,3 +72,29 @@ class OnChain:
 
     def stop(self):
         self.chain.close()
+
+
+class OnList(ByHand):
+    """An operator's allow list instead of an NFT; the proofs of who is on it are files below the
+    folder `proofs`, which the origin serves."""
+    require = 'list("viewers")'
+
+    def __init__(self, run, proofs):
+        self.file, self.proofs, self.accounts = pathlib.Path(run, "viewers"), proofs, []
+
+    def open(self, node):
+        self.node = node
+
+    def mint_options(self):
+        return []
+
+    def become(self, accounts):
+        self.accounts = accounts
+        self.file.write_text("".join(f"{one.split(':')[-1]}\n" for one in accounts))
+        self.node.sgctl("list", "set", "viewers", "--file", str(self.file), "--proofs", self.proofs)
+
+    def give(self, account):
+        self.become([*self.accounts, account])
+
+    def sell(self, account):
+        self.become([one for one in self.accounts if one != account])

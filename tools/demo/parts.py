@@ -53,6 +53,10 @@ http {{
       index index.html;
       add_header Cache-Control "public, max-age=5";
     }}
+    location /player/proofs/ {{
+      alias {run}/proofs/;
+      add_header Cache-Control "no-cache";
+    }}
     location ~ ^/player/(token|revoke|transfer|buy)$ {{
       proxy_pass http://127.0.0.1:{back_end};
     }}
@@ -60,6 +64,7 @@ http {{
 }}
 """
 
+SOLANA = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"  # the main network
 NODE_CONF = """\
 # Made by tools/up: a node with one tenant. /player/ is open to all; /show/ needs a token.
 node:
@@ -81,10 +86,15 @@ tenants:
     secret_file: "{run}/region-secret"
     token_lifetime_s: {lifetime}
     clock_skew_s: 0
+# Smart wallets and multisigs: their chain is asked, and the answer is signed with this key.
+gate:
+  countersign_key: {run}/countersign.pem
+  countersigners:
+    - key_file: {run}/countersign.pub
 {chains}rules:
   - name: film
     tenant: demo
-    require: erc721({asset})
+    require: {require}
 origins:
   - name: origin
     urls:
@@ -103,8 +113,7 @@ sites:
     path: /show/
     origin: origin
     access: token
-    {sign_in}
-"""
+{sign_in}"""
 
 
 class Origin:
@@ -164,6 +173,23 @@ class Place:
             shutil.rmtree(self.run, ignore_errors=True)
 
 
+def openssl(*words):
+    subprocess.run(["openssl", *words], check=True, capture_output=True)
+
+
+def chains_conf(urls):
+    """`urls`: by the chain's name."""
+    conf = "".join(f'  - id: {name}\n    servers: [{{url: "{url}"}}]\n    poll_ms: 100\n'
+                   for name, url in urls.items() if url)
+    return f"chains:\n{conf}" if conf else ""
+
+
+def sign_in_conf(anyone, plain_url):
+    """Of the gated site: who may sign in, and where players find proofs of their place in a list."""
+    who = "sign_in: any" if anyone else "rule: film"
+    return f"    {who}\n    list_proofs_url: {plain_url}/player/proofs/\n"
+
+
 class Node:
     """streamgated, with a certificate and a region secret made on the spot."""
 
@@ -180,9 +206,11 @@ class Node:
         pathlib.Path(self.conf).write_text(
             NODE_CONF.format(run=run, tls_port=tls_port, plain_port=plain_port,
                              origin_port=origin_port, lifetime=self.lifetime_s,
-                             asset=market.asset, chains=market.chains,
+                             require=market.require,
+                             chains=chains_conf({"eip155:31337": market.chain_url,
+                                                 SOLANA: args.solana}),
                              user=f"  user: {place.user.pw_name}\n" if place.user else "",
-                             sign_in="sign_in: any" if args.anyone else "rule: film"),
+                             sign_in=sign_in_conf(args.anyone, self.plain_url)),
             encoding="utf-8")
         market.open(self)
         place.give_away()
@@ -190,7 +218,7 @@ class Node:
                            f"{args.run}/node.log", plain_port)
         # What the followers of a chain say, where there is none: that all is known up to now.
         self.feed = None
-        if not market.chains:
+        if not market.chain_url:
             self.feed = subprocess.Popen(self.sgctl_command("own", "feed", "--every", "5"),
                                          stdin=subprocess.DEVNULL, start_new_session=True)
 
@@ -206,12 +234,15 @@ class Node:
             secret.write_text(os.urandom(32).hex() + "\n", encoding="ascii")
             secret.chmod(0o600)
         if not os.path.exists(f"{self.run}/cert.pem"):
-            subprocess.run(
-                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                 "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=localhost",
-                 "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                 "-keyout", f"{self.run}/key.pem", "-out", f"{self.run}/cert.pem"],
-                check=True, capture_output=True)
+            openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-days", "30", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", f"{self.run}/key.pem", "-out", f"{self.run}/cert.pem")
+        key = pathlib.Path(self.run, "countersign.pem")
+        if not key.exists():
+            openssl("genpkey", "-algorithm", "ed25519", "-out", str(key))
+            openssl("pkey", "-in", str(key), "-pubout", "-out", f"{self.run}/countersign.pub")
+            key.chmod(0o600)
 
     def sgctl_command(self, *arguments):
         return [f"{self.binaries}/sgctl", "--config", self.conf, *arguments]

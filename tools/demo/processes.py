@@ -43,6 +43,17 @@ def ports_from(first, count):
 GUARD = 'read -r never; kill -TERM "-$1"; sleep 2; kill -KILL "-$1"'
 
 
+def answers(port):
+    """Whether HTTP is spoken there. A node listens sooner: as root still, and before its state is
+    there, which nobody else must make for it."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
+            probe.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return bool(probe.recv(1))
+    except OSError:
+        return False
+
+
 class Child:
     """A server of ours: ready when its port answers, or dead with the end of its log. It does not
     outlive us, however we end."""
@@ -67,14 +78,11 @@ class Child:
             if self.process.poll() is not None:
                 raise Failed(f"{self.name} ended at once ({self.process.returncode}):\n"
                              f"{tail(self.log)}")
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            if answers(port):
                 return
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise Failed(f"{self.name} does not listen on port {port}:\n"
-                                 f"{tail(self.log)}") from None
-                time.sleep(0.02)
+            if time.monotonic() > deadline:
+                raise Failed(f"{self.name} does not answer on port {port}:\n{tail(self.log)}")
+            time.sleep(0.02)
 
     def stop(self, seconds=5):
         """Ends it and what it started: it leads its own process group."""

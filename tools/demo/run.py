@@ -14,7 +14,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from market import ByHand, OnChain  # noqa: E402
+from market import ByHand, OnChain, OnList  # noqa: E402
 from parts import BackEnd, Node, Origin, Place  # noqa: E402
 from processes import Failed, ports_from  # noqa: E402
 
@@ -36,7 +36,17 @@ def arguments():
                         help="a folder made by tests/chain/prepare: the NFT is on a real chain")
     parser.add_argument("--anyone", action="store_true",
                         help="every wallet that signs is let in, whatever it holds")
+    parser.add_argument("--list", action="store_true",
+                        help="an allow list opens the stream, not an NFT")
+    parser.add_argument("--solana", metavar="URL",
+                        help="a Solana server, for the vaults of Squads multisigs")
     return parser.parse_args()
+
+
+def market_of(args):
+    if args.list:
+        return OnList(args.run, os.path.join(args.run, "proofs"))
+    return OnChain(args.chain) if args.chain else ByHand()
 
 
 def fetch(url, token=None):
@@ -70,6 +80,7 @@ def tell(args, node, token):
         "dash": f"{node.plain_url}/show/manifest.mpd",
         "hls_with_token": f"{node.plain_url}/cat:{token}/show/master.m3u8",
         "token": token,
+        "chain": node.market.chain_url,
         "config": node.conf,
     }
     if args.json:
@@ -101,7 +112,7 @@ def main():
         parts.append(Origin(args.run, origin, args.media, args.page, back_end))
         place = Place(args.run)
         parts.append(place)
-        market = OnChain(args.chain) if args.chain else ByHand()
+        market = market_of(args)
         parts.append(market)
         node = Node(args, place, tls, plain, origin, market)
         parts.append(node)

@@ -1,16 +1,19 @@
 // The demonstration page: plays the stream with the player chosen, holds the token, renews it in
 // time, and stops when the node refuses. The token is a wallet's (?wallet, signin.mjs), or, without,
 // one that the demonstration's back end mints. Tests read `window.streamgate`.
+import { el, fault, show } from './dom.mjs';
+import { wordsOf, wordsOfError } from './messages.mjs';
+import { Multisig } from './multisig.mjs';
 import { players } from './players.mjs';
 import { Refused, Viewer } from './signin.mjs';
 import * as wallets from './wallets.mjs';
 
 const CHAIN = 31337; // of the test wallet: anvil's
 const HELP_AGAIN_MS = 2000;
+const WAIT_S = 2; // where the node says no time to wait
 const query = new URLSearchParams(location.search);
 const base = new URL(query.get('stream') ?? '../show/', location.href).pathname;
-const video = document.getElementById('video');
-const show = (id, text) => { document.getElementById(id).textContent = text; };
+const video = el('video');
 
 const state = {
   player: query.get('player') ?? 'hls',
@@ -20,7 +23,8 @@ const state = {
   renewals: -1, // the first token is no renewal
   segments: 0,
   refusal: null,
-  reason: null, // the node's word on the last sign-in or renewal that it refused
+  reason: null, // the node's word on the last sign-in, renewal or request that it refused
+  problem: null, // what the viewer is told of it
   account: null,
   helped_ms: 0, // when a refusal was last answered with a renewal
   rendition: null,
@@ -31,8 +35,14 @@ let player = null;
 let opening = null; // the player, once it is made
 
 function say(text) {
-  const log = document.getElementById('log');
-  log.textContent = `${new Date().toLocaleTimeString()}  ${text}\n${log.textContent}`.slice(0, 2000);
+  el('log').textContent = `${new Date().toLocaleTimeString()}  ${text}\n${el('log').textContent}`.slice(0, 2000);
+}
+
+// What the viewer has to know, or no longer (null).
+function problem(words) {
+  state.problem = words;
+  fault(words);
+  if (words) say(words);
 }
 
 function took(token, expiresMs) {
@@ -40,6 +50,8 @@ function took(token, expiresMs) {
   state.expires_ms = expiresMs;
   state.token_state = 'valid';
   state.renewals += 1;
+  state.reason = null;
+  problem(null);
 }
 
 // ---- tokens of the back end ----
@@ -53,7 +65,7 @@ function backEnd() {
     const answer = await fetch(`token?viewer=${viewer}`, { cache: 'no-store' });
     if (!answer.ok) {
       state.token_state = 'renewal refused';
-      say(`no new token: ${await answer.text()}`);
+      problem(`No new token: ${await answer.text()}`);
       return false;
     }
     const { token, lifetime_s: lifetime } = await answer.json();
@@ -66,50 +78,113 @@ function backEnd() {
 
 // ---- tokens of a wallet ----
 
+// What a wallet, a signature or the node said no to.
+function failed(error) {
+  state.reason = error?.reason ?? null;
+  problem(error && wordsOfError(error));
+  el('again').hidden = state.reason !== 'not_held';
+}
+
+// Groups the ways to sign in by wallet: the usual one in `id`, the others in `others`.
+function addWay(way, chosen) {
+  const usual = way.alg === 'siwe' || way.alg === 'solana-text';
+  const list = el(usual ? 'wallets' : 'other-ways');
+  let group = [...list.children].find((one) => one.dataset.wallet === way.wallet);
+  if (!group) {
+    group = document.createElement('li');
+    group.dataset.wallet = way.wallet;
+    group.textContent = `${way.wallet}: `;
+    list.append(group);
+  }
+  const button = document.createElement('button');
+  button.textContent = way.name;
+  button.setAttribute('aria-label', `${way.name}, by ${way.wallet}`);
+  button.onclick = () => chosen(way.id);
+  group.append(button, ' ');
+}
+
 function byWallet() {
   const viewer = new Viewer({ path: base });
   const ways = new Map();
+  let unwatch = () => {};
   viewer.addEventListener('token', () => {
-    const waits = opening === null || state.token_state === 'refused';
+    const stopped = state.token_state === 'refused' || state.token_state === 'signed out';
+    const waits = opening === null || stopped;
     state.account = viewer.account;
-    state.reason = null;
     took(viewer.token, viewer.expires_ms);
+    el('again').hidden = true;
+    el('sign-out').hidden = false;
     if (waits) play();
   });
   viewer.addEventListener('gone', ({ detail }) => {
     state.token_state = 'renewal refused';
-    state.reason = detail.reason;
-    say(`no new token: ${detail.message} ${detail.detail ?? ''}`);
+    failed(detail);
   });
-  async function signIn(id) {
-    const wallet = await ways.get(id).connect();
-    state.account = wallet.account;
+  viewer.addEventListener('late', ({ detail }) => failed(detail));
+
+  // True: in. What went wrong is told otherwise.
+  async function tried(act) {
+    failed(null);
+    show('status', 'Signing in: see your wallet.');
     try {
-      await viewer.signIn(wallet);
-      say(`signed in as ${wallet.account}`);
+      await act();
+      show('status', `Signed in as ${state.account}.`);
       return true;
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      state.reason = error.reason;
-      say(error.reason === 'not_held' ? `${wallet.account} does not hold the NFT: get it first`
-        : `the node refused: ${error.message} ${error.detail ?? ''}`);
+      show('status', '');
+      failed(error);
+      if (!(error instanceof Refused)) console.warn(error);
       return false;
     }
   }
+
+  async function signOut(why) {
+    unwatch();
+    await viewer.signOut();
+    state.token = null;
+    state.account = null;
+    end('signed out');
+    el('sign-out').hidden = true;
+    show('status', why);
+  }
+
+  // The wallet shows something else than it did: nobody watches on as who has gone.
+  function changed(signedIn, account) {
+    if (account === null) {
+      signOut('Signed out: the wallet was disconnected.');
+    } else if (account !== signedIn) {
+      show('status', `The wallet shows ${account} now. You watch as ${signedIn} until you sign in again.`);
+    } else {
+      show('status', `Signed in as ${signedIn}.`);
+    }
+  }
+
+  const signIn = (id) => tried(async () => {
+    const wallet = await ways.get(id).connect();
+    state.account = wallet.account;
+    await viewer.signIn(wallet);
+    unwatch();
+    unwatch = wallet.changes((account) => changed(wallet.account, account));
+  });
+  const multisig = new Multisig({ viewer, fault: failed, finish: (pending, signed) => tried(() => {
+    state.account = pending.account;
+    return viewer.finish(pending, signed);
+  }) });
+
   const renew = () => viewer.renew().then(() => true, () => false);
   async function begin() {
-    const list = document.getElementById('wallets');
+    el('again').onclick = () => tried(() => viewer.open());
+    el('sign-out').onclick = () => signOut('Signed out.');
     wallets.watch((way) => {
       ways.set(way.id, way);
-      const button = document.createElement('button');
-      button.textContent = way.name;
-      button.onclick = () => signIn(way.id);
-      list.append(button);
+      addWay(way, signIn);
+      if (way.alg === 'solana-text') multisig.offer(way);
     });
     (await import('./testwallet.mjs')).install({ chain: CHAIN });
+    await multisig.resume();
     return viewer.resume();
   }
-  return { renew, signIn, ways: () => [...ways.keys()], stop: () => viewer.signOut(), begin };
+  return { renew, signIn, signOut, ways: () => [...ways.keys()], stop: () => viewer.signOut(), begin };
 }
 
 const source = query.has('wallet') ? byWallet() : backEnd();
@@ -124,20 +199,54 @@ function worthRenewing(status) {
   return may && !again;
 }
 
+// The node's own words on a request that it refused: players tell its status alone.
+async function reasonOf(status) {
+  const headers = state.token ? { 'CTA-Common-Access-Token': state.token } : {};
+  const answer = await fetch(`${base}master.m3u8`, { headers, cache: 'no-store' }).catch(() => null);
+  if (answer?.status !== status) return { status };
+  const { reason, detail } = await answer.json().catch(() => ({}));
+  return { status, reason, detail, retry_s: Number(answer.headers.get('Retry-After')) || 0 };
+}
+
+function end(how) {
+  state.token_state = how;
+  player?.stop();
+  video.pause();
+}
+
+// The node has too much to do, or can't know: the player goes on when the node said to.
+async function waits(status) {
+  const why = await reasonOf(status);
+  state.reason = why.reason ?? null;
+  problem(wordsOf(why));
+  setTimeout(() => {
+    if (state.token_state !== 'valid') return;
+    problem(null);
+    player.start();
+  }, (why.retry_s || WAIT_S) * 1000);
+}
+
 // The node refused: a new token, or the end of the playback.
 async function refused(status) {
-  if (state.token_state === 'refused') return;
+  if (state.token_state === 'refused' || state.token_state === 'signed out') return;
   state.refusal = `${status} at ${video.currentTime.toFixed(1)} s`;
   say(`the node answered ${status}`);
   if (worthRenewing(status) && await source.renew()) {
     player.start();
     return;
   }
+  if (status === 429 || status === 503) {
+    if (!state.problem) await waits(status);
+    return;
+  }
   if (status !== 401 && status !== 403) return;
-  state.token_state = 'refused';
+  const why = state.reason ? null : await reasonOf(status);
+  end('refused');
   source.stop();
-  player?.stop();
-  video.pause();
+  if (why) {
+    state.reason = why.reason ?? null;
+    problem(wordsOf(why));
+  }
 }
 
 async function ask(what) {
@@ -187,15 +296,15 @@ async function play() {
 }
 
 async function start() {
-  const choice = document.getElementById('choice');
+  const choice = el('choice');
   choice.value = state.player;
   choice.onchange = () => {
     query.set('player', choice.value);
     location.search = query;
   };
-  document.getElementById('renew').onclick = source.renew;
+  el('renew').onclick = source.renew;
   for (const what of ['revoke', 'transfer', 'buy']) {
-    document.getElementById(what).onclick = () => ask(what);
+    el(what).onclick = () => ask(what);
   }
   document.body.classList.toggle('by-wallet', query.has('wallet'));
   setInterval(tick, 200);
@@ -203,5 +312,5 @@ async function start() {
 }
 
 window.streamgate = { state, video, ask, renew: source.renew, signIn: source.signIn,
-  ways: source.ways };
+  signOut: source.signOut, ways: source.ways };
 start();

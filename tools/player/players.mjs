@@ -1,7 +1,7 @@
 // The three players behind one shape:
 //   open({video, base, token, refused, loaded}) -> {rendition(), stop(), start()}
-// token(): the token for the next request; refused(status, reason): the node said no; loaded(url):
-// a media segment came. Buffers are small, so that a refusal is met soon after it is made.
+// token(): the token for the next request, null where it travels in the path or a cookie;
+// refused(status): the node said no; loaded(url): a media segment came. Buffers are small, so that a refusal is met soon after it is made.
 
 const HEADER = 'CTA-Common-Access-Token';
 const BUFFER_S = 8;
@@ -23,7 +23,7 @@ async function openHls({ video, base, token, refused, loaded }) {
   const hls = new window.Hls({
     maxBufferLength: BUFFER_S,
     maxMaxBufferLength: BUFFER_S,
-    xhrSetup: (xhr) => xhr.setRequestHeader(HEADER, token()),
+    xhrSetup: (xhr) => { if (token()) xhr.setRequestHeader(HEADER, token()); },
   });
   hls.on(window.Hls.Events.ERROR, (_, data) => {
     if (data.response && data.response.code >= 400) refused(data.response.code);
@@ -49,7 +49,7 @@ async function openDash({ video, base, token, refused, loaded }) {
     },
   });
   player.addRequestInterceptor((request) => {
-    request.headers = { ...request.headers, [HEADER]: token() };
+    if (token()) request.headers = { ...request.headers, [HEADER]: token() };
     return Promise.resolve(request);
   });
   player.addResponseInterceptor((response) => {
@@ -77,7 +77,7 @@ async function openShaka({ video, base, token, refused, loaded }, manifest) {
     retryParameters: { maxAttempts: 1 } }, manifest: { retryParameters: { maxAttempts: 1 } } });
   const engine = player.getNetworkingEngine();
   engine.registerRequestFilter((_, request) => {
-    request.headers[HEADER] = token();
+    if (token()) request.headers[HEADER] = token();
   });
   engine.registerResponseFilter((_, response) => {
     if (isSegment(response.uri)) loaded(response.uri);

@@ -62,11 +62,11 @@ export async function thumbprint({ jwk }) {
 }
 
 // RFC 9449: that whoever sends this request has the key, and, with `token`, means that token.
-export async function proof(key, method, url, token) {
+export async function proof(key, method, url, { token, now_ms: nowMs = Date.now() } = {}) {
   const { origin, pathname } = new URL(url);
   const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: key.jwk };
   const claims = { jti: crypto.randomUUID(), htm: method, htu: origin + pathname,
-    iat: Math.floor(Date.now() / 1000) };
+    iat: Math.floor(nowMs / 1000) };
   if (token) claims.ath = b64url(await sha256(utf8.encode(token)));
   const said = [header, claims].map((part) => b64url(utf8.encode(JSON.stringify(part)))).join('.');
   const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, key.privateKey,

@@ -1,10 +1,10 @@
 // A wallet in the page, where no extension is installed: its keys are made here and lie in this
 // browser's storage for everyone to read. It speaks what real ones speak (EIP-6963, EIP-1193, the
 // Wallet Standard), so the page knows no difference. ethers and tweetnacl do the signing.
+import { base58 } from './base58.mjs';
 import { Wallet, getBytes, hexlify, randomBytes, toUtf8String } from './lib/ethers.min.js';
 
 const NAME = 'Test wallet (keys in this page)';
-const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
 function keptSecret(name) {
   const key = `streamgate-test-wallet-${name}`;
@@ -14,14 +14,6 @@ function keptSecret(name) {
     localStorage.setItem(key, secret);
   }
   return secret;
-}
-
-function base58(bytes) {
-  let number = BigInt(hexlify(bytes));
-  let text = '';
-  for (; number > 0n; number /= 58n) text = BASE58[Number(number % 58n)] + text;
-  for (let i = 0; i < bytes.length && bytes[i] === 0; i++) text = `1${text}`;
-  return text;
 }
 
 // ---- EVM ----
@@ -60,7 +52,8 @@ function announceEvm(chain) {
 function solanaWallet() {
   const keys = window.nacl.sign.keyPair.fromSeed(getBytes(keptSecret('solana')));
   const account = { address: base58(keys.publicKey), publicKey: keys.publicKey,
-    chains: ['solana:mainnet'], features: ['solana:signMessage'] };
+    chains: ['solana:mainnet'], features: ['solana:signMessage', 'solana:signTransaction'] };
+  const sign = (message) => window.nacl.sign.detached(message, keys.secretKey);
   return {
     version: '1.0.0',
     name: NAME,
@@ -70,8 +63,11 @@ function solanaWallet() {
     features: {
       'standard:connect': { version: '1.0.0', connect: async () => ({ accounts: [account] }) },
       'solana:signMessage': { version: '1.0.0', signMessage: async (...inputs) => inputs.map(
-        ({ message }) => ({ signedMessage: message,
-          signature: window.nacl.sign.detached(message, keys.secretKey) })) },
+        ({ message }) => ({ signedMessage: message, signature: sign(message) })) },
+      'solana:signTransaction': { version: '1.0.0', supportedTransactionVersions: ['legacy'],
+        signTransaction: async (...inputs) => inputs.map(({ transaction }) => ({
+          signedTransaction: Uint8Array.from([1, ...sign(transaction.slice(65)),
+            ...transaction.slice(65)]) })) },
     },
   };
 }
