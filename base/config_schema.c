@@ -320,7 +320,7 @@ static const struct sg_conf_key sg_conf_region_keys[] = {
     NEED_STRING(sg_conf_region, name, NAME, "The region, as tokens name it."),
     NEED_PATH(sg_conf_region, secret_file, FILE, "Its secret."),
 };
-GROUP(sg_conf_region, "A region that this node takes over from.");
+GROUP(sg_conf_region, "A region that this node takes over from, or its own under another secret.");
 
 static const struct sg_conf_key sg_conf_tenant_keys[] = {
     NEED_STRING(sg_conf_tenant, name, NAME, "Unique."),
@@ -341,7 +341,8 @@ static const struct sg_conf_key sg_conf_tenant_keys[] = {
             "host. A site of every host (`*`) has none of its own but on the loopback."),
     MAPS(sg_conf_tenant, regions, sg_conf_region_map,
          "Other regions whose tokens are taken, up to 8: for a node that serves their viewers when "
-         "they fail. New ones are minted under this node's own."),
+         "they fail; or a region's own name once more, while its secret changes. New tokens are "
+         "minted under secret_file."),
     MAPS(sg_conf_tenant, issuers, sg_conf_public_key_map,
          "Back ends of the tenant that may issue grants in the place of wallets."),
     UINT(sg_conf_tenant, clock_skew_s, 0, 3600, "60",

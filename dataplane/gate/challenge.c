@@ -168,7 +168,7 @@ static void take_lifetime(struct challenge *c)
 static void take_nonce(struct challenge *c)
 {
     struct sg_hmac_key key;
-    sgd_nonce_key(c->terms->tenant_key, &key);
+    sgd_nonce_key(c->terms->tenant_keys[0], &key);
     sgd_nonce_make(&key, c->grant.issued_s, c->grant.cti);
     sg_wipe(&key, sizeof(key));
 }

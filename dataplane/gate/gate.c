@@ -27,7 +27,7 @@ struct tenant {
     uint32_t id; /* sge_tenant_id() */
     bool keyed;
     uint8_t key[SGD_KEY_BYTES];
-    uint32_t regions_count; /* that we take over from */
+    uint32_t regions_count; /* that we take over from, and ours under another secret */
     struct {
         struct sg_str name;
         uint8_t key[SGD_KEY_BYTES];
@@ -286,7 +286,8 @@ bool sgd_gate_terms(const struct sgd_gate *gate, uint32_t site, struct sgd_gate_
         .region = gate->region,
         .tenant = tenant->name,
         .tenant_id = tenant->id,
-        .tenant_key = tenant->key,
+        .tenant_keys = {tenant->key},
+        .tenant_keys_count = 1,
         .skew_s = tenant->skew_s,
         .token_lifetime_s = tenant->conf->token_lifetime_s,
         .provisional_s = tenant->conf->provisional_s,
@@ -303,6 +304,9 @@ bool sgd_gate_terms(const struct sgd_gate *gate, uint32_t site, struct sgd_gate_
         .rule_version = s->rule_version,
         .geo = &gate->geo,
     };
+    for (uint32_t i = 0; i < tenant->regions_count; i++)
+        if (sg_str_eq(tenant->regions[i].name, gate->region))
+            out->tenant_keys[out->tenant_keys_count++] = tenant->regions[i].key;
     return true;
 }
 
@@ -367,47 +371,48 @@ static bool site_country_holds(const struct look *look)
            !sgd_countries_has(&site->deny, place.country);
 }
 
-/* Which key is that: a keyring's number for it, and K_tenant. */
-struct key_of {
-    uint32_t number, epoch;
-    const uint8_t *tenant_key;
-};
-
-/* The region's: ours, or one that we take over from. */
-static bool region_find(const struct look *look, struct sg_str name, struct key_of *key)
+/* The tenant's keys: the region's, and then those of `regions`; the first that is `name`'s, from
+ * `at` on. A region that changes its secret has two for a while. */
+static bool key_find(const struct look *look, struct sg_str name, uint32_t *at)
 {
     const struct tenant *tenant = look->tenant;
-    key->number = look->site->tenant;
-    key->tenant_key = tenant->key;
-    if (sg_str_eq(name, look->gate->region))
-        return true;
-    for (uint32_t i = 0; i < tenant->regions_count; i++) {
-        if (!sg_str_eq(name, tenant->regions[i].name))
-            continue;
-        key->number += (i + 1) * look->gate->tenants_count;
-        key->tenant_key = tenant->regions[i].key;
-        return true;
-    }
-    return false;
+    while (*at <= tenant->regions_count &&
+           !sg_str_eq(name, *at == 0 ? look->gate->region : tenant->regions[*at - 1].name))
+        ++*at;
+    return *at <= tenant->regions_count;
 }
 
 /* Which key the token says it is under: this site's tenant's, of an epoch that is open. */
 static enum sgd_gate_verdict kid_check(const struct look *look, const struct sgd_token *token,
-                                       struct key_of *key)
+                                       struct sgd_kid *kid)
 {
-    struct sgd_kid kid;
-    enum sgd_gate_verdict verdict = sgd_kid_read(token->kid, &kid);
+    uint32_t at = 0;
+    enum sgd_gate_verdict verdict = sgd_kid_read(token->kid, kid);
     if (verdict != SGD_GATE_allowed)
         return verdict;
-    if (!region_find(look, kid.region, key))
+    if (!key_find(look, kid->region, &at))
         return SGD_GATE_key_unknown;
-    if (!sg_str_eq(kid.tenant, look->tenant->name))
+    if (!sg_str_eq(kid->tenant, look->tenant->name))
         return SGD_GATE_tenant;
-    key->epoch = kid.epoch;
     uint32_t epoch_min = sge_state_epoch_min(look->reader, look->tenant->id);
-    return sgd_epoch_accepted(kid.epoch, look->now_s, look->tenant->skew_s, epoch_min)
+    return sgd_epoch_accepted(kid->epoch, look->now_s, look->tenant->skew_s, epoch_min)
                ? SGD_GATE_allowed
                : SGD_GATE_epoch;
+}
+
+static bool mac_holds(const struct look *look, const struct sgd_token *token,
+                      const struct sgd_kid *kid)
+{
+    const struct tenant *tenant = look->tenant;
+    for (uint32_t at = 0; key_find(look, kid->region, &at); at++) {
+        uint32_t number = look->site->tenant + at * look->gate->tenants_count;
+        sge_stat_add(look->stats, SGE_STAT_gate_macs, 1);
+        if (sgd_token_mac_holds(
+                token, sgd_keyring_get(&look->core->keyring, look->gate->serial, number, kid->epoch,
+                                       at == 0 ? tenant->key : tenant->regions[at - 1].key)))
+            return true;
+    }
+    return false;
 }
 
 /* From the text to claims that can be believed; *out is kept for the next time where it fits. */
@@ -416,7 +421,7 @@ static enum sgd_gate_verdict token_verify(const struct look *look, struct sg_str
 {
     struct sgd_gate_core *core = look->core;
     struct sgd_token token;
-    struct key_of which = {0};
+    struct sgd_kid kid;
     size_t len;
     if (text.len > SGD_TOKEN_TEXT_MAX)
         return SGD_GATE_too_large;
@@ -425,13 +430,10 @@ static enum sgd_gate_verdict token_verify(const struct look *look, struct sg_str
     enum sgd_gate_verdict verdict =
         sgd_token_read((struct sg_str){(const char *)core->bytes, len}, &token);
     if (verdict == SGD_GATE_allowed)
-        verdict = kid_check(look, &token, &which);
+        verdict = kid_check(look, &token, &kid);
     if (verdict != SGD_GATE_allowed)
         return verdict;
-    sge_stat_add(look->stats, SGE_STAT_gate_macs, 1);
-    const struct sg_hmac_key *key = sgd_keyring_get(&core->keyring, look->gate->serial,
-                                                    which.number, which.epoch, which.tenant_key);
-    if (!sgd_token_mac_holds(&token, key))
+    if (!mac_holds(look, &token, &kid))
         return SGD_GATE_mac;
     struct sgd_verdict *entry = sgd_verdicts_place(core->verdicts, hash, text, token.payload);
     struct sg_str payload = token.payload;
@@ -450,7 +452,7 @@ static enum sgd_gate_verdict token_verify(const struct look *look, struct sg_str
         memcpy(entry->claims.cti, digest, sizeof(entry->claims.cti));
     }
     entry->tenant = look->site->tenant;
-    entry->epoch = which.epoch;
+    entry->epoch = kid.epoch;
     entry->state_version = 0;
     entry->gate = look->gate->serial;
     *out = entry;

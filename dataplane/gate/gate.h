@@ -94,7 +94,9 @@ struct sgd_verify_key;
 struct sgd_gate_terms {
     struct sg_str site, path, region, tenant;
     uint32_t tenant_id;
-    const uint8_t *tenant_key; /* K_tenant: keys.h */
+    /* K_tenant (keys.h), and those by other secrets of the same region */
+    const uint8_t *tenant_keys[1 + SG_CONF_REGIONS_MAX];
+    uint32_t tenant_keys_count;
     uint32_t skew_s, token_lifetime_s, provisional_s;
     const char *const *domains;
     uint32_t domains_count;

@@ -121,8 +121,11 @@ static enum sgd_grant_verdict check_nonce(struct signin *s)
 {
     struct sg_hmac_key key;
     uint64_t issued_s;
-    sgd_nonce_key(s->terms.tenant_key, &key);
-    bool ours = sgd_nonce_read(&key, s->grant.cti, &issued_s);
+    bool ours = false;
+    for (uint32_t i = 0; i < s->terms.tenant_keys_count && !ours; i++) {
+        sgd_nonce_key(s->terms.tenant_keys[i], &key);
+        ours = sgd_nonce_read(&key, s->grant.cti, &issued_s);
+    }
     sg_wipe(&key, sizeof(key));
     if (!ours)
         return refuse(s, SGD_GRANT_nonce, "the nonce is not from a challenge");
@@ -185,14 +188,28 @@ static enum sgd_grant_verdict check_proof(struct signin *s)
     return sgd_proof_check(s->ask->proof, &check, &s->proof);
 }
 
+static bool is_genuine(const struct signin *s, const struct sgd_token *token, uint32_t epoch)
+{
+    uint8_t epoch_key[SGD_KEY_BYTES];
+    struct sg_hmac_key key;
+    bool genuine = false;
+    for (uint32_t i = 0; i < s->terms.tenant_keys_count && !genuine; i++) {
+        sgd_key_epoch(s->terms.tenant_keys[i], epoch, epoch_key);
+        sg_hmac_key_init(&key, epoch_key, sizeof(epoch_key));
+        genuine = sgd_token_mac_holds(token, &key);
+    }
+    sg_wipe(epoch_key, sizeof(epoch_key));
+    sg_wipe(&key, sizeof(key));
+    return genuine;
+}
+
 /* The token that is to be renewed: ours, made of this grant. That its time may be over is what
  * renewal is for. */
 static enum sgd_grant_verdict check_token(struct signin *s)
 {
-    uint8_t bytes[SGD_TOKEN_BYTES_MAX], epoch_key[SGD_KEY_BYTES];
+    uint8_t bytes[SGD_TOKEN_BYTES_MAX];
     struct sgd_token token;
     struct sgd_claims claims;
-    struct sg_hmac_key key;
     struct sgd_kid kid;
     size_t len;
     if (s->ask->kind != SGD_SIGNIN_RENEW)
@@ -204,14 +221,10 @@ static enum sgd_grant_verdict check_token(struct signin *s)
         sgd_kid_read(token.kid, &kid) != SGD_GATE_allowed ||
         !sg_str_eq(kid.region, s->terms.region) || !sg_str_eq(kid.tenant, s->terms.tenant))
         return SGD_GRANT_token;
-    sgd_key_epoch(s->terms.tenant_key, kid.epoch, epoch_key);
-    sg_hmac_key_init(&key, epoch_key, sizeof(epoch_key));
-    bool genuine = sgd_token_mac_holds(&token, &key) &&
-                   sgd_claims_read(token.payload, &claims) == SGD_GATE_allowed && claims.has_cti &&
-                   memcmp(claims.cti, s->name, sizeof(claims.cti)) == 0;
-    sg_wipe(epoch_key, sizeof(epoch_key));
-    sg_wipe(&key, sizeof(key));
-    return genuine ? SGD_GRANT_allowed : refuse(s, SGD_GRANT_token, "it is not of this grant");
+    bool of_grant = is_genuine(s, &token, kid.epoch) &&
+                    sgd_claims_read(token.payload, &claims) == SGD_GATE_allowed && claims.has_cti &&
+                    memcmp(claims.cti, s->name, sizeof(claims.cti)) == 0;
+    return of_grant ? SGD_GRANT_allowed : refuse(s, SGD_GRANT_token, "it is not of this grant");
 }
 
 static enum sgd_grant_verdict chain_verdict(enum sg_err err)
@@ -377,8 +390,8 @@ static void put_subject(const struct signin *s, uint8_t out[SG_SHA256_BYTES])
     struct sg_out account = sg_out_init(memory, sizeof(memory));
     sg_caip_account_put(&account, &s->grant.account);
     SG_ASSERT(!account.full);
-    sg_hkdf(NULL, 0, s->terms.tenant_key, SGD_KEY_BYTES, SUBJECT_LABEL, sizeof(SUBJECT_LABEL) - 1,
-            salt, sizeof(salt));
+    sg_hkdf(NULL, 0, s->terms.tenant_keys[0], SGD_KEY_BYTES, SUBJECT_LABEL,
+            sizeof(SUBJECT_LABEL) - 1, salt, sizeof(salt));
     sg_hmac_key_init(&key, salt, sizeof(salt));
     sg_hmac(&key, account.ptr, account.len, out);
     sg_wipe(salt, sizeof(salt));
@@ -426,7 +439,7 @@ static enum sgd_grant_verdict mint(const struct signin *s, uint64_t expires_s, s
                                 sgd_epoch_current(s->now_s, epoch_min)};
     put_subject(s, subject);
     put_claims(s, expires_s, subject, &issuer, &claims);
-    sgd_key_epoch(s->terms.tenant_key, kid.epoch, epoch_key);
+    sgd_key_epoch(s->terms.tenant_keys[0], kid.epoch, epoch_key);
     sg_hmac_key_init(&key, epoch_key, sizeof(epoch_key));
     enum sg_err err = sgd_mint(&claims, &kid, &key, text);
     sg_wipe(epoch_key, sizeof(epoch_key));

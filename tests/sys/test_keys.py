@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import pathlib
+import re
 import subprocess
 import time
 
@@ -155,6 +156,37 @@ class Keys(sg.Scenario):
         for key in (self.key, rsa[1], ed[1]):
             for line in key.read_bytes().splitlines()[1:-1]:
                 self.assertNotIn(line, core)
+
+    def test_a_regions_secret_is_changed_and_no_token_is_refused_before_its_time(self):
+        old, new = self.folder / "secret-eu", self.folder / "secret-new"
+        new.write_bytes(os.urandom(32).hex().encode())
+        node = self.made()
+
+        def under(first, other=None):
+            more = f', regions: [{{name: eu, secret_file: "{other}"}}]' if other else ""
+            node.file.write_text(re.sub(
+                r"tenants: .*", f'tenants: [{{name: films, secret_file: "{first}"{more}}}]',
+                node.file.read_text()))
+            if node.process:
+                self.assertTrue(node.command("/v1/reload", "POST").json()["ok"])
+
+        under(new)
+        theirs = self.mint(node)  # of a node that is a step ahead
+        under(old)
+        node.start()
+        before = self.mint(node)
+        self.assertEqual([self.get(node, t) for t in (before, theirs)], [200, 401])
+        for pair in ((old, new), (new, old)):
+            under(*pair)
+            self.assertEqual([self.get(node, t) for t in (before, theirs, self.mint(node))], [200] * 3)
+            cut = before[:-2] + ("AA" if before[-2:] != "AA" else "BB")
+            self.assertEqual(self.get(node, cut), 401)
+            told = json.loads(node.sgctl("--json", "token", "inspect", before).stdout)
+            self.assertEqual(told["verdict"], "allowed")
+        node.sgctl("token", "revoke", before)
+        self.assertEqual(self.get(node, before), 403)
+        under(new)
+        self.assertEqual([self.get(node, t) for t in (before, theirs)], [401, 200])
 
     def full_of_secrets(self):
         """A node that has one of every kind, used; and what nobody may learn, by its name."""

@@ -79,6 +79,27 @@ class SignIn(sg.Scenario):
         self.assertNotIn(alice.wallet.address[2:], json.dumps(said).lower())
 
 
+    def test_a_renewal_goes_on_while_the_regions_secret_changes(self):
+        node = self.signing()
+        alice = wallet.Viewer(node, wallet.Evm())
+        alice.sign_in()
+        old, new = self.folder / "secret", self.folder / "new"
+        new.write_text("fedcba9876543210fedcba9876543210\n")
+        both = node.file.read_text().replace(
+            f'secret_file: "{old}"',
+            f'secret_file: "{new}", regions: [{{name: eu, secret_file: "{old}"}}]')
+        node.file.write_text(both)
+        self.assertTrue(node.command("/v1/reload", "POST").json()["ok"])
+        self.assertEqual(alice.get(SEGMENT).status, 200)
+        answer = alice.renew()
+        self.assertEqual(answer.status, 200, answer.text)
+        alice.token = answer.json()["token"]
+        self.assertEqual(alice.renew().status, 200)  # a new token, of a grant with an old nonce
+        node.file.write_text(both.replace(f', regions: [{{name: eu, secret_file: "{old}"}}]', ""))
+        self.assertTrue(node.command("/v1/reload", "POST").json()["ok"])
+        self.assertEqual(alice.get(SEGMENT).status, 200)
+        self.assert_refused(alice.renew(), 401, "grant_nonce")
+
     def test_solanas_wallets_get_tokens_too(self):
         node = self.signing()
         for alg in ("solana-text", "solana-offchain", "solana-memo"):

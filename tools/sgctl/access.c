@@ -32,17 +32,17 @@ const struct sg_conf_tenant *sgt_tenant_find(const struct sg_config *config, con
     return NULL;
 }
 
-bool sgt_tenant_key(const struct sg_conf_tenant *tenant, uint8_t out[SGD_KEY_BYTES])
+bool sgt_tenant_key(const char *secret_file, struct sg_str tenant, uint8_t out[SGD_KEY_BYTES])
 {
-    if (tenant->secret_file == NULL) {
-        sgt_refuse("tenant %s has no secret_file: it has no tokens", tenant->name);
+    if (secret_file == NULL) {
+        sgt_refuse("tenant %.*s has no secret_file: it has no tokens", (int)tenant.len, tenant.ptr);
         return false;
     }
-    enum sg_err err = sgd_key_tenant_load(tenant->secret_file, sg_str_from(tenant->name), out);
+    enum sg_err err = sgd_key_tenant_load(secret_file, tenant, out);
     if (err == SG_ERANGE)
-        sgt_refuse("%s must hold 32 to 1024 bytes", tenant->secret_file);
+        sgt_refuse("%s must hold 32 to 1024 bytes", secret_file);
     else if (err != SG_OK)
-        sgt_refuse("%s: %s", tenant->secret_file, sg_secret_fault(err));
+        sgt_refuse("%s: %s", secret_file, sg_secret_fault(err));
     return err == SG_OK;
 }
 

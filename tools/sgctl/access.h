@@ -17,8 +17,8 @@ SG_PRINTF(1, 2) int sgt_refuse(const char *fmt, ...);
 
 /* The tenant of that name; without a name, the only one. NULL, and says so, where there is none. */
 const struct sg_conf_tenant *sgt_tenant_find(const struct sg_config *config, const char *name);
-/* Its K_tenant; false, and says so. */
-bool sgt_tenant_key(const struct sg_conf_tenant *tenant, uint8_t out[SGD_KEY_BYTES]);
+/* K_tenant by the secret in that file; false, and says so. */
+bool sgt_tenant_key(const char *secret_file, struct sg_str tenant, uint8_t out[SGD_KEY_BYTES]);
 
 /* NULL, and says so. For reading, a state that was never written is made. */
 struct sge_state *sgt_state_open(const struct sg_config *config);

@@ -248,7 +248,7 @@ static int tenant_key(const struct sg_config *config, bool json, const char *nam
 {
     uint8_t key[SGD_KEY_BYTES];
     const struct sg_conf_tenant *tenant = sgt_tenant_find(config, name);
-    if (tenant == NULL || !sgt_tenant_key(tenant, key))
+    if (tenant == NULL || !sgt_tenant_key(tenant->secret_file, sg_str_from(tenant->name), key))
         return SGT_REFUSED;
     sgt_print(json_pack("{s:s, s:s, s:o}", "tenant", tenant->name, "region", config->node.region,
                         "key", sgt_hex_json(key, sizeof(key))),

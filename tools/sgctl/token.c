@@ -139,7 +139,7 @@ static int revoke_token(const struct sg_config *config, const struct revoke *how
     if (read.verdict != SGD_GATE_allowed)
         return sgt_refuse("not a token: %s", sgd_gate_reason(read.verdict));
     const struct sg_conf_tenant *tenant = sgt_token_tenant(config, &read);
-    if (tenant == NULL || !sgt_token_mac_holds(tenant, &read))
+    if (sgt_token_genuine(config, &read) != SGD_GATE_allowed)
         return sgt_refuse("not a token of a tenant of ours, so its name can't be believed; "
                           "revoke by --cti if it is known");
     struct sge_word word = {.kind = SGE_WORD_CTI,

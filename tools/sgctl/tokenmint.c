@@ -290,7 +290,8 @@ int sgt_token_mint(const struct sg_config *config, bool json, int argc, char **a
     if (!mint_options(argc, argv, &mint))
         return SGT_USAGE;
     const struct sg_conf_tenant *tenant = sgt_tenant_find(config, mint.tenant);
-    if (tenant == NULL || !sgt_tenant_key(tenant, tenant_key) ||
+    if (tenant == NULL ||
+        !sgt_tenant_key(tenant->secret_file, sg_str_from(tenant->name), tenant_key) ||
         !mint_complete(&mint, config, tenant, &kid))
         return SGT_REFUSED;
     snprintf(issuer, sizeof(issuer), "sg:%s", tenant->name);

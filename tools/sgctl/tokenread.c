@@ -48,15 +48,34 @@ const struct sg_conf_tenant *sgt_token_tenant(const struct sg_config *config,
     return NULL;
 }
 
-bool sgt_token_mac_holds(const struct sg_conf_tenant *tenant, const struct sgt_token *read)
+/* One of the tenant's secrets, if it is the token's region's; *verdict says more than before. */
+static void key_try(const struct sgt_token *read, const char *region, const char *secret_file,
+                    enum sgd_gate_verdict *verdict)
 {
     uint8_t tenant_key[SGD_KEY_BYTES], epoch_key[SGD_KEY_BYTES];
     struct sg_hmac_key key;
-    if (!sgt_tenant_key(tenant, tenant_key))
-        return false;
+    if (*verdict == SGD_GATE_allowed || !sg_str_eq(sg_str_from(region), read->kid.region))
+        return;
+    *verdict = SGD_GATE_mac;
+    if (!sgt_tenant_key(secret_file, read->kid.tenant, tenant_key))
+        return;
     sgd_key_epoch(tenant_key, read->kid.epoch, epoch_key);
     sg_hmac_key_init(&key, epoch_key, sizeof(epoch_key));
-    return sgd_token_mac_holds(&read->token, &key);
+    if (sgd_token_mac_holds(&read->token, &key))
+        *verdict = SGD_GATE_allowed;
+}
+
+enum sgd_gate_verdict sgt_token_genuine(const struct sg_config *config,
+                                        const struct sgt_token *read)
+{
+    const struct sg_conf_tenant *tenant = sgt_token_tenant(config, read);
+    enum sgd_gate_verdict verdict = SGD_GATE_key_unknown;
+    if (tenant == NULL || tenant->secret_file == NULL)
+        return verdict;
+    key_try(read, config->node.region, tenant->secret_file, &verdict);
+    for (uint32_t i = 0; i < tenant->regions_count; i++)
+        key_try(read, tenant->regions[i].name, tenant->regions[i].secret_file, &verdict);
+    return verdict;
 }
 
 json_t *sgt_matches_json(const struct sgd_match *matches, uint8_t count)
@@ -172,16 +191,15 @@ static enum sgd_gate_verdict judged(const struct sg_config *config, const struct
     const struct sg_conf_tenant *tenant = sgt_token_tenant(config, read);
     struct sgd_token_fact fact;
     struct sgd_chains chains;
-    if (read->verdict != SGD_GATE_allowed)
-        return read->verdict;
-    if (tenant == NULL || !sg_str_eq(sg_str_from(config->node.region), read->kid.region))
-        return SGD_GATE_key_unknown;
-    if (!sgt_token_mac_holds(tenant, read))
-        return SGD_GATE_mac;
+    enum sgd_gate_verdict verdict = read->verdict;
+    if (verdict == SGD_GATE_allowed)
+        verdict = sgt_token_genuine(config, read);
+    if (verdict != SGD_GATE_allowed)
+        return verdict;
     const uint32_t id = sge_tenant_id(read->kid.tenant);
     struct sge_state *state = sgt_state_open(config);
     struct sge_state_reader *reader = state != NULL ? sgt_reader_open(state) : NULL;
-    enum sgd_gate_verdict verdict = SGD_GATE_state;
+    verdict = SGD_GATE_state;
     if (reader != NULL) {
         verdict = sgd_check_tenant(&read->claims, read->kid.tenant);
         if (verdict == SGD_GATE_allowed)

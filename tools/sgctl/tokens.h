@@ -24,7 +24,10 @@ void sgt_token_read(const char *text, struct sgt_token *out);
 /* The tenant that its kid names; NULL: none of ours. */
 const struct sg_conf_tenant *sgt_token_tenant(const struct sg_config *config,
                                               const struct sgt_token *read);
-bool sgt_token_mac_holds(const struct sg_conf_tenant *tenant, const struct sgt_token *read);
+/* Whether it is under one of that tenant's keys: the region's, or one of `regions`. SGD_GATE_mac,
+ * SGD_GATE_key_unknown: no. */
+enum sgd_gate_verdict sgt_token_genuine(const struct sg_config *config,
+                                        const struct sgt_token *read);
 
 uint64_t sgt_now_s(void);
 
