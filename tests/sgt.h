@@ -21,6 +21,14 @@ static inline int sgt_skip(void)
     return 0;
 }
 
+/* Ends one test that cannot be made here, in its own function. cmocka's skip() will not do: its TAP
+ * says "not ok", which meson takes for a failure. */
+#define SGT_LEAVE(why)                                                                             \
+    do {                                                                                           \
+        print_message("# not tested: %s\n", why);                                                  \
+        return;                                                                                    \
+    } while (0)
+
 static inline int sgt_main(const char *name, const struct CMUnitTest *tests, size_t count)
 {
     setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 0);

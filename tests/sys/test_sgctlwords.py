@@ -4,6 +4,7 @@ one exact line, and what would be right."""
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 
 import sg
@@ -256,10 +257,11 @@ class Documented(Scenario):
                 self.assertEqual(set(re.split(r", | or ", known[1])), verbs, command)
 
     def test_the_man_page_has_every_command_verb_and_option(self):
+        if shutil.which("man") is None:
+            self.skipTest("no man on this machine")
         page = subprocess.run(["man", "-l", str(ROOT / "docs/man/sgctl.1")], capture_output=True,
                               text=True, check=False, env={"MANWIDTH": "200", "PATH": "/usr/bin:/bin"})
-        if page.returncode != 0:
-            self.skipTest("no man on this machine")
+        self.assertEqual(page.returncode, 0, page.stderr)
         text = page.stdout.replace("\u2010", "-").replace("\u2212", "-")
         for command in self.commands():
             verbs, options = self.syntax(command)

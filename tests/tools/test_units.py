@@ -18,9 +18,13 @@ class Units(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sg-units-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.units = []
+        programs = {"/usr/sbin/streamgated": STREAMGATED, "/usr/bin/sgctl": SGCTL}
+        for name, program in programs.items():  # by links: in a unit a path with blanks is two words
+            (self.folder / pathlib.Path(name).name).symlink_to(program)
         for unit in sorted([*UNITS.glob("*.service"), *UNITS.glob("*.socket")]):
-            text = unit.read_text().replace("/usr/sbin/streamgated", STREAMGATED)
-            text = text.replace("/usr/bin/sgctl", SGCTL)
+            text = unit.read_text()
+            for name in programs:
+                text = text.replace(name, str(self.folder / pathlib.Path(name).name))
             text = "".join(line for line in text.splitlines(True) if "Documentation=" not in line)
             (self.folder / unit.name).write_text(text)
             self.units.append(str(self.folder / unit.name))

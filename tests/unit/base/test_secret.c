@@ -148,8 +148,6 @@ static void a_key_that_was_not_right_after_all_is_put_back(void **fixture)
 static enum sg_err unlock_token(const char *pin, mode_t mode)
 {
     char source[2 * SGT_DIR_BYTES];
-    if (!sgt_softhsm_here())
-        skip();
     const char *path = file_of("pin", pin, strlen(pin));
     assert_int_equal(chmod(path, mode), 0);
     snprintf(source, sizeof(source),
@@ -165,6 +163,8 @@ static void a_key_in_a_token_seals_and_unseals_and_is_left_in_between(void **fix
 {
     char bytes[64], kept[256];
     size_t len;
+    if (!sgt_softhsm_here())
+        SGT_LEAVE("there is no SoftHSM");
     assert_int_equal(unlock_token(SGT_SOFTHSM_PIN "\n", 0600), SG_OK);
     struct sg_str line = sealed("the secret", 10);
     snprintf(kept, sizeof(kept), "%s", file_of("kept", line.ptr, line.len));
@@ -185,6 +185,8 @@ static void a_token_that_does_not_let_us_in_again_is_not_asked_twice(void **fixt
 {
     char bytes[64], kept[256];
     size_t len;
+    if (!sgt_softhsm_here())
+        SGT_LEAVE("there is no SoftHSM");
     assert_int_equal(unlock_token(SGT_SOFTHSM_PIN, 0600), SG_OK);
     struct sg_str line = sealed("the secret", 10);
     snprintf(kept, sizeof(kept), "%s", file_of("kept", line.ptr, line.len));
@@ -201,6 +203,8 @@ static void a_token_that_does_not_let_us_in_again_is_not_asked_twice(void **fixt
 
 static void what_is_wrong_with_a_pin_is_told_without_it(void **fixture)
 {
+    if (!sgt_softhsm_here())
+        SGT_LEAVE("there is no SoftHSM");
     assert_int_equal(unlock_token(SGT_SOFTHSM_PIN, 0604), SG_EPERM);
     assert_non_null(strstr(report_memory, "chmod o= "));
     assert_int_equal(unlock_token("4321-wrong", 0600), SG_EACCES);
