@@ -116,7 +116,7 @@ def wrong_words():
         (("list", "proof", "/dev/null", "nobody"), "nobody: expected an account"),
         (("list", "proof", "/dev/null", MISTYPED), "its capitals are no EIP-55 checksum"),
         (("list", "show", "--file", "x"), "list show: --file is not for that; it takes --tenant"),
-        (("key",), "key: what? tenant, generate, seal or unseal"),
+        (("key",), "key: what? tenant, generate, seal, reseal or unseal"),
         (("key", "seal"), "key seal takes FILE: 0 given"),
         (("key", "tenant", "films"), "key tenant takes nothing more: films"),
         (("rule", "test", "country(DE)"), "rule test: --account is missing"),
