@@ -19,6 +19,14 @@ static inline const char *sgt_dir_make(char dir[SGT_DIR_BYTES])
     return dir;
 }
 
+/* The same in memory, where the machine has such a place: for what commits hundreds of times and is
+ * not about disks, which others may keep busy. */
+static inline const char *sgt_dir_make_light(char dir[SGT_DIR_BYTES])
+{
+    snprintf(dir, SGT_DIR_BYTES, "/dev/shm/sgt.XXXXXX");
+    return mkdtemp(dir) != NULL ? dir : sgt_dir_make(dir);
+}
+
 static inline int sgt_dir_remove_one(const char *path, const struct stat *st, int kind,
                                      struct FTW *where)
 {

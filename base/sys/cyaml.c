@@ -198,3 +198,16 @@ const char *sg_cyaml_string(const char *text)
         memcpy(copy, text, bytes);
     return copy;
 }
+
+enum sg_err sg_cyaml_string_set(void *at, const char *text)
+{
+    SG_ASSERT(at != NULL);
+    char *before;
+    const char *copy = text != NULL ? sg_cyaml_string(text) : NULL;
+    if (text != NULL && copy == NULL)
+        return SG_ENOMEM;
+    memcpy(&before, at, sizeof(before));
+    memcpy(at, &copy, sizeof(copy));
+    sg_boot_free(before);
+    return SG_OK;
+}

@@ -17,5 +17,7 @@ SG_MUST_USE enum sg_err sg_cyaml_load(const struct sg_conf_map *map, const char 
 void sg_cyaml_free(const struct sg_conf_map *map, void *filled);
 /* A copy that sg_cyaml_free() can end; NULL: no memory. */
 const char *sg_cyaml_string(const char *text);
+/* Puts such a copy in the place of the string at `at`; `text` may be NULL, and so may that. */
+SG_MUST_USE enum sg_err sg_cyaml_string_set(void *at, const char *text);
 
 #endif

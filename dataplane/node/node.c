@@ -1,7 +1,7 @@
 #include "dataplane/node/node.h"
 
 #include "base/alloc.h"
-#include "base/config_diff.h"
+#include "base/config_keep.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "dataplane/engine/limits.h"
@@ -107,15 +107,19 @@ static enum sg_err lock_take(const char *dir, const char *name, int *fd)
 }
 
 /* One node a run_dir: two would overwrite each other's ring, counters and socket. */
-static enum sg_err node_lock(struct sgd_node *node, const char *run_dir, struct sg_out *report)
+static enum sg_err node_lock(struct sgd_node *node, const struct sg_config *config,
+                             struct sg_out *report)
 {
+    const char *run_dir = config->node.run_dir;
     enum sg_err err = lock_take(run_dir, "lock", &node->lock_fd);
+    if (err == SG_OK)
+        err = sgd_rights_give(config, node->lock_fd);
     if (err == SG_EBUSY && node->follows)
         return SG_OK; /* sgd_node_tick() takes it when its holder is gone */
     if (err == SG_EBUSY)
         sg_out_fmt(report, "node.run_dir: another node runs on %s\n", run_dir);
     else if (err != SG_OK)
-        sg_out_fmt(report, "node.run_dir: %s: %s\n", run_dir, sg_err_text(err));
+        sg_out_fmt(report, "node.run_dir: %s/lock: %s\n", run_dir, sg_err_text(err));
     node->locked = err == SG_OK;
     return err;
 }
@@ -158,7 +162,7 @@ static enum sg_err node_dirs(struct sgd_node *node, const struct sg_config *conf
             return err;
         }
     }
-    return node_lock(node, config->node.run_dir, report);
+    return node_lock(node, config, report);
 }
 
 /* The first sockets, or those of a reload. */
@@ -595,7 +599,6 @@ static enum sg_err node_take(struct sgd_node *node, struct sg_config *config, st
 {
     struct sgd_snapshot *snapshot = NULL;
     struct sgd_listen *listen = NULL;
-    sg_conf_diff_fixed(node->snapshot->config, config, report);
     size_t before = report->len;
     enum sg_err err =
         sgd_load_snapshot(node->file, config, node->fetchers, node->snapshot, report, &snapshot);
@@ -631,6 +634,8 @@ enum sg_err sgd_node_reload(struct sgd_node *node, struct sg_out *report)
     if (err != SG_OK)
         return err;
     err = node_check_ktls(node, config, report);
+    if (err == SG_OK)
+        err = sg_conf_keep_fixed(node->snapshot->config, config, report);
     if (err == SG_OK)
         err = sg_secret_unlock(config->node.seal_key, report);
     if (err != SG_OK) {

@@ -70,6 +70,14 @@ enum sg_err sgd_rights_make_dir(const struct sg_config *config, const char *dir)
     return access(dir, W_OK | X_OK) == 0 ? SG_OK : sg_err_from_errno(errno);
 }
 
+enum sg_err sgd_rights_give(const struct sg_config *config, int fd)
+{
+    const struct passwd *user = user_of(config);
+    if (user == NULL || fchown(fd, user->pw_uid, user->pw_gid) == 0)
+        return SG_OK;
+    return sg_err_from_errno(errno);
+}
+
 static enum sg_err become(const struct passwd *user)
 {
     bool ok = prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 &&

@@ -12,6 +12,9 @@
 void sgd_rights_raise_limits(const struct sg_config *config, uint32_t workers);
 /* Makes `dir` (and what is above it) when absent, owned by the node's user. */
 SG_MUST_USE enum sg_err sgd_rights_make_dir(const struct sg_config *config, const char *dir);
+/* Gives the node's user a file that was opened before we became him: the program that an upgrade
+ * starts is he from the beginning. */
+SG_MUST_USE enum sg_err sgd_rights_give(const struct sg_config *config, int fd);
 /* Becomes node.user where one is set and we are root, and gives him the listening sockets; keeps
  * nothing but CAP_NET_BIND_SERVICE, for listeners that a reload adds, and for the program that an
  * upgrade starts. Nothing gives new privileges after it. */

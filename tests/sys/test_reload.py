@@ -38,6 +38,20 @@ class Reload(sg.Scenario):
         self.assertEqual(told["report"], ["cache.ram_bytes: counts from the next start"])
         self.assertTrue(told["ok"])
 
+    def test_who_the_node_is_stays_until_the_next_start_and_every_reload_says_so(self):
+        origin = self.origin({"/a": "hello"})
+        node = self.node(origin)
+        node.file.write_text(node.file.read_text().replace(
+            "node: {name: edge1,", "node: {name: other, region: us,"))
+        for _ in range(2):
+            self.assertEqual(node.command("/v1/reload", "POST").json()["report"], [
+                "node.name: counts from the next start", "node.region: counts from the next start"])
+            self.assertEqual((node.status()["node"], node.status()["region"]), ("edge1", "local"))
+        self.assertNotIn("other", node.get("/b").fields.get("via", ""))
+        node.kill()
+        node.start()
+        self.assertEqual((node.status()["node"], node.status()["region"]), ("other", "us"))
+
     def test_sighup_reloads_too(self):
         node = self.node(self.origin({}))
         node.signal(signal.SIGHUP)

@@ -1,12 +1,22 @@
 #!/usr/bin/env python3
 """A new process takes over from a running one, and no viewer notices."""
+import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 
 import sg
 from test_drain import slowly
+
+
+def free_low_port():
+    for port in range(1023, 600, -1):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port below 1024 is free")
 
 
 class Upgrade(sg.Scenario):
@@ -103,6 +113,26 @@ class Upgrade(sg.Scenario):
         node.port = first
         with self.assertRaises(ConnectionRefusedError):
             node.get("/a")
+
+    @sg.unittest.skipUnless(os.geteuid() == 0, "only root can give root up")
+    def test_one_with_more_workers_takes_over_after_root_was_dropped(self):
+        """Sockets for workers that the old process never had are opened without root, on a low port
+        too."""
+        os.chmod(self.folder, 0o755)
+        port = free_low_port()
+        config = sg.CONFIG.replace("node: {", "node: {user: nobody, ").replace("{port}", str(port))
+        node = self.node(self.origin({"/a": "hello"}), config=config, start=False)
+        node.port = port
+        node.file.write_text(node.file.read_text().replace("workers: 2", "workers: 1"))
+        node.start()
+        self.assertEqual(node.status()["workers_running"], 1)
+        node.file.write_text(node.file.read_text().replace("workers: 1", "workers: 3"))
+        pid = self.upgraded(node)
+        self.assertEqual(node.process.wait(sg.PATIENCE_S), 0)
+        self.assertEqual(node.status()["workers_running"], 3)
+        self.assertNotEqual(os.stat(f"/proc/{pid}").st_uid, 0)
+        for _ in range(24):  # the kernel spreads them over all three sockets
+            self.assertEqual(node.get("/a").body, b"hello")
 
     def test_the_disk_tier_goes_along(self):
         config = sg.CONFIG.replace("ram_bytes: 64MiB",

@@ -24,7 +24,7 @@ static int facts_set_up(void **fixture)
 {
     static struct facts_world w;
     w = (struct facts_world){.seq = 0};
-    sgt_dir_make(w.dir);
+    sgt_dir_make_light(w.dir);
     *fixture = &w;
     return sge_state_open(w.dir, true, &w.state) != SG_OK ||
            sge_state_reader_open(w.state, &w.reader) != SG_OK;
