@@ -28,6 +28,11 @@ enum sgd_grant_alg {
     SGD_GRANT_ES256 = -7,
     SGD_GRANT_EDDSA = -8,
 };
+/* ES256K, ES256 and EdDSA: a back end speaks, not a wallet. */
+static inline bool sgd_grant_is_issued(enum sgd_grant_alg alg)
+{
+    return alg == SGD_GRANT_ES256K || alg == SGD_GRANT_ES256 || alg == SGD_GRANT_EDDSA;
+}
 
 /* GRANT(name, HTTP status, reason code told to the viewer): enum, counter and text. */
 enum sgd_grant_verdict {

@@ -12,12 +12,6 @@
 #define SGD_GRANT_TIME_S_MAX   253402300799 /* 9999-12-31T23:59:59Z: four digits a year */
 #define SGD_SOLANA_MESSAGE_MAX 1232         /* of a transaction, or of what a Ledger signs */
 
-/* ES256K, ES256 and EdDSA: a back end speaks, not a wallet. */
-static inline bool sgd_grant_is_issued(enum sgd_grant_alg alg)
-{
-    return alg == SGD_GRANT_ES256K || alg == SGD_GRANT_ES256 || alg == SGD_GRANT_EDDSA;
-}
-
 enum sgd_grant_verdict sgd_grant_claims_read(struct sg_str payload, struct sgd_grant *grant);
 
 /* What stands for the whole grant in what a wallet signs: SHA-256 of the Sig_structure (RFC 9052

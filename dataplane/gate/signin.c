@@ -274,7 +274,8 @@ static enum sgd_grant_verdict ask_chain(struct signin *s, const struct sgd_grant
                           "the chain said yes under a key that this node does not list");
 }
 
-/* Once a grant: renewals find it among those that held. */
+/* Once a grant: renewals find it among those that held. What a back end says holds for as long as
+ * its key is listed. */
 static enum sgd_grant_verdict check_signature(struct signin *s)
 {
     const struct sgd_grant_keys keys = {
@@ -284,7 +285,8 @@ static enum sgd_grant_verdict check_signature(struct signin *s)
         .countersigners_count = s->terms.countersigners_count,
     };
     struct sgd_remember *verified = s->clerk->desk->verified;
-    if (sgd_remember_has(verified, s->whole, s->now_s))
+    const bool lasts = !sgd_grant_is_issued(s->grant.alg);
+    if (lasts && sgd_remember_has(verified, s->whole, s->now_s))
         return SGD_GRANT_allowed;
     enum sgd_grant_verdict verdict = sgd_grant_verify(&s->grant, &keys);
     if (verdict == SGD_GRANT_on_chain)
@@ -292,7 +294,7 @@ static enum sgd_grant_verdict check_signature(struct signin *s)
     bool by_chain = s->grant.alg == SGD_GRANT_ON_CHAIN;
     uint64_t until_s =
         by_chain ? SG_MIN(s->grant.expires_s, s->now_s + CHAIN_SAID_S) : s->grant.expires_s;
-    if (verdict == SGD_GRANT_allowed)
+    if (lasts && verdict == SGD_GRANT_allowed)
         sgd_remember_keep(verified, s->whole, until_s, s->now_s);
     return verdict;
 }

@@ -6,7 +6,7 @@
 
 #define INDEX_CHUNK_BITS  (SGE_INDEX_CHUNK_BYTES * 8)
 #define CTI_FORGET_AT_ONE 8     /* how many ended revocations one new one clears away */
-#define CTI_FORGET_AFTER  86400 /* seconds past their end: clocks differ */
+#define CTI_FORGET_AFTER  90000 /* seconds past their end: the grant of that name lives a day */
 #define EPOCH_S           86400 /* an epoch's length where nobody raised it */
 
 _Static_assert(sizeof(struct sge_tenant_row) == 8, "format on disk");

@@ -355,16 +355,12 @@ static void own_on_another_chain(struct signin_world *w)
     world_open_gate(&w->gate);
 }
 
-static void a_back_ends_word_is_good_on_the_accounts_own_chain_only(void **fixture)
+/* A back end's key among the tenant's issuers; the caller frees it. */
+static EVP_PKEY *list_issuer(struct signin_world *w)
 {
-    struct signin_world *w = *fixture;
     static struct sg_conf_public_key issuer;
     static char path[SGT_DIR_BYTES + 16];
-    uint8_t public[32], signature[64];
-    char memory[2 * SGD_GRANT_BYTES_MAX];
-    struct sg_out structure = sg_out_init(memory, sizeof(memory));
-    struct sg_out body = sg_out_init(w->body, sizeof(w->body));
-    struct sgd_grant grant;
+    uint8_t public[32];
     EVP_PKEY *key = sgt_ed25519(3, public);
     snprintf(path, sizeof(path), "%s/issuer", w->gate.dir);
     FILE *pem = fopen(path, "we");
@@ -373,8 +369,18 @@ static void a_back_ends_word_is_good_on_the_accounts_own_chain_only(void **fixtu
     issuer.key_file = path;
     w->gate.tenants[0].issuers = &issuer;
     w->gate.tenants[0].issuers_count = 1;
-    own_on_another_chain(w);
-    assert_int_not_equal(signin_all(w), SGD_GRANT_rule); /* the address's key: it holds there too */
+    world_open_gate(&w->gate);
+    return key;
+}
+
+/* A challenge, signed by the back end. */
+static void issue(struct signin_world *w, EVP_PKEY *key)
+{
+    uint8_t signature[64];
+    char memory[2 * SGD_GRANT_BYTES_MAX];
+    struct sg_out structure = sg_out_init(memory, sizeof(memory));
+    struct sg_out body = sg_out_init(w->body, sizeof(w->body));
+    struct sgd_grant grant;
     w->alg = "eddsa";
     assert_int_equal(signin_challenge(w, ""), SGD_GRANT_allowed);
     signin_read_challenge(w, &grant);
@@ -392,7 +398,29 @@ static void a_back_ends_word_is_good_on_the_accounts_own_chain_only(void **fixtu
     sg_b64url_put(&body, signature, sizeof(signature));
     sg_out_lit(&body, "\"}");
     sg_out_char(&body, '\0');
+}
+
+static void a_back_ends_word_is_good_on_the_accounts_own_chain_only(void **fixture)
+{
+    struct signin_world *w = *fixture;
+    EVP_PKEY *key = list_issuer(w);
+    own_on_another_chain(w);
+    assert_int_not_equal(signin_all(w), SGD_GRANT_rule); /* the address's key: it holds there too */
+    issue(w, key);
     assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_rule);
+    EVP_PKEY_free(key);
+}
+
+static void a_back_end_that_is_no_longer_listed_renews_nothing(void **fixture)
+{
+    struct signin_world *w = *fixture;
+    EVP_PKEY *key = list_issuer(w);
+    issue(w, key);
+    assert_int_equal(signin_post(w, SGD_SIGNIN_GRANT, NULL), SGD_GRANT_allowed);
+    assert_int_equal(signin_renew(w), SGD_GRANT_allowed);
+    w->gate.tenants[0].issuers_count = 0;
+    world_open_gate(&w->gate);
+    assert_int_equal(signin_renew(w), SGD_GRANT_issuer);
     EVP_PKEY_free(key);
 }
 
@@ -588,6 +616,7 @@ static const struct CMUnitTest tests[] = {
     SIGNIN_TEST(where_sign_in_is_off_nothing_is_minted),
     cmocka_unit_test(nothing_opens_but_an_explicit_yes),
     SIGNIN_TEST(a_back_ends_word_is_good_on_the_accounts_own_chain_only),
+    SIGNIN_TEST(a_back_end_that_is_no_longer_listed_renews_nothing),
     SIGNIN_TEST(a_site_that_cannot_be_read_takes_no_sign_in),
     SIGNIN_TEST(what_a_contract_signed_is_asked_of_the_chain_once),
     SIGNIN_TEST(an_address_has_a_small_part_of_the_questions_to_chains),
