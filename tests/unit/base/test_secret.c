@@ -6,11 +6,13 @@
 
 #include <sys/stat.h>
 
+#define PATH_BYTES (SGT_DIR_BYTES + 64)
+
 static char dir[SGT_DIR_BYTES], report_memory[1024];
 
 static const char *file_of(const char *name, const char *bytes, size_t len)
 {
-    static char path[SGT_DIR_BYTES + 64];
+    static char path[PATH_BYTES];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
@@ -62,7 +64,7 @@ static void what_is_sealed_is_read_under_the_same_key_alone(void **fixture)
     assert_int_equal(sg_secret_read(path, bytes, sizeof(bytes), &len), SG_OK);
     assert_int_equal(len, 10);
     assert_memory_equal(bytes, "the secret", 10);
-    char kept[SGT_DIR_BYTES + 64];
+    char kept[PATH_BYTES];
     snprintf(kept, sizeof(kept), "%s", path);
     assert_int_equal(unlock_with(KEY_B), SG_OK);
     assert_int_equal(sg_secret_read(kept, bytes, sizeof(bytes), &len), SG_EAUTH);
@@ -126,7 +128,7 @@ static void what_is_no_source_of_a_key_is_told(void **fixture)
 
 static void a_key_that_was_not_right_after_all_is_put_back(void **fixture)
 {
-    char bytes[64], kept[256];
+    char bytes[64], kept[PATH_BYTES];
     size_t len;
     assert_int_equal(unlock_with(KEY_A), SG_OK);
     struct sg_str line = sealed("the secret", 10);
@@ -161,7 +163,7 @@ static enum sg_err unlock_token(const char *pin, mode_t mode)
 
 static void a_key_in_a_token_seals_and_unseals_and_is_left_in_between(void **fixture)
 {
-    char bytes[64], kept[256];
+    char bytes[64], kept[PATH_BYTES];
     size_t len;
     if (!sgt_softhsm_here())
         SGT_LEAVE("there is no SoftHSM");
@@ -183,7 +185,7 @@ static void a_key_in_a_token_seals_and_unseals_and_is_left_in_between(void **fix
 
 static void a_token_that_does_not_let_us_in_again_is_not_asked_twice(void **fixture)
 {
-    char bytes[64], kept[256];
+    char bytes[64], kept[PATH_BYTES];
     size_t len;
     if (!sgt_softhsm_here())
         SGT_LEAVE("there is no SoftHSM");
