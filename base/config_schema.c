@@ -177,7 +177,9 @@ static const struct sg_conf_key sg_conf_tls_keys[] = {
 GROUP(sg_conf_tls, "TLS of a listener. Absent: the listener speaks plain HTTP.");
 
 static const struct sg_conf_key sg_conf_listener_keys[] = {
-    NEED_STRING(sg_conf_listener, address, ADDRESS, "Where to listen."),
+    NEED_STRING(
+        sg_conf_listener, address, ADDRESS,
+        "Where to listen. `[::]` takes IPv6 alone: for both, `0.0.0.0` is listed beside it."),
     ENUM(sg_conf_listener, engine, engines, "uring",
          "What moves the bytes: uring (kernel sockets) or dpdk (own packets).", FIXED),
     MAP_PTR(sg_conf_listener, tls, sg_conf_tls_map, "Absent: plain HTTP."),
@@ -247,7 +249,7 @@ static const struct sg_conf_key sg_conf_limits_keys[] = {
     UINT(
         sg_conf_limits, grants_per_tenant_per_minute, 0, U32, "60000",
         "Challenges, sign-ins and renewals of a tenant's viewers, each counted apart. A quarter of "
-        "it of an IPv4 /16 or IPv6 /32. 0: no limit."),
+        "the first two of an IPv4 /16 or IPv6 /32. 0: no limit."),
     SIZE(sg_conf_limits, pinned_bytes_per_connection, 64 * KIB, 64 * MIB, "1MiB",
          "Bytes in flight to one viewer."),
     SIZE(sg_conf_limits, pinned_bytes_per_worker, MIB, TIB, "128MiB",
