@@ -35,6 +35,7 @@ static struct {
 } heap = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local bool reads_key; /* this thread's allocations go to the heap */
+static _Thread_local bool wipes;     /* what this thread gives back of the ordinary heap too */
 
 /* ---- the heap ---- */
 
@@ -112,10 +113,13 @@ static void give(void *memory, const char *file, int line)
 {
     (void)file;
     (void)line;
-    if (memory != NULL && is_ours(memory))
+    if (memory != NULL && is_ours(memory)) {
         heap_free(memory);
-    else
-        free(memory);
+        return;
+    }
+    if (memory != NULL && wipes)
+        sg_wipe(memory, malloc_usable_size(memory));
+    free(memory);
 }
 
 /* What lies in the heap stays there, whoever makes it larger. */
@@ -128,17 +132,22 @@ static void *take_again(void *memory, size_t bytes, const char *file, int line)
         return NULL;
     }
     bool ours = is_ours(memory);
-    if (!ours && !reads_key)
+    if (!ours && !reads_key && !wipes)
         return realloc(memory, bytes);
     size_t had = ours ? heap_usable(memory) : malloc_usable_size(memory);
     if (ours && bytes <= had)
         return memory;
-    void *next = heap_alloc(bytes);
+    void *next = ours || reads_key ? heap_alloc(bytes) : malloc(bytes);
     if (next == NULL)
         return NULL;
     memcpy(next, memory, SG_MIN(had, bytes));
     give(memory, file, line);
     return next;
+}
+
+void sg_pkey_wipe(void)
+{
+    wipes = true;
 }
 
 bool sg_pkey_guard(void)
@@ -207,4 +216,9 @@ enum sg_err sg_pkey_read(const char *file, struct evp_pkey_st **out)
         *out = key;
     sg_secret_free(pem, SG_SECRET_FILE_MAX);
     return err;
+}
+
+void sg_pkey_close(struct evp_pkey_st *key)
+{
+    EVP_PKEY_free(key);
 }

@@ -14,8 +14,13 @@ struct evp_pkey_st; /* OpenSSL's EVP_PKEY: for other sys/ files */
 /* Once, before anything in the process has used OpenSSL. False: too late, or no memory; keys are
  * then read all the same, into the ordinary heap. */
 SG_MUST_USE bool sg_pkey_guard(void);
+/* For a thread in which another library reads keys by itself: from now on what its OpenSSL gives
+ * back is wiped. */
+void sg_pkey_wipe(void);
 /* SG_ECORRUPT: no key in the file, or one behind a password, and OpenSSL's queue of errors says
- * more; else as sg_secret_read(). The caller ends *out by EVP_PKEY_free(). First thread. */
+ * more; else as sg_secret_read(). First thread. */
 SG_MUST_USE enum sg_err sg_pkey_read(const char *file, struct evp_pkey_st **out);
+/* EVP_PKEY_free(). Accepts NULL. */
+void sg_pkey_close(struct evp_pkey_st *key);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/secret.h"
 #include "base/sys/crypto.h"
+#include "base/sys/pkey.h"
 #include "dataplane/origin/fetcher.h"
 #include "dataplane/origin/health.h"
 #include "dataplane/origin/request.h"
@@ -228,6 +229,9 @@ static enum sg_err tls_init(const struct maker *maker, struct sgd_curl_tls *tls)
         err = read_file(maker, "client_cert_file", conf->client_cert_file, &tls->client_cert);
     if (err == SG_OK)
         err = read_secret(maker, "client_key_file", conf->client_key_file, &tls->client_key);
+    if (err == SG_OK && conf->client_key_file != NULL)
+        err = told(maker, "client_key_file", conf->client_key_file,
+                   sg_pkey_read(conf->client_key_file, &tls->key));
     return err;
 }
 
@@ -315,6 +319,7 @@ static void pool_fini(struct sgd_pool *pool)
     sg_boot_free(pool->lanes);
     sg_boot_free((char *)(uintptr_t)pool->tls.ca.ptr);
     sg_boot_free((char *)(uintptr_t)pool->tls.client_cert.ptr);
+    sg_pkey_close(pool->tls.key);
     secret_free(pool->tls.client_key.ptr);
     secret_free(pool->sign.access_key);
     secret_free(pool->sign.secret_key);

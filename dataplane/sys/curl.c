@@ -4,10 +4,12 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sys/pkey.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netdb.h>
+#include <openssl/ssl.h> /* of libcurl's contexts */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -451,11 +453,24 @@ static bool set_blob(CURL *easy, CURLoption option, struct sg_str pem, unsigned 
     return pem.len == 0 || curl_easy_setopt(easy, option, &blob) == CURLE_OK;
 }
 
+/* libcurl has read the key into the ordinary heap, for this connection: which lets go of it, and
+ * wipes it, as ours takes its place. */
+static CURLcode on_context(CURL *easy, void *ctx, void *key)
+{
+    (void)easy;
+    return SSL_CTX_use_PrivateKey(ctx, key) == 1 ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
+}
+
 static bool set_tls(CURL *easy, const struct sgd_curl_tls *tls)
 {
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->verify ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->verify ? 2L : 0L);
+    if (tls->key != NULL) {
+        sg_pkey_wipe();
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, tls->key);
+    }
     return set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca, CURL_BLOB_COPY) &&
            set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->client_cert, CURL_BLOB_COPY) &&
            set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->client_key, CURL_BLOB_NOCOPY); /* a secret */

@@ -45,6 +45,7 @@ struct sgd_curl_tls {
     bool verify;
     struct sg_str ca; /* empty: the system's */
     struct sg_str client_cert, client_key;
+    struct evp_pkey_st *key; /* the same as client_key (base/sys/pkey.h); NULL: none */
 };
 
 struct sgd_curl_request {

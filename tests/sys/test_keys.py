@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import ssl
 import subprocess
 import time
 
@@ -216,6 +217,24 @@ class Keys(sg.Scenario):
         clear["tenant"] = hkdf(SECRET + b"eu", b"streamgate/tenant/films")
         clear["epoch"] = hkdf(clear["tenant"], f"streamgate/epoch/{int(time.time()) // 86400}".encode())
         return node, token, clear
+
+    def test_the_key_that_is_shown_to_an_origin_is_in_no_core_dump(self):
+        for kind in ("ec", "rsa:2048"):
+            cert, key = self.certificate(f"client-{kind[:2]}", kind)
+            studio = self.origin({"/seg": "segment"})
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.certificate("127.0.0.1"))
+            context.load_verify_locations(cert)
+            context.verify_mode = ssl.CERT_REQUIRED
+            studio.server.socket = context.wrap_socket(studio.server.socket, server_side=True)
+            config = sg.CONFIG.replace("]}]\nsites", f'], tls_verify: false, client_cert_file: "{cert}", '
+                                       f'client_key_file: "{key}"}}]\nsites')
+            studio.url = studio.url.replace("http:", "https:")
+            node = self.node(studio, config, name=f"shows-{kind[:2]}")
+            self.assertEqual(node.get("/seg").status, 200)
+            core = node.core()
+            self.assertEqual([i for i, n in enumerate(sg.private_numbers(key)) if n in core], [])
+            self.assertNotIn(key.read_bytes().splitlines()[1], core)
 
     def test_no_secret_is_told_anywhere(self):
         node, token, clear = self.full_of_secrets()
