@@ -17,8 +17,10 @@ struct header {
 };
 
 /* Reads one header map; labels that we don't know change nothing (RFC 9052 section 3), and those
- * that must not be ignored are named by crit, which we refuse. */
-static bool header_read(struct sg_cbor *cbor, struct header *header)
+ * that must not be ignored are named by crit, which we refuse. But where the MAC does not reach
+ * (`is_open`) whoever has a token could write them, and so have as many tokens of other bytes, and
+ * other names, as it likes. */
+static bool header_read(struct sg_cbor *cbor, bool is_open, struct header *header)
 {
     struct sg_cbor_item map, label, value;
     if (!sg_cbor_want(cbor, SG_CBOR_MAP, &map))
@@ -31,7 +33,7 @@ static bool header_read(struct sg_cbor *cbor, struct header *header)
         bool known = sg_cbor_int(&label, &number) &&
                      (number == HEADER_ALG || number == HEADER_CRIT || number == HEADER_KID);
         if (!known) {
-            if (!sg_cbor_skip(cbor))
+            if (is_open || !sg_cbor_skip(cbor))
                 return false;
             continue;
         }
@@ -69,11 +71,12 @@ enum sgd_gate_verdict sgd_token_read(struct sg_str bytes, struct sgd_token *out)
     if (bytes.len > SGD_TOKEN_BYTES_MAX)
         return SGD_GATE_too_large;
     if (!sg_cbor_check(bytes) || !envelope_read(&cbor) ||
-        !sg_cbor_want(&cbor, SG_CBOR_BYTES, &sealed) || !header_read(&cbor, &open) ||
+        !sg_cbor_want(&cbor, SG_CBOR_BYTES, &sealed) || !header_read(&cbor, true, &open) ||
         !sg_cbor_want(&cbor, SG_CBOR_BYTES, &payload) || !sg_cbor_want(&cbor, SG_CBOR_BYTES, &tag))
         return SGD_GATE_malformed;
     struct sg_cbor inner = sg_cbor_init(sealed.bytes);
-    if (sealed.bytes.len > 0 && (!sg_cbor_check(sealed.bytes) || !header_read(&inner, &header)))
+    if (sealed.bytes.len > 0 &&
+        (!sg_cbor_check(sealed.bytes) || !header_read(&inner, false, &header)))
         return SGD_GATE_malformed;
     /* An algorithm outside the MAC could be chosen by anyone. */
     if (!header.has_alg || header.alg != ALG_HMAC_256 || header.crit || open.has_alg || open.crit)

@@ -86,6 +86,23 @@ static void a_kid_stands_inside_or_outside_but_not_twice(void **fixture)
     (void)fixture;
 }
 
+/* Or its holder could write it in as many ways as it likes, each with a name of its own to be
+ * revoked by, and viewers of its own. */
+static void nothing_but_a_kid_stands_where_the_mac_does_not_reach(void **fixture)
+{
+    static const char *const open[] = {"a1 1863 01", "a1 6178 01",          "a1 00 00",
+                                       "a1 3863 40", "a2 04426b32 1863 01", "a1 0c 40"};
+    struct sgd_token token;
+    for (size_t i = 0; i < SG_COUNT(open); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "d83d d1 84 43a10105 %s 41 00" TAG32, open[i]);
+        assert_int_equal(sgd_token_read(hex(text), &token), SGD_GATE_malformed);
+    }
+    assert_int_equal(sgd_token_read(hex("d83d d1 84 46a20105186301 a0 41 00" TAG32), &token),
+                     SGD_GATE_allowed); /* within it, it changes nothing */
+    (void)fixture;
+}
+
 static void a_kid_is_region_tenant_and_epoch(void **fixture)
 {
     static const char *const bad[] = {"",       "a",      "a/b",    "a/b/",
@@ -359,6 +376,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_cose_groups_example_verifies),
     cmocka_unit_test(what_is_not_our_cose_is_refused),
     cmocka_unit_test(a_kid_stands_inside_or_outside_but_not_twice),
+    cmocka_unit_test(nothing_but_a_kid_stands_where_the_mac_does_not_reach),
     cmocka_unit_test(a_kid_is_region_tenant_and_epoch),
     cmocka_unit_test(claims_that_we_cannot_enforce_are_refused),
     cmocka_unit_test(hosts_and_paths_match_as_their_kind_says),
