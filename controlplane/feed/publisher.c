@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #define RETRY_MS 500
+#define AHEAD_MS 5
 #define ASKED_MS 100 /* a beat at most so often, however many edges ask for one */
 
 struct sgc_publisher {
     struct sgc_publisher_options options;
+    struct sge_state_reader *reader;
     pthread_t thread;
     int wake_fd; /* readable: it is the end, or an edge asks for a beat */
     atomic_bool ended, asked;
@@ -88,6 +90,16 @@ static enum sg_err claim_take(struct sgc_publisher *publisher)
 
 /* ---- entries ---- */
 
+static bool is_far_ahead(struct sgc_publisher *publisher, uint64_t seq)
+{
+    struct sge_mark mark = {.seq = 0};
+    if (sge_state_begin(publisher->reader) != SG_OK)
+        return true;
+    sge_state_mark(publisher->reader, &mark);
+    sge_state_end(publisher->reader);
+    return seq > mark.seq + SGC_PUBLISHER_AHEAD_MAX;
+}
+
 /* The id makes one out of two attempts, whatever happened between them. */
 static enum sg_err entry_append(struct sgc_publisher *publisher, uint64_t outbox_id, uint32_t count)
 {
@@ -104,8 +116,12 @@ static enum sg_err entry_append(struct sgc_publisher *publisher, uint64_t outbox
             return err;
         publisher->claimed = true;
     }
-    return sgc_stream_append(publisher->options.feed->bus, publisher->options.feed->entries, id,
-                             SGC_ANY, sg_out_view(&out), &seq);
+    enum sg_err err =
+        sgc_stream_append(publisher->options.feed->bus, publisher->options.feed->entries, id,
+                          SGC_ANY, sg_out_view(&out), &seq);
+    while (err == SG_OK && is_far_ahead(publisher, seq) && !atomic_load(&publisher->ended))
+        (void)poll(NULL, 0, AHEAD_MS);
+    return err;
 }
 
 /* Everything that is in the outbox now. */
@@ -268,6 +284,11 @@ enum sg_err sgc_publisher_open(const struct sgc_publisher_options *options,
     if (publisher == NULL)
         return SG_ENOMEM;
     publisher->options = *options;
+    enum sg_err err = sge_state_reader_open(options->state, &publisher->reader);
+    if (err != SG_OK) {
+        sg_boot_free(publisher);
+        return err;
+    }
     if (options->ledger != NULL)
         sgc_ledger_name(options->ledger, publisher->name);
     if (publisher->options.beat_ms == 0)
@@ -283,6 +304,7 @@ enum sg_err sgc_publisher_open(const struct sgc_publisher_options *options,
     }
     if (publisher->wake_fd >= 0)
         close(publisher->wake_fd);
+    sge_state_reader_close(publisher->reader);
     sg_boot_free(publisher);
     return sg_err_from_errno(rc);
 }
@@ -297,6 +319,7 @@ void sgc_publisher_close(struct sgc_publisher *publisher)
     sgc_sub_end(publisher->hellos);
     close(publisher->wake_fd);
     pthread_mutex_destroy(&publisher->lock);
+    sge_state_reader_close(publisher->reader);
     sg_boot_free(publisher);
 }
 

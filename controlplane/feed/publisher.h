@@ -12,7 +12,8 @@ struct sgc_publisher;
 struct sgc_publisher_options {
     const struct sgc_feed *feed;
     struct sgc_ledger *ledger; /* NULL: no chain is followed; beats only */
-    struct sge_state *state;   /* where the followers say how far the chains are */
+    struct sge_state *state;   /* where the followers say how far the chains are; an agent of this
+                                  node brings the stream into it */
     uint32_t beat_ms;          /* 0: SGC_FEED_BEAT_MS */
 };
 /* Borrows all it is given. */
@@ -20,6 +21,10 @@ SG_MUST_USE enum sg_err sgc_publisher_open(const struct sgc_publisher_options *o
                                            struct sgc_publisher **out);
 /* Accepts NULL. What is in the outbox still goes at the next start. */
 void sgc_publisher_close(struct sgc_publisher *publisher);
+
+/* The stream gets no further ahead of our own state than that. Edges that come load copies of it,
+ * and a copy that ends where the stream no longer reaches would be of use to nobody. */
+#define SGC_PUBLISHER_AHEAD_MAX 256
 
 struct sgc_publisher_view {
     bool ready;              /* the stream is there, and the outbox was empty at the last look */

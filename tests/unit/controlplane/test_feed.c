@@ -347,6 +347,15 @@ static void an_edge_that_was_away_catches_up_before_it_is_young(void **fixture)
     assert_int_equal(view_of(&world->edges[3]).copies, 0);
 }
 
+static void stream_keeps(struct world *world, uint64_t messages)
+{
+    const struct sgc_stream_options options = {.name = world->feed.stream,
+                                               .subjects = world->feed.entries,
+                                               .messages_max = messages,
+                                               .dedup_s = 86400};
+    assert_int_equal(sgc_stream_open(world->bus, &options), SG_OK);
+}
+
 static void who_missed_what_the_stream_forgot_loads_a_copy(void **fixture)
 {
     struct world *world = *fixture;
@@ -354,11 +363,7 @@ static void who_missed_what_the_stream_forgot_loads_a_copy(void **fixture)
     for (uint64_t token = 200; token < 220; token++)
         transfer(world, token, 4);
     UNTIL(owns(&world->edges[0], 219, 4), 5000);
-    const struct sgc_stream_options options = {.name = world->feed.stream,
-                                               .subjects = world->feed.entries,
-                                               .messages_max = 3,
-                                               .dedup_s = 86400};
-    assert_int_equal(sgc_stream_open(world->bus, &options), SG_OK);
+    stream_keeps(world, 3);
     for (uint64_t token = 220; token < 224; token++) {
         transfer(world, token, 4);
         for (int i = 0; i < EDGES; i++)
@@ -372,6 +377,125 @@ static void who_missed_what_the_stream_forgot_loads_a_copy(void **fixture)
     for (int i = 0; i < EDGES; i++)
         UNTIL(owns(&world->edges[i], 224, 4), 5000);
     assert_all_the_same(world);
+}
+
+static void edge_wipe(struct world *world, int i)
+{
+    agent_close(world, i);
+    sge_state_close(world->edges[i].state);
+    sgt_dir_remove(world->edges[i].dir);
+    edge_open(world, i);
+    agent_open(world, i);
+}
+
+static void await_all(struct world *world, uint64_t token, uint8_t who)
+{
+    for (int i = 0; i < EDGES; i++)
+        UNTIL(owns(&world->edges[i], token, who), 10000);
+    assert_all_the_same(world);
+}
+
+/* Who came late would find neither the stream's beginning nor a copy that reaches it. */
+static void the_stream_waits_for_the_state_that_copies_are_made_of(void **fixture)
+{
+    struct world *world = *fixture;
+    struct sgc_publisher_view before, view;
+    stream_keeps(world, SGC_PUBLISHER_AHEAD_MAX + 2);
+    agent_close(world, 0);
+    sgc_publisher_view(world->publisher, &before);
+    for (uint64_t token = 2000; token < 2000 + SGC_PUBLISHER_AHEAD_MAX + 20; token++)
+        transfer(world, token, 2);
+    UNTIL((sgc_publisher_view(world->publisher, &view),
+           view.entries >= before.entries + SGC_PUBLISHER_AHEAD_MAX),
+          10000);
+    usleep(50000);
+    sgc_publisher_view(world->publisher, &view);
+    assert_int_equal(view.entries, before.entries + SGC_PUBLISHER_AHEAD_MAX);
+    agent_open(world, 0);
+    await_all(world, 2000 + SGC_PUBLISHER_AHEAD_MAX + 19, 2);
+    assert_int_equal(view_of(&world->edges[0]).copies, 0);
+}
+
+/* The stream has the last entries only: each of the new ones begins with a copy, of a moment
+ * between two writes. */
+static void new_edges_load_copies_while_writes_go_on(void **fixture)
+{
+    struct world *world = *fixture;
+    uint64_t token = 400;
+    stream_keeps(world, 50);
+    for (int round = 0; round < 3; round++)
+        for (int i = 5; i < EDGES; i++) {
+            edge_wipe(world, i);
+            for (uint64_t n = 0; n < 10; n++, token++) /* new ones, and some of before */
+                transfer(world, n % 2 == 0 ? token : 1000 + token * 7 % 100,
+                         (uint8_t)(1 + token % 5));
+        }
+    transfer(world, token, 6);
+    await_all(world, token, 6);
+    for (int i = 5; i < EDGES; i++)
+        assert_true(view_of(&world->edges[i]).copies >= 1);
+}
+
+/* As `nats stream purge` does it. */
+static void stream_purge(const struct world *world)
+{
+    char text[256], answer[512];
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(server.port),
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    int len = snprintf(text, sizeof(text),
+                       "CONNECT {\"verbose\":false}\r\nSUB purged 1\r\n"
+                       "PUB $JS.API.STREAM.PURGE.%s purged 0\r\n\r\n",
+                       world->feed.stream);
+    assert_int_equal(write(fd, text, (size_t)len), len);
+    size_t got = 0;
+    while (got < sizeof(answer) - 1) {
+        ssize_t more = read(fd, answer + got, sizeof(answer) - 1 - got);
+        assert_true(more > 0);
+        got += (size_t)more;
+        answer[got] = '\0';
+        if (strstr(answer, "\"success\":true") != NULL)
+            break;
+    }
+    close(fd);
+}
+
+static void a_stream_that_is_emptied_under_us_costs_a_copy_and_no_fact(void **fixture)
+{
+    struct world *world = *fixture;
+    if (!with_nats)
+        skip();
+    agent_close(world, 6);
+    for (uint64_t token = 600; token < 610; token++)
+        transfer(world, token, 2);
+    UNTIL(owns(&world->edges[0], 609, 2), 5000);
+    stream_purge(world);
+    uint64_t young = young_ns(&world->edges[1]); /* who has everything is none the worse */
+    UNTIL(young_ns(&world->edges[1]) > young, 3000);
+    agent_open(world, 6);
+    UNTIL(owns(&world->edges[6], 609, 2), 5000);
+    transfer(world, 610, 2);
+    await_all(world, 610, 2);
+}
+
+static void a_server_that_is_killed_and_comes_back_loses_nothing(void **fixture)
+{
+    struct world *world = *fixture;
+    if (!with_nats)
+        skip();
+    for (uint64_t token = 700; token < 703; token++) {
+        transfer(world, token, 3);
+        sgt_nats_stop(&server, SIGKILL);
+        usleep(2 * BEAT_MS * 1000); /* what was under way has come */
+        uint64_t young = young_ns(&world->edges[1]);
+        transfer(world, token, 4);
+        usleep(3 * BEAT_MS * 1000);
+        assert_int_equal(young_ns(&world->edges[1]), young); /* nobody speaks */
+        sgt_nats_run(&server, NULL, NULL);
+        await_all(world, token, 4);
+    }
 }
 
 static void an_entry_of_a_newer_version_is_never_passed_over(void **fixture)
@@ -402,6 +526,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_epoch_raised_in_an_emergency_is_everywhere_in_time),
     cmocka_unit_test(an_edge_that_was_away_catches_up_before_it_is_young),
     cmocka_unit_test(who_missed_what_the_stream_forgot_loads_a_copy),
+    cmocka_unit_test(the_stream_waits_for_the_state_that_copies_are_made_of),
+    cmocka_unit_test(new_edges_load_copies_while_writes_go_on),
+    cmocka_unit_test(a_stream_that_is_emptied_under_us_costs_a_copy_and_no_fact),
+    cmocka_unit_test(a_server_that_is_killed_and_comes_back_loses_nothing),
     cmocka_unit_test(an_entry_of_a_newer_version_is_never_passed_over),
 };
 
