@@ -138,16 +138,36 @@ static void set_head(struct sgc_factset_entry *entry, uint64_t block, const stru
     changed(entry, block, event, bump);
 }
 
+/* Of an amount: less is something taken away. */
+static void set_amount(struct sgc_factset_entry *entry, uint64_t block,
+                       const struct sgc_event *event)
+{
+    int order = memcmp(event->amount.bytes, entry->row.head, sizeof(entry->row.head));
+    if (order != 0)
+        set_head(entry, block, event, event->amount.bytes, order < 0);
+}
+
+/* Of the asset itself: who owns it, or who its user is; *to: who is to be that. */
+static enum sg_err asset_find(struct sgc_factset *set, const struct sgc_event *event,
+                              enum sge_fact_kind kind, uint8_t to[32],
+                              struct sgc_factset_entry **out)
+{
+    struct sgc_factrow fresh = row_of(event, kind);
+    struct sge_fact_id id;
+    if (kind == SGE_FACT_USER)
+        sge_fact_user(&event->asset, &id);
+    else
+        sge_fact_owner(&event->asset, &id);
+    account_of(&event->asset.chain, &event->to, to);
+    return sgc_factset_find(set, &id, &fresh, out);
+}
+
 static enum sg_err apply_owner(struct sgc_factset *set, uint64_t block,
                                const struct sgc_event *event)
 {
-    struct sgc_factrow fresh = row_of(event, SGE_FACT_OWNER);
     struct sgc_factset_entry *entry;
-    struct sge_fact_id id;
     uint8_t to[32];
-    sge_fact_owner(&event->asset, &id);
-    account_of(&event->asset.chain, &event->to, to);
-    enum sg_err err = sgc_factset_find(set, &id, &fresh, &entry);
+    enum sg_err err = asset_find(set, event, SGE_FACT_OWNER, to, &entry);
     if (err != SG_OK || memcmp(entry->row.head, to, sizeof(to)) == 0)
         return err;
     memcpy(entry->row.holder, to, sizeof(to));
@@ -155,8 +175,28 @@ static enum sg_err apply_owner(struct sgc_factset *set, uint64_t block,
     return SG_OK;
 }
 
-static enum sg_err balance_of(struct sgc_factset *set, const struct sgc_event *event,
-                              const struct sg_caip_address *holder, struct sgc_factset_entry **out)
+/* Another user, or the same for less long. */
+static enum sg_err apply_user(struct sgc_factset *set, uint64_t block,
+                              const struct sgc_event *event)
+{
+    struct sgc_factset_entry *entry;
+    uint8_t to[32];
+    enum sg_err err = asset_find(set, event, SGE_FACT_USER, to, &entry);
+    if (err != SG_OK)
+        return err;
+    bool other = memcmp(entry->row.head, to, sizeof(to)) != 0;
+    if (!other && entry->row.until_s == event->until_s)
+        return SG_OK;
+    bool bump = other || event->until_s < entry->row.until_s;
+    memcpy(entry->row.holder, to, sizeof(to));
+    entry->row.until_s = event->until_s;
+    set_head(entry, block, event, to, bump);
+    return SG_OK;
+}
+
+static enum sg_err balance_find(struct sgc_factset *set, const struct sgc_event *event,
+                                const struct sg_caip_address *holder,
+                                struct sgc_factset_entry **out)
 {
     struct sgc_factrow fresh = row_of(event, SGE_FACT_BALANCE);
     struct sge_fact_id id;
@@ -166,37 +206,21 @@ static enum sg_err balance_of(struct sgc_factset *set, const struct sgc_event *e
 }
 
 /* More than was there leaves nothing: never a yes that should be a no. */
-static enum sg_err apply_fall(struct sgc_factset *set, uint64_t block,
-                              const struct sgc_event *event)
+static enum sg_err apply_part(struct sgc_factset *set, uint64_t block,
+                              const struct sgc_event *event, bool falls)
 {
     struct sgc_factset_entry *entry;
     struct sg_u256 balance;
-    enum sg_err err = balance_of(set, event, &event->from, &entry);
+    enum sg_err err = balance_find(set, event, falls ? &event->from : &event->to, &entry);
     if (err != SG_OK)
         return err;
     memcpy(balance.bytes, entry->row.head, sizeof(balance.bytes));
-    if (!sg_u256_sub(&balance, &event->amount, &balance)) {
-        balance = sg_u256_of(0);
+    if (!(falls ? sg_u256_sub(&balance, &event->amount, &balance)
+                : sg_u256_add(&balance, &event->amount, &balance))) {
+        memset(balance.bytes, falls ? 0 : 0xff, sizeof(balance.bytes));
         set->odd++;
     }
-    set_head(entry, block, event, balance.bytes, true);
-    return SG_OK;
-}
-
-static enum sg_err apply_rise(struct sgc_factset *set, uint64_t block,
-                              const struct sgc_event *event)
-{
-    struct sgc_factset_entry *entry;
-    struct sg_u256 balance;
-    enum sg_err err = balance_of(set, event, &event->to, &entry);
-    if (err != SG_OK)
-        return err;
-    memcpy(balance.bytes, entry->row.head, sizeof(balance.bytes));
-    if (!sg_u256_add(&balance, &event->amount, &balance)) {
-        memset(balance.bytes, 0xff, sizeof(balance.bytes));
-        set->odd++;
-    }
-    set_head(entry, block, event, balance.bytes, false);
+    set_head(entry, block, event, balance.bytes, falls);
     return SG_OK;
 }
 
@@ -213,9 +237,9 @@ static enum sg_err apply_move(struct sgc_factset *set, uint64_t block,
     if (sg_u256_is_zero(&event->amount) || address_eq(&event->from, &event->to))
         return SG_OK;
     if (event->from.len != 0)
-        err = apply_fall(set, block, event);
+        err = apply_part(set, block, event, true);
     if (err == SG_OK && event->to.len != 0)
-        err = apply_rise(set, block, event);
+        err = apply_part(set, block, event, false);
     return err;
 }
 
@@ -223,13 +247,10 @@ static enum sg_err apply_balance(struct sgc_factset *set, uint64_t block,
                                  const struct sgc_event *event)
 {
     struct sgc_factset_entry *entry;
-    enum sg_err err = balance_of(set, event, &event->to, &entry);
-    if (err != SG_OK)
-        return err;
-    int order = memcmp(event->amount.bytes, entry->row.head, sizeof(entry->row.head));
-    if (order != 0)
-        set_head(entry, block, event, event->amount.bytes, order < 0);
-    return SG_OK;
+    enum sg_err err = balance_find(set, event, &event->to, &entry);
+    if (err == SG_OK)
+        set_amount(entry, block, event);
+    return err;
 }
 
 static enum sg_err apply_delegation(struct sgc_factset *set, uint64_t block,
@@ -243,35 +264,9 @@ static enum sg_err apply_delegation(struct sgc_factset *set, uint64_t block,
     fresh.groups[0] = sge_group_delegations(&event->asset.chain);
     sge_fact_delegation(fresh.token, fresh.holder, event->has_asset ? &event->asset : NULL, &id);
     enum sg_err err = sgc_factset_find(set, &id, &fresh, &entry);
-    if (err != SG_OK)
-        return err;
-    int order = memcmp(event->amount.bytes, entry->row.head, sizeof(entry->row.head));
-    if (order != 0)
-        set_head(entry, block, event, event->amount.bytes, order < 0);
-    return SG_OK;
-}
-
-/* Another user, or the same for less long. */
-static enum sg_err apply_user(struct sgc_factset *set, uint64_t block,
-                              const struct sgc_event *event)
-{
-    struct sgc_factrow fresh = row_of(event, SGE_FACT_USER);
-    struct sgc_factset_entry *entry;
-    struct sge_fact_id id;
-    uint8_t to[32];
-    sge_fact_user(&event->asset, &id);
-    account_of(&event->asset.chain, &event->to, to);
-    enum sg_err err = sgc_factset_find(set, &id, &fresh, &entry);
-    if (err != SG_OK)
-        return err;
-    bool other = memcmp(entry->row.head, to, sizeof(to)) != 0;
-    if (!other && entry->row.until_s == event->until_s)
-        return SG_OK;
-    bool bump = other || event->until_s < entry->row.until_s;
-    memcpy(entry->row.holder, to, sizeof(to));
-    entry->row.until_s = event->until_s;
-    set_head(entry, block, event, to, bump);
-    return SG_OK;
+    if (err == SG_OK)
+        set_amount(entry, block, event);
+    return err;
 }
 
 static bool names(const struct sgc_factrow *row, uint64_t group)
