@@ -256,9 +256,10 @@ struct sg_conf_chain_server {
 };
 
 struct sg_conf_chain_contract {
-    const char *asset;      /* CAIP-19 without an id */
-    uint64_t first_block;   /* 0: found out */
-    const char *proof_slot; /* NULL: owners are not proven */
+    const char *asset;         /* CAIP-19 without an id */
+    uint64_t first_block;      /* 0: found out */
+    const char *proof_slot;    /* NULL: owners are not proven */
+    const char *balances_slot; /* NULL: how many an ERC-721's owners have is not proven */
 };
 
 struct sg_conf_chain {

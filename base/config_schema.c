@@ -521,6 +521,11 @@ static const struct sg_conf_key sg_conf_chain_contract_keys[] = {
         "Where an ERC-721 keeps its mapping from id to owner (OpenZeppelin 5: 2), or an ERC-1155 "
         "its mapping from id to account to balance (0): each change at the head is then proven by "
         "eth_getProof against the block's state root. Absent: it is not."),
+    STRING(
+        sg_conf_chain_contract, balances_slot, SLOT, NULL,
+        "Where an ERC-721 keeps its mapping from account to how many it has (OpenZeppelin 5: 3): "
+        "then what each block adds and takes there is proven, too, so a transfer that the logs "
+        "leave out is noticed. Absent: it is not."),
 };
 GROUP(sg_conf_chain_contract, "A contract that is followed whether or not a rule names it.");
 

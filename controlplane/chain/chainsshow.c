@@ -172,6 +172,7 @@ VALUE(value_lookups, status->solana.lookups)
 VALUE(value_no_quorum, status->servers.no_quorum)
 VALUE(value_proven, status->counts.proven)
 VALUE(value_disproven, status->counts.disproven)
+VALUE(value_cut, status->counts.cut)
 
 static const struct family families[] = {
     {"head", GAUGE, "The block up to which the chain is followed.", value_head},
@@ -208,6 +209,7 @@ static const struct family families[] = {
      value_proven},
     {"disproven_total", COUNTER, "Blocks whose logs said what the state does not.",
      value_disproven},
+    {"proven_cut_total", COUNTER, "Blocks with more balances than are proven.", value_cut},
     {"solana_mints", GAUGE, "Mints of one that are watched.", value_mints},
     {"solana_holders", GAUGE, "Holders of other mints that are watched.", value_holders},
     {"solana_pending", GAUGE, "Changes at head that are not safe yet.", value_pending},

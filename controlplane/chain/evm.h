@@ -31,7 +31,8 @@ struct sgc_evm_contract {
     uint64_t source;            /* sge_group_contract() */
     uint64_t first_block;       /* 0: to be found out */
     bool has_proof_slot;        /* owners or balances at the head are proven (prove.h) */
-    struct sg_u256 proof_slot;
+    bool has_balances_slot;     /* of an ERC-721: how many who has is proven, too */
+    struct sg_u256 proof_slot, balances_slot;
 };
 
 /* Events as they gather. */

@@ -64,6 +64,7 @@ struct sgc_follow_counts {
     uint64_t history_logs, history_ranges, history_refused;
     uint64_t proven,
         disproven;    /* owners and balances, of contracts with a proof slot; blocks refused */
+    uint64_t cut;     /* blocks with more balances than are proven */
     uint64_t skipped; /* logs that say nothing of ownership */
     uint64_t reorgs;
     uint32_t reorg_depth, reorg_depth_max; /* of the last; of all */

@@ -137,12 +137,15 @@ static enum sg_err prove(struct sgc_follow *follow, const struct sgc_eth_block *
 {
     if (from->number + PROVE_BLOCKS < follow->latest.number)
         return SG_OK;
+    bool cut = false;
     const struct sgc_prove how = {.servers = follow->servers,
                                   .ledger = follow->options.ledger,
                                   .contract_of = contract_of,
                                   .ctx = follow,
-                                  .proven = &follow->counts.proven};
+                                  .proven = &follow->counts.proven,
+                                  .cut = &cut};
     enum sg_err err = sgc_prove_events(&how, from, events->items, events->count);
+    follow->counts.cut += cut;
     if (err != SG_EAUTH && err != SG_ENOTSUP)
         return err;
     follow->counts.disproven++;

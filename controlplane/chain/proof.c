@@ -270,14 +270,19 @@ enum sg_err sgc_proof_owner(struct sgc_servers *servers, const struct sgc_eth_bl
     return err;
 }
 
+void sgc_proof_count_slot(const uint8_t account[20], const uint8_t slot[32], uint8_t out[32])
+{
+    struct sg_u256 key = sg_u256_of(0);
+    memcpy(key.bytes + 12, account, 20);
+    sgc_proof_mapping_slot(&key, slot, out);
+}
+
 void sgc_proof_balance_slot(const struct sg_u256 *id, const uint8_t account[20],
                             const uint8_t slot[32], uint8_t out[32])
 {
     uint8_t of_id[32];
-    struct sg_u256 key = sg_u256_of(0);
-    memcpy(key.bytes + 12, account, 20);
     sgc_proof_mapping_slot(id, slot, of_id);
-    sgc_proof_mapping_slot(&key, of_id, out);
+    sgc_proof_count_slot(account, of_id, out);
 }
 
 enum sg_err sgc_proof_balance(struct sgc_servers *servers, const struct sgc_eth_block *block,

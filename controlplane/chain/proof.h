@@ -40,6 +40,8 @@ SG_MUST_USE enum sg_err sgc_proof_slots(struct sgc_servers *servers,
 /* Where an ERC-1155 keeps what `account` has of `id`. */
 void sgc_proof_balance_slot(const struct sg_u256 *id, const uint8_t account[20],
                             const uint8_t slot[32], uint8_t out[32]);
+/* Where an ERC-721 keeps how many `account` has. `slot`: of that mapping (OpenZeppelin 5: 3). */
+void sgc_proof_count_slot(const uint8_t account[20], const uint8_t slot[32], uint8_t out[32]);
 SG_MUST_USE enum sg_err sgc_proof_owner(struct sgc_servers *servers,
                                         const struct sgc_eth_block *block,
                                         const uint8_t contract[20], const uint8_t slot[32],

@@ -7,6 +7,11 @@
 
 #include <stdio.h>
 
+static bool slot_read(const char *text, struct sg_u256 *slot)
+{
+    return text != NULL && sg_u256_read(sg_str_from(text), slot);
+}
+
 static bool wanted_add(struct sgc_wanted *wanted, const struct sg_caip_asset *asset, bool registry,
                        const struct sg_conf_chain_contract *conf)
 {
@@ -21,8 +26,9 @@ static bool wanted_add(struct sgc_wanted *wanted, const struct sg_caip_asset *as
     if (conf == NULL)
         return true;
     contract->first_block = conf->first_block;
-    contract->has_proof_slot = conf->proof_slot != NULL &&
-                               sg_u256_read(sg_str_from(conf->proof_slot), &contract->proof_slot);
+    contract->has_proof_slot = slot_read(conf->proof_slot, &contract->proof_slot);
+    contract->has_balances_slot = asset->standard == SG_CAIP_ERC721 &&
+                                  slot_read(conf->balances_slot, &contract->balances_slot);
     return true;
 }
 
@@ -176,6 +182,10 @@ static void add_contracts(struct sg_sha256 *hash, const struct sgc_wanted *wante
         add_number(hash, contract->has_proof_slot);
         if (contract->has_proof_slot)
             sg_sha256_add(hash, contract->proof_slot.bytes, sizeof(contract->proof_slot.bytes));
+        add_number(hash, contract->has_balances_slot);
+        if (contract->has_balances_slot)
+            sg_sha256_add(hash, contract->balances_slot.bytes,
+                          sizeof(contract->balances_slot.bytes));
     }
     add_number(hash, wanted->solana_count);
     for (uint32_t i = 0; i < wanted->solana_count; i++) {
@@ -186,7 +196,7 @@ static void add_contracts(struct sg_sha256 *hash, const struct sgc_wanted *wante
 
 _Static_assert(sizeof(struct sg_conf_chain) == 80, "what is new is to be hashed, too");
 _Static_assert(sizeof(struct sg_conf_chain_server) == 32, "what is new is to be hashed, too");
-_Static_assert(sizeof(struct sg_conf_chain_contract) == 24, "what is new is to be hashed, too");
+_Static_assert(sizeof(struct sg_conf_chain_contract) == 32, "what is new is to be hashed, too");
 
 void sgc_wanted_digest(const struct sg_conf_chain *conf, const struct sgc_wanted *wanted,
                        uint8_t out[32])

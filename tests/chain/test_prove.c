@@ -157,6 +157,121 @@ static void a_slot_where_no_balances_are_closes_the_chain(void **fixture)
     (void)fixture;
 }
 
+/* ---- how many of an ERC-721 ---- */
+
+static struct sg_u256 number(const char *text)
+{
+    struct sg_u256 value;
+    assert_true(sg_u256_read(sg_str_from(text), &value));
+    return value;
+}
+
+/* Films alone, with what `owners` (NULL: nothing) and `balances` name proven. */
+static void open_counting(struct follow_rig *f, const char *owners, const char *balances)
+{
+    sgt_anvil_mine(&chain, 16);
+    f->servers[0].url = liar_url;
+    f->options.servers.check_headers = true;
+    f->contracts[0].has_proof_slot = owners != NULL;
+    if (owners != NULL)
+        f->contracts[0].proof_slot = number(owners);
+    f->contracts[0].has_balances_slot = true;
+    f->contracts[0].balances_slot = number(balances);
+    sgt_liar_becomes(&liar, "honest");
+    follow_open(f);
+    follow_sync(f);
+}
+
+static void automine(bool on)
+{
+    json_decref(sgt_anvil_rpc(&chain, "evm_setAutomine", json_pack("[b]", on)));
+}
+
+static void move(struct follow_rig *f, uint64_t to, uint64_t id)
+{
+    sgt_anvil_send(&chain, NULL, f->films, "move(address,uint256)", "au", chain.accounts[to], id);
+}
+
+static void expect_proven(struct follow_rig *f, uint64_t proven)
+{
+    struct sgc_follow_status status;
+    follow_sync(f);
+    sgc_follow_status(f->follow, &status);
+    assert_int_equal(status.counts.proven, proven);
+    assert_int_equal(status.counts.disproven, 0);
+    assert_int_equal(status.counts.cut, 0);
+}
+
+static void what_a_block_adds_and_takes_is_proven_of_all_whom_it_names(void **fixture)
+{
+    struct follow_rig f;
+    follow_init(&f, &chain);
+    open_counting(&f, NULL, "3");
+    mint(&f, 1);    /* of one */
+    move(&f, 2, 1); /* of two */
+    move(&f, 2, 1); /* to oneself: of one, nothing more or less */
+    sgt_anvil_send(&chain, NULL, f.films, "burn(uint256)", "u", (uint64_t)1);
+    expect_proven(&f, 5);
+    automine(false);
+    for (uint64_t id = 10; id < 14; id++)
+        mint(&f, id);
+    move(&f, 3, 10);
+    sgt_anvil_mine(&chain, 1);
+    automine(true);
+    expect_proven(&f, 7);
+    follow_fini(&f);
+    (void)fixture;
+}
+
+/* What is told of owners is right: by them it would not be noticed. */
+static void a_transfer_that_our_shim_leaves_out_closes_the_chain_until_it_is_told(void **fixture)
+{
+    struct follow_rig f;
+    follow_init(&f, &chain);
+    open_counting(&f, "2", "3");
+    sgt_liar_becomes(&liar, "omit");
+    automine(false);
+    mint(&f, 20);
+    mint(&f, 21);
+    sgt_anvil_mine(&chain, 1);
+    automine(true);
+    struct sgc_follow_status status = wait_closed(&f);
+    assert_true(status.counts.disproven > 0);
+    assert_true(status.head < status.latest);
+    sgt_liar_becomes(&liar, "honest");
+    sgc_follow_wake(f.follow);
+    follow_sync(&f);
+    follow_fini(&f);
+    (void)fixture;
+}
+
+static void a_slot_where_no_counts_are_closes_the_chain(void **fixture)
+{
+    struct follow_rig f;
+    follow_init(&f, &chain);
+    open_counting(&f, NULL, "4");
+    mint(&f, 30);
+    assert_true(wait_closed(&f).counts.disproven > 0);
+    follow_fini(&f);
+    (void)fixture;
+}
+
+static void an_upgradeable_contract_is_proven_in_its_namespace(void **fixture)
+{
+    struct follow_rig f;
+    follow_init(&f, &chain);
+    sgt_anvil_deploy(&chain, f.films, "Upgradeable721", "");
+    f.contracts_count = 0;
+    follow_contract(&f, SG_CAIP_ERC721, f.films);
+    open_counting(&f, "0x80bb2b638cc20bc4d0a60d66940f3ab4a00c1d7b313497ca82fb0b4ab0079302",
+                  "0x80bb2b638cc20bc4d0a60d66940f3ab4a00c1d7b313497ca82fb0b4ab0079303");
+    mint(&f, 1);
+    move(&f, 2, 1);
+    expect_proven(&f, 5); /* two owners, three counts */
+    follow_fini(&f);
+    (void)fixture;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +282,10 @@ int main(void)
         cmocka_unit_test(several_moves_of_a_block_are_proven_as_their_sum),
         cmocka_unit_test(a_lie_of_our_shim_about_an_amount_closes_the_chain_until_it_is_told_right),
         cmocka_unit_test(a_slot_where_no_balances_are_closes_the_chain),
+        cmocka_unit_test(what_a_block_adds_and_takes_is_proven_of_all_whom_it_names),
+        cmocka_unit_test(a_transfer_that_our_shim_leaves_out_closes_the_chain_until_it_is_told),
+        cmocka_unit_test(a_slot_where_no_counts_are_closes_the_chain),
+        cmocka_unit_test(an_upgradeable_contract_is_proven_in_its_namespace),
     };
     if (!sgt_anvil_start(&chain, NULL))
         return SGT_SKIP;
