@@ -52,6 +52,7 @@ enum sg_err sgc_nats_err(natsStatus status, jsErrCode code)
     case NATS_NOT_YET_CONNECTED:
     case NATS_NO_SERVER:
     case NATS_STALE_CONNECTION:
+    case NATS_IO_ERROR:            /* it ended under our hands */
     case NATS_INSUFFICIENT_BUFFER: /* the one that waits for the server to come back */
         return SG_ENOTCONN;
     default:
@@ -63,8 +64,11 @@ bool sgc_nats_again(natsStatus status, jsErrCode code, bool harmless, uint64_t u
 {
     bool away = status == NATS_NO_RESPONDERS || status == NATS_CONNECTION_DISCONNECTED ||
                 status == NATS_NOT_YET_CONNECTED || code == JSClusterNotAvailErr ||
-                code == JSClusterNotLeaderErr || code == JSClusterNoPeersErr;
-    if (!away && !(harmless && status == NATS_TIMEOUT))
+                code == JSClusterNotLeaderErr || code == JSClusterNoPeersErr ||
+                code == JSStreamOfflineErr;
+    bool unknown = status == NATS_TIMEOUT || status == NATS_IO_ERROR ||
+                   status == NATS_STALE_CONNECTION || code == JSRaftGeneralErr;
+    if (!away && !(harmless && unknown)) /* it may have been done */
         return false;
     if (sg_clock_mono_ns() + AGAIN_US * SG_NS_PER_US >= until_ns)
         return false;
