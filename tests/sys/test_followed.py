@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import sys
+import unittest
 
 import sg
 import sgfeed
@@ -150,6 +151,24 @@ class Followed(sg.Scenario):
         self.follow(films=films, other=other)
         sg.until(lambda: viewers[0].get("/other/a").status == 200, "Alice's token is good again")
         self.assertIn("ownership_changed", viewers[1].get("/other/a").text)
+
+    @unittest.skipUnless("SG_TEST_ALL" in os.environ, "the bus is given its time")
+    def test_a_stream_that_is_deleted_closes_until_the_chain_is_rebuilt(self):
+        films = self.holds(self.films)
+        alice, bob = wallet.Evm(31337), wallet.Evm(31337)
+        self.films.send("mint", alice.address, 1)
+        self.control = self.member("control", self.config("control", CONTROL, films=films))
+        self.edge = self.member("edge", self.config("edge", EDGE, films=films, other=films,
+                                                    new=films))
+        self.becomes("/films/", alice, (200, None))
+        viewer = self.signed_in("/films/", alice)
+        self.assertEqual(viewer.get("/films/a").body, b"films")
+        self.nats.publish("$JS.API.STREAM.DELETE.own-eu", b"")  # `nats stream rm`
+        sg.until(lambda: viewer.get("/films/a").status != 200, "the token has ended")
+        self.control.sgctl("chain", "rebuild", "eip155:31337")
+        self.becomes("/films/", alice, (200, None))
+        self.becomes("/films/", bob, (403, "not_held"))
+        self.assertNotEqual(viewer.get("/films/a").status, 200)
 
 
 if __name__ == "__main__":
