@@ -129,9 +129,9 @@ static void ask_gcm(void)
     static uint8_t plain[LINE_BYTES], sealed[LINE_BYTES];
     const uint8_t *key, *nonce, *tag;
     uint8_t copy[SG_GCM_TAG_BYTES], made[SG_GCM_TAG_BYTES];
-    bool fits = exactly(1, 32, &key) & exactly(2, SG_GCM_NONCE_BYTES, &nonce);
+    bool fits = exactly(1, 32, &key) && exactly(2, SG_GCM_NONCE_BYTES, &nonce);
     struct sg_str aad = bytes_of(3), ciphertext = bytes_of(4);
-    if (!(exactly(5, SG_GCM_TAG_BYTES, &tag) & fits)) {
+    if (!(exactly(5, SG_GCM_TAG_BYTES, &tag) && fits)) {
         say(false);
         return;
     }
@@ -181,7 +181,7 @@ static void ask_aead(bool chacha)
     bool fits = exactly(2, 12, &nonce), good[2];
     struct sg_str aad = bytes_of(3), sealed = bytes_of(4);
     struct sgd_aead_use use = {.dir = &dir, .aad = {(const uint8_t *)aad.ptr, aad.len}};
-    if (!(exactly(5, SGD_AEAD_TAG_LEN, &tag) & fits) || (key.len != 32 && key.len != 16)) {
+    if (!(exactly(5, SGD_AEAD_TAG_LEN, &tag) && fits) || (key.len != 32 && key.len != 16)) {
         say(false);
         return;
     }
@@ -211,7 +211,7 @@ static void ask_p256(void)
     const uint8_t *point, *rs;
     bool fits = exactly(1, 64, &point);
     struct sg_str message = bytes_of(2);
-    say((exactly(3, 64, &rs) & fits) && sgd_osig_p256(point, message, rs));
+    say((exactly(3, 64, &rs) && fits) && sgd_osig_p256(point, message, rs));
 }
 
 static void ask_ed25519(void)
@@ -219,7 +219,7 @@ static void ask_ed25519(void)
     const uint8_t *key, *signature;
     bool fits = exactly(1, 32, &key);
     struct sg_str message = bytes_of(2);
-    say((exactly(3, 64, &signature) & fits) && sgd_osig_ed25519(key, message, signature));
+    say((exactly(3, 64, &signature) && fits) && sgd_osig_ed25519(key, message, signature));
 }
 
 /* Ours, and whether recovery agrees. "verified" alone: r is of a point whose x is above the group's
@@ -230,7 +230,7 @@ static void ask_secp256k1(void)
     uint8_t digest[SG_SHA256_BYTES], found[64];
     bool fits = exactly(1, 64, &point), recovered = false;
     struct sg_str message = bytes_of(2);
-    if (!(exactly(3, 64, &rs) & fits)) {
+    if (!(exactly(3, 64, &rs) && fits)) {
         say(false);
         return;
     }
