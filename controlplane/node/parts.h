@@ -10,6 +10,7 @@
 #include "controlplane/feed/edges.h"
 #include "controlplane/feed/publisher.h"
 #include "controlplane/node/control.h"
+#include "controlplane/node/reload.h"
 
 struct sgc_control {
     enum sgc_role role;
@@ -27,6 +28,8 @@ struct sgc_control {
     struct sgc_onchain *onchain; /* borrowed; NULL: not yet */
     struct sgc_relay relay;
     struct sgc_countersign *countersign; /* NULL: nobody is answered */
+    uint32_t reloads;                    /* that were asked for */
+    enum sgc_reload last_reload;
 };
 
 #endif

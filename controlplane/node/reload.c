@@ -1,6 +1,7 @@
 #include "controlplane/node/reload.h"
 
 #include "base/log.h"
+#include "controlplane/node/parts.h"
 
 static const char *const texts[] = {
     [SGC_RELOAD_REFUSED] = "refused, nothing changed",
@@ -23,5 +24,15 @@ struct sgc_reloaded sgc_reload(struct sgd_node *node, struct sgc_control *contro
                            "force\n");
     sg_log(done.err == SG_OK ? SG_LOG_INFO : SG_LOG_WARN, "reload: %s, serial %u", texts[done.how],
            view.snapshot->serial);
+    if (control != NULL) {
+        control->reloads++;
+        control->last_reload = done.how;
+    }
     return done;
+}
+
+uint32_t sgc_reloads(const struct sgc_control *control, enum sgc_reload *last)
+{
+    *last = control->last_reload;
+    return control->reloads;
 }

@@ -25,4 +25,7 @@ struct sgc_reloaded {
 SG_MUST_USE struct sgc_reloaded sgc_reload(struct sgd_node *node, struct sgc_control *control,
                                            struct sg_out *report);
 
+/* How many were asked for until now, by whomever, and what became of the last one. */
+uint32_t sgc_reloads(const struct sgc_control *control, enum sgc_reload *last);
+
 #endif

@@ -35,6 +35,7 @@ struct process {
     char **argv;
     pid_t successor; /* 0: none was started */
     bool stop;       /* now, whatever is under way */
+    uint32_t reloads_told;
 };
 
 static char report_memory[REPORT_BYTES];
@@ -106,20 +107,33 @@ static void control_close(struct process *process)
 
 /* ---- signals ---- */
 
-static void on_reload(struct process *process)
+/* To systemd: what became of the last reload, also of one that sgctl asked for. */
+static void tell_reload(struct process *process)
 {
-    struct sg_out report = report_begin();
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-               (unsigned long long)(sg_clock_mono_ns() / SG_NS_PER_US));
     static const char *const status[] = {
         [SGC_RELOAD_REFUSED] = "READY=1\nSTATUS=serving; the last reload was refused",
         [SGC_RELOAD_PART] =
             "READY=1\nSTATUS=serving; the last reload left chains and bus as they were",
         [SGC_RELOAD_DONE] = "READY=1\nSTATUS=serving",
     };
+    enum sgc_reload last;
+    if (process->control == NULL) /* a successor's are told by him */
+        return;
+    uint32_t reloads = sgc_reloads(process->control, &last);
+    if (reloads != process->reloads_told)
+        sd_notify(0, status[last]);
+    process->reloads_told = reloads;
+}
+
+static void on_reload(struct process *process)
+{
+    struct sg_out report = report_begin();
+    if (process->control != NULL)
+        sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                   (unsigned long long)(sg_clock_mono_ns() / SG_NS_PER_US));
     struct sgc_reloaded done = sgc_reload(process->node, process->control, &report);
+    (void)done; /* logged, and told by tell_reload() */
     report_print(&report);
-    sd_notify(0, status[done.how]);
 }
 
 static void on_terminate(struct process *process)
@@ -243,6 +257,7 @@ static void run(struct process *process)
             on_signal(process);
         if (n > 0 && fds[1].revents != 0)
             sgc_admin_turn(process->admin);
+        tell_reload(process);
         uint64_t now_ns = sg_clock_mono_ns();
         if (now_ns >= tick_at_ns) {
             tick(process);
