@@ -209,7 +209,8 @@ static const struct sg_conf_key sg_conf_bus_keys[] = {
            "`embedded:`, within this process and `bus` in node.state_dir. Absent: embedded where "
            "something needs a bus, else none.",
            FIXED),
-    PATH(sg_conf_bus, creds_file, FILE, NULL, "NATS credentials of this node.", FIXED),
+    PATH(sg_conf_bus, creds_file, FILE, NULL,
+         "NATS credentials of this node; sealed ones are read at start.", FIXED),
     PATH(sg_conf_bus, ca_file, FILE, NULL, "PEM: whose certificate the servers must have.", FIXED),
     PATH(sg_conf_bus, cert_file, FILE, NULL, "PEM: this node's own certificate.", FIXED),
     PATH(sg_conf_bus, key_file, FILE, NULL, "PEM: the key of cert_file.", FIXED),

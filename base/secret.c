@@ -296,6 +296,16 @@ bool sg_secret_is_sealed(struct sg_str bytes)
     return sg_str_starts(bytes, SG_STR(SEAL_MAGIC));
 }
 
+bool sg_secret_file_is_sealed(const char *file)
+{
+    char first[sizeof(SEAL_MAGIC)];
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, first, sizeof(first)) : -1;
+    if (fd >= 0)
+        close(fd);
+    return n > 0 && sg_secret_is_sealed((struct sg_str){first, (size_t)n});
+}
+
 /* `box` gets nonce, contents and tag. */
 static enum sg_err box_seal(struct sealer *it, struct sg_str contents, uint8_t *box)
 {

@@ -41,6 +41,8 @@ SG_MUST_USE enum sg_err sg_secret_read(const char *file, void *out, size_t cap, 
 /* The line that sg_secret_read() unseals, with a newline. Else as sg_secret_read(). */
 SG_MUST_USE enum sg_err sg_secret_seal(struct sg_str contents, struct sg_out *out);
 bool sg_secret_is_sealed(struct sg_str bytes);
+/* Its first bytes say; false where it can't be read. */
+bool sg_secret_file_is_sealed(const char *file);
 /* In place of a file: `line` as above. */
 SG_MUST_USE enum sg_err sg_secret_unseal(struct sg_str line, struct sg_out *out);
 /* What to tell of a failure of the three above; right after it, for it has the token's words. */

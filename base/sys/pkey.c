@@ -190,15 +190,26 @@ static void sign_once(EVP_PKEY *key)
     EVP_MD_CTX_free(ctx);
 }
 
+void sg_pkey_begin(void)
+{
+    SG_ASSERT(!reads_key);
+    reads_key = heap.begin != NULL;
+}
+
+void sg_pkey_end(void)
+{
+    reads_key = false;
+}
+
 static EVP_PKEY *key_of(const char *pem, size_t len)
 {
-    reads_key = heap.begin != NULL;
+    sg_pkey_begin();
     BIO *bio = BIO_new_mem_buf(pem, (int)len);
     EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
     BIO_free(bio);
     if (key != NULL && EVP_PKEY_is_a(key, "RSA"))
         sign_once(key);
-    reads_key = false;
+    sg_pkey_end();
     return key;
 }
 

@@ -17,6 +17,10 @@ SG_MUST_USE bool sg_pkey_guard(void);
 /* For a thread in which another library reads keys by itself: from now on what its OpenSSL gives
  * back is wiped. */
 void sg_pkey_wipe(void);
+/* Around a call of another library that reads a key in this thread. What an RSA key's first
+ * signature makes of its primes comes later, and is not covered. */
+void sg_pkey_begin(void);
+void sg_pkey_end(void);
 /* SG_ECORRUPT: no key in the file, or one behind a password, and OpenSSL's queue of errors says
  * more; else as sg_secret_read(). First thread. */
 SG_MUST_USE enum sg_err sg_pkey_read(const char *file, struct evp_pkey_st **out);

@@ -17,7 +17,7 @@ enum sg_err sgc_bus_open(const struct sgc_bus_options *options, struct sg_out *r
         return sgc_embedded_open(options, report, out);
     if (sg_str_starts(url, SG_STR("nats://")) || sg_str_starts(url, SG_STR("tls://")))
         return sgc_nats_open(options, report, out);
-    sg_out_fmt(report, "bus.url: %s: right would be embedded: or nats://host:port\n", options->url);
+    sg_out_lit(report, "bus.url: right would be embedded:, nats://host:port or tls://host:port\n");
     return SG_ECONFIG;
 }
 

@@ -3,6 +3,9 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/secret.h"
+#include "base/sys/crypto.h"
+#include "base/sys/pkey.h"
 #include "controlplane/sys/natsin.h"
 
 #include <stdlib.h>
@@ -18,6 +21,8 @@
 #define ATTEMPT_MS       2000 /* of a JetStream call: then its leader may be another */
 #define ERROR_HEADER     "Streamgate-Error"
 #define SERVE_QUEUE      "serve"
+#define TEXT_BYTES       (SG_SECRET_FILE_MAX + 1)
+#define SEED_BYTES_MAX   128
 
 enum sg_err sgc_nats_err(natsStatus status, jsErrCode code)
 {
@@ -273,7 +278,8 @@ static void on_back(natsConnection *nc, void *ctx)
 {
     char url[256] = "";
     (void)natsConnection_GetConnectedUrl(nc, url, sizeof(url));
-    sg_info("bus: connected to %s", url);
+    const char *at = strrchr(url, '@');
+    sg_info("bus: connected to %s", at != NULL ? at + 1 : url);
     (void)ctx;
 }
 
@@ -297,17 +303,96 @@ static natsStatus set_servers(natsOptions *opts, const char *urls)
                                         : natsOptions_SetServers(opts, servers, count);
 }
 
-static natsStatus set_identity(natsOptions *opts, const struct sgc_bus_options *options)
+/* ---- who we are ---- */
+
+/* The line under a heading of a file with credentials. */
+static struct sg_str creds_part(const char *creds, const char *heading)
+{
+    const char *at = strstr(creds, heading);
+    at = at != NULL ? strchr(at, '\n') : NULL;
+    return at != NULL ? (struct sg_str){at + 1, strcspn(at + 1, "\r\n")} : SG_STR_NONE;
+}
+
+/* A natsUserJWTHandler. */
+static natsStatus give_jwt(char **jwt, char **fault, void *creds)
+{
+    struct sg_str part = creds_part(creds, "BEGIN NATS USER JWT");
+    (void)fault;
+    *jwt = part.ptr != NULL ? strndup(part.ptr, part.len) : NULL;
+    return *jwt != NULL ? NATS_OK : NATS_INVALID_ARG;
+}
+
+/* A natsSignatureHandler. */
+static natsStatus sign_nonce(char **fault, unsigned char **signature, int *len, const char *nonce,
+                             void *creds)
+{
+    char seed[SEED_BYTES_MAX + 1];
+    struct sg_str part = creds_part(creds, "BEGIN USER NKEY SEED");
+    (void)fault;
+    if (part.ptr == NULL || part.len > SEED_BYTES_MAX)
+        return NATS_INVALID_ARG;
+    memcpy(seed, part.ptr, part.len);
+    seed[part.len] = '\0';
+    natsStatus s = nats_Sign(seed, nonce, signature, len);
+    sg_wipe(seed, sizeof(seed));
+    return s;
+}
+
+/* A text in secret memory, to be ended by sg_secret_free(text, TEXT_BYTES). NULL, and says so. */
+static char *secret_text(const char *key, const char *file, struct sg_out *report)
+{
+    size_t len = 0;
+    char *text = sg_secret_alloc(TEXT_BYTES);
+    enum sg_err err = text == NULL ? SG_ENOMEM : sg_secret_read(file, text, TEXT_BYTES - 1, &len);
+    if (err == SG_OK)
+        return text;
+    sg_out_fmt(report, "bus.%s: %s: %s\n", key, file, sg_secret_fault(err));
+    sg_secret_free(text, TEXT_BYTES);
+    return NULL;
+}
+
+/* From the file, which the library reads again at each connection; one that is sealed is read now.
+ */
+static natsStatus set_creds(struct sgc_nats *nats, natsOptions *opts, const char *file,
+                            struct sg_out *report)
+{
+    if (!sg_secret_file_is_sealed(file))
+        return natsOptions_SetUserCredentialsFromFiles(opts, file, NULL);
+    nats->creds = secret_text("creds_file", file, report);
+    return nats->creds == NULL ? NATS_INVALID_ARG
+                               : natsOptions_SetUserCredentialsCallbacks(
+                                     opts, give_jwt, nats->creds, sign_nonce, nats->creds);
+}
+
+static natsStatus set_certificate(natsOptions *opts, const struct sgc_bus_options *options,
+                                  struct sg_out *report)
+{
+    if (options->key_file == NULL || !sg_secret_file_is_sealed(options->key_file))
+        return natsOptions_LoadCertificatesChain(opts, options->cert_file, options->key_file);
+    char *cert = secret_text("cert_file", options->cert_file, report);
+    char *key = secret_text("key_file", options->key_file, report);
+    natsStatus s = NATS_INVALID_ARG;
+    sg_pkey_begin();
+    if (cert != NULL && key != NULL)
+        s = natsOptions_SetCertificatesChain(opts, cert, key);
+    sg_pkey_end();
+    sg_secret_free(cert, TEXT_BYTES);
+    sg_secret_free(key, TEXT_BYTES);
+    return s;
+}
+
+static natsStatus set_identity(struct sgc_nats *nats, natsOptions *opts,
+                               const struct sgc_bus_options *options, struct sg_out *report)
 {
     natsStatus s = natsOptions_SetName(opts, options->name);
     if (s == NATS_OK && options->creds_file != NULL)
-        s = natsOptions_SetUserCredentialsFromFiles(opts, options->creds_file, NULL);
+        s = set_creds(nats, opts, options->creds_file, report);
     if (s == NATS_OK && options->ca_file != NULL)
         s = natsOptions_SetSecure(opts, true);
     if (s == NATS_OK && options->ca_file != NULL)
         s = natsOptions_LoadCATrustedCertificates(opts, options->ca_file);
     if (s == NATS_OK && options->cert_file != NULL)
-        s = natsOptions_LoadCertificatesChain(opts, options->cert_file, options->key_file);
+        s = set_certificate(opts, options, report);
     return s;
 }
 
@@ -339,7 +424,8 @@ static natsStatus set_patience(natsOptions *opts)
     return s;
 }
 
-static natsStatus connect_to(struct sgc_nats *nats, const struct sgc_bus_options *options)
+static natsStatus connect_to(struct sgc_nats *nats, const struct sgc_bus_options *options,
+                             struct sg_out *report)
 {
     natsOptions *opts = NULL;
     jsOptions js;
@@ -347,13 +433,13 @@ static natsStatus connect_to(struct sgc_nats *nats, const struct sgc_bus_options
     if (s == NATS_OK)
         s = set_servers(opts, options->url);
     if (s == NATS_OK)
-        s = set_identity(opts, options);
+        s = set_identity(nats, opts, options, report);
     if (s == NATS_OK)
         s = set_patience(opts);
     if (s == NATS_OK)
         s = natsConnection_Connect(&nats->nc, opts);
     if (s == NATS_NOT_YET_CONNECTED) {
-        sg_warn("bus: no server at %s yet", options->url);
+        sg_warn("bus: no server of bus.url answers yet"); /* which may have a password in it */
         s = NATS_OK;
     }
     natsOptions_Destroy(opts);
@@ -366,6 +452,7 @@ static void nats_close(struct sgc_bus *bus)
     struct sgc_nats *nats = sgc_nats_of(bus);
     jsCtx_Destroy(nats->js);
     natsConnection_Destroy(nats->nc);
+    sg_secret_free(nats->creds, TEXT_BYTES);
     sgc_bus_fini(bus);
     sg_boot_free(nats);
 }
@@ -400,12 +487,12 @@ enum sg_err sgc_nats_open(const struct sgc_bus_options *options, struct sg_out *
         return err;
     }
     nats->replicas = options->replicas;
-    natsStatus s = connect_to(nats, options);
+    natsStatus s = connect_to(nats, options, report);
     if (s == NATS_OK) {
         *out = &nats->bus;
         return SG_OK;
     }
-    sg_out_fmt(report, "bus.url: %s: %s\n", options->url, natsStatus_GetText(s));
+    sg_out_fmt(report, "bus.url: %s\n", natsStatus_GetText(s));
     nats_close(&nats->bus);
     return sgc_nats_err(s, 0);
 }

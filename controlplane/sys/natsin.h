@@ -11,6 +11,7 @@ struct sgc_nats {
     natsConnection *nc;
     jsCtx *js;
     uint32_t replicas; /* 0: as many as the servers allow */
+    char *creds;       /* what was sealed: secret memory; NULL: none */
 };
 static inline struct sgc_nats *sgc_nats_of(struct sgc_bus *bus)
 {

@@ -28,7 +28,8 @@ SECRET = "0123456789abcdef0123456789abcdef\n"
 class Nats:
     """A nats-server with JetStream, and a connection that says things to it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, config=None):
+        self.config = config  # lines of the server's own
         self.program = shutil.which("nats-server", path="/usr/sbin:/usr/bin:/usr/local/bin")
         if self.program is None:
             raise unittest.SkipTest("no nats-server on this machine")
@@ -36,12 +37,25 @@ class Nats:
         self.url = f"nats://127.0.0.1:{self.port}"
         self.process = None
 
-    def start(self):
+    def start(self, asks=True):
+        """`asks`: whether it lets anybody in, us too."""
         self.process = subprocess.Popen(
             [*sg.WITH_US, self.program, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd",
-             str(self.folder / "nats"), "-l", str(self.folder / "nats.log")])
-        sg.until(self.answers, "nats-server answers")
+             str(self.folder / "nats"), "-l", str(self.folder / "nats.log"), *self.words()])
+        sg.until(self.answers if asks else self.listens, "nats-server answers")
         return self
+
+    def listens(self):
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), 5).close()
+            return True
+        return False
+
+    def words(self):
+        if self.config is None:
+            return []
+        (self.folder / "nats.conf").write_text(self.config)
+        return ["-c", str(self.folder / "nats.conf")]
 
     def answers(self):
         with contextlib.suppress(OSError):

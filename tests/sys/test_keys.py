@@ -11,7 +11,9 @@ import ssl
 import subprocess
 import time
 
+import natsjwt
 import sg
+import sgfeed
 
 CONFIG = """
 node: {name: edge1, region: {region}, workers: 1, state_dir: {folder}/state, run_dir: {folder}/run,
@@ -235,6 +237,44 @@ class Keys(sg.Scenario):
             core = node.core()
             self.assertEqual([i for i, n in enumerate(sg.private_numbers(key)) if n in core], [])
             self.assertNotIn(key.read_bytes().splitlines()[1], core)
+
+    def bus_node(self, bus, *sealed):
+        """A control node that reaches the server by what was sealed."""
+        seal = self.folder / "sealing"
+        seal.write_bytes(os.urandom(32))
+        node = self.made(seal=f'seal_key: "file:{seal}"')
+        with open(node.file, "a", encoding="utf-8") as file:
+            file.write(f"bus: {{{bus}}}\n")
+        for file in sealed:
+            node.sgctl("key", "seal", str(file))
+        node.start("--role", "control")
+        sg.until(lambda: node.command("/v1/feed").json()["connected"], "it is on the bus")
+        return node
+
+    def test_the_buss_credentials_may_be_sealed(self):
+        config, creds, user = natsjwt.world(self.folder)
+        nats = sgfeed.Nats(self.folder, config).start(asks=False)
+        self.addCleanup(nats.stop)
+        file = self.folder / "node.creds"
+        file.write_text(creds)
+        node = self.bus_node(f'url: "{nats.url}", creds_file: "{file}"', file)
+        core = node.core()
+        self.assertNotIn(user.seed.encode(), core)
+        self.assertNotIn(user.raw, core)
+
+    def test_the_buss_private_key_may_be_sealed(self):
+        cert, key = self.certificate("node")
+        theirs, their_key = (file.rename(self.folder / f"nats{file.suffix}")
+                             for file in self.certificate("localhost"))
+        nats = sgfeed.Nats(self.folder, f"tls {{ cert_file: '{theirs}', key_file: '{their_key}', "
+                                        f"ca_file: '{cert}', verify: true }}").start(asks=False)
+        self.addCleanup(nats.stop)
+        url = nats.url.replace("nats:", "tls:").replace("127.0.0.1", "localhost")
+        numbers, line = sg.private_numbers(key), key.read_bytes().splitlines()[1]
+        node = self.bus_node(f'url: "{url}", ca_file: "{theirs}", cert_file: "{cert}", '
+                             f'key_file: "{key}"', key)
+        core = node.core()
+        self.assertEqual([i for i, n in enumerate((*numbers, line)) if n in core], [])
 
     def test_no_secret_is_told_anywhere(self):
         node, token, clear = self.full_of_secrets()

@@ -131,17 +131,6 @@ static int put_in_place(const char *path, const char *next)
                       sg_err_text(sg_err_from_errno(errno)));
 }
 
-/* Is it sealed already? Its first bytes say. */
-static bool is_sealed(const char *path)
-{
-    char first[64];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, first, sizeof(first)) : -1;
-    if (fd >= 0)
-        close(fd);
-    return n > 0 && sg_secret_is_sealed((struct sg_str){first, (size_t)n});
-}
-
 /* A file's contents, in secret memory; sg_secret_free(plain.ptr, SG_SECRET_FILE_MAX) ends them. */
 static int contents_of(const char *path, struct sg_str *plain)
 {
@@ -162,7 +151,7 @@ static int seal(const char *path)
 {
     char next[PATH_MAX];
     struct sg_str plain = SG_STR_NONE;
-    if (is_sealed(path))
+    if (sg_secret_file_is_sealed(path))
         return sgt_refuse("%s: it is sealed already", path);
     int status = contents_of(path, &plain);
     if (status == SGT_DONE)
@@ -178,7 +167,7 @@ static int seal(const char *path)
 static int unseal(const char *path)
 {
     struct sg_str plain = SG_STR_NONE;
-    if (!is_sealed(path))
+    if (!sg_secret_file_is_sealed(path))
         return sgt_refuse("%s: it is not sealed, or can't be read", path);
     int status = contents_of(path, &plain);
     if (status == SGT_DONE && !write_all(STDOUT_FILENO, plain) && errno != EINVAL &&
@@ -219,7 +208,7 @@ static int reseal_all(const struct sg_config *config, const char *from, char **f
     char next[PATH_MAX];
     int status = unlocked(from);
     for (int i = 0; i < count && status == SGT_DONE; i++)
-        status = is_sealed(files[i])
+        status = sg_secret_file_is_sealed(files[i])
                      ? contents_of(files[i], &plain[i])
                      : sgt_refuse("%s: it is not sealed, or can't be read", files[i]);
     if (status == SGT_DONE)
