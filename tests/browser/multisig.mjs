@@ -1,7 +1,7 @@
 // The vault of a Squads multisig signs in in Chromium, each member in a browser of its own. The
 // account is the Squads SDK's, the server that hands it out a shim of ours: tests/squads/shim.mjs
 // says what that does not prove. Run by ways.mjs.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -10,6 +10,9 @@ import { runSteps, skipAll, top, until } from './stage.mjs';
 import { found, plays, shows, staysIn } from './viewer.mjs';
 
 export async function startShim() {
+  const prepared = spawnSync(path.join(top, 'tools/packages/npm'),
+    [path.join(top, 'tests/squads'), process.env.SG_SQUADS_PACKAGES]);
+  if (prepared.status !== 0) skipAll('the Squads SDK is not to be had');
   const child = spawn('node', [path.join(top, 'tests/squads/shim.mjs')],
     { stdio: ['pipe', 'pipe', 'ignore'] });
   for await (const line of readline.createInterface({ input: child.stdout })) {
@@ -21,7 +24,7 @@ export async function startShim() {
     };
     return { url, steer, stop: () => child.stdin.end() };
   }
-  return skipAll('the Squads SDK is not to be had');
+  throw new Error('the shim did not start');
 }
 
 // A browser of its own, whose test wallet has a key that we know the address of.

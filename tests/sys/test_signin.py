@@ -35,6 +35,35 @@ def cbor_bytes(data):
     return head + data
 
 
+class Issuer:
+    """A tenant's back end: signs the grant itself (COSE's Sig_structure), with openssl."""
+    KINDS = {"eddsa": (("-algorithm", "ed25519"), None),
+             "es256": (("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"), wallet.P256),
+             "es256k": (("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"),
+                        wallet.SECP256K1)}
+
+    def __init__(self, alg, folder):
+        self.alg, self.account = alg, "eip155:1:0x" + "5e" * 20
+        self.pem, self.message = folder / f"{alg}.pem", folder / f"{alg}.message"
+        options, self.curve = self.KINDS[alg]
+        wallet.openssl("genpkey", *options, "-out", self.pem)
+        self.public = folder / f"{alg}.pub"
+        wallet.openssl("pkey", "-in", self.pem, "-pubout", "-out", self.public)
+
+    def sign(self, challenge):
+        header, claims = (wallet.unb64(challenge[part]) for part in ("header", "claims"))
+        self.message.write_bytes(b"\x84" + b"\x6aSignature1" + cbor_bytes(header) + b"\x40" +
+                                 cbor_bytes(claims))
+        if self.curve is None:
+            return wallet.openssl("pkeyutl", "-sign", "-inkey", self.pem, "-rawin", "-in",
+                                  self.message)
+        der = wallet.openssl("dgst", "-sha256", "-sign", self.pem, self.message)
+        r_end = 4 + der[3]
+        r, s = (int.from_bytes(part, "big") for part in (der[4:r_end], der[r_end + 2:]))
+        s = min(s, self.curve.n - s)
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
 class SignIn(sg.Scenario):
     def signing(self, config=CONFIG):
         file = self.folder / "secret"
@@ -107,6 +136,20 @@ class SignIn(sg.Scenario):
             bob.sign_in()
             self.assertEqual(bob.get(SEGMENT).text, "segment", alg)
             self.assertEqual(bob.renew().status, 200, alg)
+
+    def test_a_tenants_back_end_lets_its_own_viewers_in_and_no_other_back_end_does(self):
+        issuers = [Issuer(alg, self.folder) for alg in Issuer.KINDS]
+        listed = ", ".join(f'{{key_file: "{one.public}"}}' for one in issuers)
+        node = self.signing(CONFIG.replace("clock_skew_s: 5", f"clock_skew_s: 5, issuers: [{listed}]"))
+        for issuer in issuers:
+            viewer = wallet.Viewer(node, issuer)
+            viewer.sign_in()
+            self.assertEqual(viewer.get(SEGMENT).text, "segment", issuer.alg)
+            self.assertEqual(viewer.renew().status, 200, issuer.alg)
+            (self.folder / "other").mkdir(exist_ok=True)
+            stranger = wallet.Viewer(node, Issuer(issuer.alg, self.folder / "other"))
+            stranger.signed(stranger.challenge().json())
+            self.assertEqual(stranger.post("grant").status, 401, issuer.alg)
 
     def test_a_grant_may_come_as_cose_and_the_session_key_by_its_proof(self):
         node = self.signing()

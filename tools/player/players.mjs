@@ -87,7 +87,8 @@ async function openShaka({ video, base, token, refused, loaded }, manifest) {
     if (error.code === badStatus) refused(error.data[1]);
   };
   player.addEventListener('error', (event) => failed(event.detail));
-  player.load(`${base}${manifest}`).catch(failed);
+  // Whole: of a path that begins with "/cat:" Shaka loses the beginning.
+  player.load(new URL(`${base}${manifest}`, location.href).href).catch(failed);
   return {
     rendition: () => player.getVariantTracks().find((track) => track.active)?.height,
     stop: () => {},

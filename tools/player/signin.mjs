@@ -26,12 +26,15 @@ const isFinal = (error) =>
   error instanceof Refused && error.status !== 429 && error.status !== 503;
 
 export class Viewer extends EventTarget {
-  // `node`: where the content is; `path`: what the token is to open.
-  constructor({ node = location.origin, path = '/' } = {}) {
+  // `node`: where the content is; `path`: what the token is to open; `cookie`: it is to be set as a
+  // cookie too, for players that can add no header.
+  constructor({ node = location.origin, path = '/', cookie = false } = {}) {
     super();
     this.node = node;
     this.path = path;
+    this.cookie = cookie;
     this.token = null;
+    this.prefix = null; // before a path it is the token: for players that send no cookie either
     this.expires_ms = 0;
     this.account = null;
     this.renewals = 0;
@@ -61,7 +64,7 @@ export class Viewer extends EventTarget {
   }
 
   async post(what, session, token) {
-    const url = this.url(what);
+    const url = this.url(what, this.cookie ? { cookie: '1' } : {});
     const send = async () => {
       const headers = { 'Content-Type': 'application/json',
         DPoP: await proof(session.key, 'POST', url, { token, now_ms: Date.now() - this.ahead_ms }) };
@@ -150,8 +153,9 @@ export class Viewer extends EventTarget {
     }
   }
 
-  take({ token, expires, renew_after: renewAfter }) {
+  take({ token, prefix, expires, renew_after: renewAfter }) {
     this.token = token;
+    this.prefix = prefix;
     this.account = this.session.account;
     this.expires_ms = expires * 1000 + this.ahead_ms; // by this device's clock
     const renewMs = renewAfter * 1000 + this.ahead_ms;
@@ -168,6 +172,7 @@ export class Viewer extends EventTarget {
     clearTimeout(this.timer);
     this.session = null;
     this.token = null;
+    this.prefix = null;
     this.expires_ms = 0;
     await forget(this.name);
   }
