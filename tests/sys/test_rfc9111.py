@@ -135,6 +135,10 @@ TARGETED = {
     "beats Expires": (
         [(OK, [("CDN-Cache-Control", "max-age=60"), ("Expires", -60)])], TWICE_HIT),
     "malformed": ([fresh(("CDN-Cache-Control", "max-age=0,"))], TWICE_HIT),
+    "a blank before =": ([fresh(("CDN-Cache-Control", "max-age =60"), cc="no-store")], TWICE_MISS),
+    "of another type": ([fresh(("CDN-Cache-Control", 'max-age="60"'), cc="no-store")], TWICE_MISS),
+    "of no type": ([fresh(("CDN-Cache-Control", "max-age=60, &&"), cc="no-store")], TWICE_MISS),
+    "over 2^31": ([fresh(("CDN-Cache-Control", "max-age=99999999999"), cc="no-store")], TWICE_HIT),
     "with parameters": (
         [fresh(("CDN-Cache-Control", "max-age=60;a=b, c=(d e)"), cc="no-store")], TWICE_HIT),
 }
