@@ -102,7 +102,7 @@ bool sgt_anvil_start(struct sgt_anvil *anvil, const char *const *options)
     char text[1024];
     if (packages == NULL || prepare == NULL)
         return false;
-    snprintf(text, sizeof(text), "%s %s", prepare, packages);
+    snprintf(text, sizeof(text), "'%s' '%s'", prepare, packages);
     if (system(text) != 0)
         return false;
     *anvil = (struct sgt_anvil){0};

@@ -479,7 +479,7 @@ int main(void)
         cmocka_unit_test(servers_of_another_cluster_are_not_believed),
     };
     char command[4096], script[4096];
-    snprintf(command, sizeof(command), "%s %s %s >&2", getenv("SG_SQUADS_PREPARE"),
+    snprintf(command, sizeof(command), "'%s' '%s' '%s' >&2", getenv("SG_SQUADS_PREPARE"),
              getenv("SG_SQUADS_HERE"), getenv("SG_SQUADS_PACKAGES"));
     snprintf(script, sizeof(script), "%s/shim.mjs", getenv("SG_SQUADS_HERE"));
     if (system(command) != 0 || !sgt_shim_start(&shim, script))
