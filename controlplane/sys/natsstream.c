@@ -23,16 +23,30 @@ static bool same_subjects(const jsStreamConfig *a, const jsStreamConfig *b)
     return same;
 }
 
-/* It is there: are its limits the wanted ones? Its replicas stay as they are. */
+/* It was made while a server was away, perhaps; where it is as many as they allow, they say so. One
+ * without a cluster must not be asked: it writes the number down and finds no stream when it starts
+ * again (2.9). */
+static void replicas_add(struct sgc_nats *nats, const jsStreamInfo *info, jsStreamConfig *config,
+                         jsOptions *options)
+{
+    jsErrCode code = 0;
+    config->Replicas = REPLICAS_MAX;
+    if (nats->replicas == 0 && info->Cluster != NULL && info->Config->Replicas < REPLICAS_MAX)
+        (void)js_UpdateStream(NULL, nats->js, config, options, &code);
+}
+
+/* It is there: are its limits the wanted ones? */
 static natsStatus stream_adjust(struct sgc_nats *nats, const jsStreamInfo *info,
                                 jsStreamConfig *config, jsOptions *options, jsErrCode *code)
 {
     const jsStreamConfig *was = info->Config;
-    if (was->MaxMsgs == config->MaxMsgs && was->MaxBytes == config->MaxBytes &&
-        was->MaxAge == config->MaxAge && was->Duplicates == config->Duplicates)
-        return NATS_OK;
+    bool same = was->MaxMsgs == config->MaxMsgs && was->MaxBytes == config->MaxBytes &&
+                was->MaxAge == config->MaxAge && was->Duplicates == config->Duplicates;
     config->Replicas = was->Replicas;
-    return js_UpdateStream(NULL, nats->js, config, options, code);
+    natsStatus s = same ? NATS_OK : js_UpdateStream(NULL, nats->js, config, options, code);
+    if (s == NATS_OK)
+        replicas_add(nats, info, config, options);
+    return s;
 }
 
 /* One attempt. SG_EEXIST through *differs. */

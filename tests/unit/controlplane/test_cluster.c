@@ -17,24 +17,30 @@
 struct world {
     struct sgt_nats servers[SERVERS];
     struct sgc_bus *bus;
+    char routes[256];
 };
 
+static void server_run(struct world *world, int i)
+{
+    char name[8];
+    snprintf(name, sizeof(name), "n%d", i);
+    sgt_nats_run(&world->servers[i], name, world->routes);
+}
+
+/* All but the last, which comes later. */
 static void servers_run(struct world *world)
 {
-    char routes[256] = "";
+    char *routes = world->routes;
     for (int i = 0; i < SERVERS; i++) {
         sgt_dir_make(world->servers[i].dir);
         world->servers[i].port = sgt_port_free();
         world->servers[i].cluster_port = sgt_port_free();
         size_t len = strlen(routes);
-        snprintf(routes + len, sizeof(routes) - len, "%snats://127.0.0.1:%u", i > 0 ? "," : "",
-                 world->servers[i].cluster_port);
+        snprintf(routes + len, sizeof(world->routes) - len, "%snats://127.0.0.1:%u",
+                 i > 0 ? "," : "", world->servers[i].cluster_port);
     }
-    for (int i = 0; i < SERVERS; i++) {
-        char name[8];
-        snprintf(name, sizeof(name), "n%d", i);
-        sgt_nats_run(&world->servers[i], name, routes);
-    }
+    for (int i = 0; i < SERVERS - 1; i++)
+        server_run(world, i);
 }
 
 static int begin(void **fixture)
@@ -61,18 +67,43 @@ static int end(void **fixture)
     return 0;
 }
 
-/* Which server leads the stream: as the server's own interface says. */
-static int leader_of(struct world *world, const char *stream)
+/* What the servers' own interface says of a stream. */
+static const char *told_of(struct world *world, const char *stream)
 {
-    char subject[64], memory[8192], *leader;
+    static char memory[8192];
+    char subject[64];
     struct sg_out reply = sg_out_init(memory, sizeof(memory) - 1);
     snprintf(subject, sizeof(subject), "$JS.API.STREAM.INFO.%s", stream);
     assert_int_equal(sgc_bus_request(world->bus, subject, SG_STR(""), PATIENCE, &reply), SG_OK);
     memory[reply.len] = '\0';
-    leader = strstr(memory, "\"leader\":\"n");
+    return memory;
+}
+
+static bool has_replicas(struct world *world, const char *stream)
+{
+    return strstr(told_of(world, stream), "\"num_replicas\":3") != NULL;
+}
+
+static int leader_of(struct world *world, const char *stream)
+{
+    const char *leader = strstr(told_of(world, stream), "\"leader\":\"n");
     assert_non_null(leader);
-    assert_non_null(strstr(memory, "\"num_replicas\":3"));
     return leader[strlen("\"leader\":\"n")] - '0';
+}
+
+/* Two of three servers are there, then all. */
+static void a_stream_gets_its_replicas_when_the_servers_have_come(void **fixture)
+{
+    struct world *world = *fixture;
+    const struct sgc_stream_options stream = {.name = "cluster", .subjects = "clu"};
+    assert_int_equal(sgc_stream_open(world->bus, &stream), SG_OK);
+    assert_false(has_replicas(world, "cluster"));
+    server_run(world, SERVERS - 1);
+    for (int i = 0; i < 300 && !has_replicas(world, "cluster"); i++) {
+        assert_int_equal(sgc_stream_open(world->bus, &stream), SG_OK);
+        usleep(100000);
+    }
+    assert_true(has_replicas(world, "cluster"));
 }
 
 struct heard {
@@ -149,6 +180,7 @@ static void nothing_is_lost_and_nothing_comes_twice_when_the_leader_dies(void **
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_stream_gets_its_replicas_when_the_servers_have_come),
     cmocka_unit_test(nothing_is_lost_and_nothing_comes_twice_when_the_leader_dies),
 };
 
