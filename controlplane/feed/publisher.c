@@ -83,6 +83,10 @@ static enum sg_err claim_take(struct sgc_publisher *publisher)
         return claim_is_ours(publisher, &claim) ? SG_OK : SG_EPERM;
     if (err != SG_ENOENT)
         return err;
+    if (revision != 0 && claim_is_ours(publisher, &claim))
+        sg_error("feed: the stream %s is not the one that this ledger wrote: what it told that one "
+                 "is in no edge's state any more: sgctl chain rebuild, for each chain",
+                 feed->stream);
     memcpy(claim.ledger, publisher->name, sizeof(claim.ledger));
     return sgc_kv_swap(feed->bus, BUCKET, feed->stream, revision,
                        (struct sg_str){(const char *)&claim, sizeof(claim)}, &revision);
