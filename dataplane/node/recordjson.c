@@ -153,7 +153,8 @@ static void put_decision(const struct sge_record *r, struct sg_json *json)
         sg_json_hex(json, "cti", r->cti, sizeof(r->cti));
     else
         sg_json_text(json, "cti", NULL);
-    sg_json_hex(json, "fact_key", &r->fact_key, sizeof(r->fact_key));
+    const uint64_t fact_key = __builtin_bswap64(r->fact_key); /* as sgctl own takes it */
+    sg_json_hex(json, "fact_key", &fact_key, sizeof(fact_key));
     sg_json_u64(json, "fact_generation", r->fact_generation);
     sg_json_u64(json, "rule_version", r->rule_version);
     sg_json_text(json, "engine_path", engine_path_word(r->engine_path));

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Gated content, as viewers, thieves and operators meet it."""
 import json
+import re
 import threading
 import time
 
@@ -184,7 +185,13 @@ class Gate(sg.Scenario):
         token = self.mint(node, "--fact", FACT, "--owner", ALICE)
         self.assertEqual(self.get(node, token).status, 200)
         node.sgctl("own", "transfer", FACT, ALICE, BOB)
-        self.assert_refused(self.get(node, token), 403, "ownership_changed")
+        refused = self.get(node, token)
+        self.assert_refused(refused, 403, "ownership_changed")
+        # From the viewer's request to the fact: explain's key is one that own show takes.
+        told = node.sgctl("explain", refused.fields["x-request-id"]).stdout
+        key = re.search("by fact (0x[0-9a-f]{16}) at generation 1", told)[1]
+        self.assertEqual(json.loads(node.sgctl("--json", "own", "show", key).stdout)["key"],
+                         json.loads(node.sgctl("--json", "own", "show", FACT).stdout)["key"])
         self.assertNotEqual(
             node.sgctl("token", "mint", "--path", "/films/", "--fact", FACT, "--owner", ALICE,
                        check=False).returncode, 0)

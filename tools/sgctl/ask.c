@@ -153,7 +153,7 @@ static void explain_gate(const json_t *r)
         printf(", token %s%s%s", text(r, "cti"), signs_in ? "" : " in the ",
                signs_in ? "" : text(r, "carrier"));
     if (number(r, "fact_generation") != 0)
-        printf(", by fact %s at generation %lld", text(r, "fact_key"),
+        printf(", by fact 0x%s at generation %lld", text(r, "fact_key"),
                number(r, "fact_generation"));
     if (number(r, "rule_version") != 0)
         printf(", rule version %lld", number(r, "rule_version"));

@@ -81,7 +81,8 @@ static void print_chain(const json_t *chain)
     if (number(contracts, "refused") != 0)
         printf(", %lld refused", number(contracts, "refused"));
     if (json_object_get(contracts, "read_to") != NULL)
-        printf(", the last one is read to block %lld", number(contracts, "read_to"));
+        printf(", the history of the last one is read to block %lld of %lld",
+               number(contracts, "read_to"), number(chain, "safe"));
     printf("\n  errors   %lld of %lld looks, %lld without a quorum\n",
            number(counts, "turns_failed"), number(counts, "turns"), number(chain, "no_quorum"));
     if (hearing != NULL)

@@ -108,9 +108,9 @@ static json_t *change_json(const struct sge_change *change, uint64_t generation)
 static json_t *fact_json(const struct sgt_fact *fact, const struct sge_fact *known)
 {
     uint64_t key = __builtin_bswap64(fact->key);
-    return json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:b, s:o}", "fact", fact->name, "key",
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:b, s:o}", "fact", fact->name, "key",
                      sgt_hex_json(&key, sizeof(key)), "generation", (json_int_t)known->generation,
-                     "block", (json_int_t)known->block, "owner_head",
+                     "block", (json_int_t)known->block, "log", (json_int_t)known->log, "owner_head",
                      sgt_hex_json(known->owner_head, 32), "owner_safe",
                      sgt_hex_json(known->owner_safe, 32), "safe",
                      memcmp(known->owner_head, known->owner_safe, 32) == 0, "changed",

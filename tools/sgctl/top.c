@@ -9,11 +9,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define PATHS_MAX  512
-#define SHOWN      12
-#define PATH_BYTES 96
+#define PATHS_MAX   512
+#define SHOWN       12
+#define PATH_BYTES  96
+#define BEFORE_PATH 54 /* columns of what stands before a path */
 
 const char sgt_top_usage[] =
     "sgctl top [--count N] [--interval SECONDS]\n"
@@ -29,7 +31,8 @@ struct row {
 struct top {
     const struct sgt_call *call;
     uint32_t count, interval_s; /* count 0: until ended */
-    bool terminal;
+    bool terminal, colours;
+    int path_columns; /* what is left of a line for the path */
     struct sge_reqlog *ring;
     struct sge_reqlog_cursor cursor;
     struct sgt_names *names;
@@ -124,13 +127,13 @@ static void print_rates(const struct sgt_counters *now, const struct sgt_counter
 
 static void print_rows(struct top *top)
 {
-    printf("\n%s%9s %9s %7s %7s  %-16s %s%s\n", top->terminal ? "\033[7m" : "", "requests", "MiB",
-           "misses", "refused", "site", "path", top->terminal ? "\033[0m" : "");
+    printf("\n%s%9s %9s %7s %7s  %-16s %s%s\n", top->colours ? "\033[7m" : "", "requests", "MiB",
+           "misses", "refused", "site", "path", top->colours ? "\033[0m" : "");
     for (uint32_t i = 0; i < SG_MIN(top->rows_used, (uint32_t)SHOWN); i++) {
         const struct row *row = &top->rows[i];
-        printf("%9llu %9.1f %7llu %7llu  %-16s %s\n", (unsigned long long)row->requests,
+        printf("%9llu %9.1f %7llu %7llu  %-16s %.*s\n", (unsigned long long)row->requests,
                (double)row->bytes / (1 << 20), (unsigned long long)row->misses,
-               (unsigned long long)row->refused, row->site, row->path);
+               (unsigned long long)row->refused, row->site, top->path_columns, row->path);
     }
 }
 
@@ -167,9 +170,22 @@ static void print_json(struct top *top, const struct sgt_counters *now,
     json_decref(told);
 }
 
+/* A terminal may be made larger or smaller at any time. */
+static void look_at_terminal(struct top *top)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    struct winsize size = {0};
+    top->terminal = isatty(STDOUT_FILENO) == 1;
+    top->colours = top->terminal && (no_colour == NULL || no_colour[0] == '\0');
+    top->path_columns = PATH_BYTES;
+    if (top->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        top->path_columns = size.ws_col > BEFORE_PATH ? size.ws_col - BEFORE_PATH : 1;
+}
+
 static void print_turn(struct top *top, uint32_t turn, const struct sgt_counters *now,
                        const struct sgt_counters *then)
 {
+    look_at_terminal(top);
     qsort(top->rows, top->rows_used, sizeof(*top->rows), by_requests);
     if (top->call->json) {
         print_json(top, now, then);
@@ -256,7 +272,7 @@ int sgt_top_main(const struct sgt_call *call, int argc, char **argv)
     struct top *top = calloc(1, sizeof(*top));
     if (top == NULL)
         return SGT_REFUSED;
-    *top = (struct top){.call = call, .interval_s = 1, .terminal = isatty(STDOUT_FILENO) == 1};
+    *top = (struct top){.call = call, .interval_s = 1};
     int status = options_read(top, argc, argv) ? SGT_DONE : SGT_USAGE;
     struct sigaction action = {.sa_handler = on_end};
     sigaction(SIGINT, &action, NULL);
