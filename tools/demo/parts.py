@@ -54,7 +54,7 @@ http {{
       add_header Cache-Control "public, max-age=5";
     }}
     location /player/proofs/ {{
-      alias {run}/proofs/;
+      alias "{run}/proofs/";
       add_header Cache-Control "no-cache";
     }}
     location ~ ^/player/(token|revoke|transfer|buy)$ {{
@@ -88,9 +88,9 @@ tenants:
     clock_skew_s: 0
 # Smart wallets and multisigs: their chain is asked, and the answer is signed with this key.
 gate:
-  countersign_key: {run}/countersign.pem
+  countersign_key: "{run}/countersign.pem"
   countersigners:
-    - key_file: {run}/countersign.pub
+    - key_file: "{run}/countersign.pub"
 {chains}rules:
   - name: film
     tenant: demo
