@@ -54,6 +54,10 @@ class Up(unittest.TestCase):
             refused.exception.close()
             with urllib.request.urlopen(told["hls_with_token"]) as playlist:
                 self.assertIn(b"media_0.m3u8", playlist.read())
+            again = subprocess.run(self.command("--once"), capture_output=True, text=True, timeout=60,
+                                   check=False)
+            self.assertEqual(again.returncode, 1)
+            self.assertIn("it runs in this checkout already", again.stderr)
             with urllib.request.urlopen(told["page"]) as page:
                 self.assertIn(b"page.mjs", page.read())
             with contextlib.ExitStack() as otherwise:

@@ -4,6 +4,7 @@
 tools/up calls it when everything is installed, built and made; tests call it with trees of theirs.
 """
 import argparse
+import fcntl
 import json
 import os
 import shlex
@@ -99,13 +100,28 @@ The node's file is {told["config"]}; ask it: {shlex.join(node.sgctl_command("sta
 Ctrl-C stops all of it.""", flush=True)
 
 
+def hold(run):
+    """The lock on `run` as an open file: what another serves from is not removed under it."""
+    lock = open(f"{run}.lock", "w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise Failed("it runs in this checkout already: end that with Ctrl-C first, or run this in "
+                     "a checkout of its own") from None
+    return lock
+
+
 def main():
     args = arguments()
     parts = []
+    lock = None
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
     try:
+        os.makedirs(os.path.dirname(os.path.abspath(args.run)), exist_ok=True)
+        lock = hold(args.run)
         shutil.rmtree(args.run, ignore_errors=True)
         os.makedirs(args.run)
         tls, plain, origin, back_end = ports_from(args.port, 4)
@@ -132,6 +148,8 @@ def main():
     finally:
         for part in reversed(parts):
             part.stop()
+        if lock:
+            lock.close()
     return 0
 
 
