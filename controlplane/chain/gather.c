@@ -100,14 +100,15 @@ static enum sg_err ask(struct reading *reading, struct sgc_eth_filter *filter, u
     return err == SG_EINTR ? part.err : err;
 }
 
-/* The events lie end to end, in the order of their blocks. */
+/* The events lie end to end, in the order of their blocks; there may be none of them at all. */
 static void point(struct sgc_gather *gather, const struct sg_caip_chain *chain)
 {
     const struct sgc_event *at = gather->events.items;
     for (uint32_t i = 0; i < gather->blocks_count; i++) {
         gather->blocks[i].chain = chain;
         gather->blocks[i].events = at;
-        at += gather->blocks[i].events_count;
+        if (gather->blocks[i].events_count > 0)
+            at += gather->blocks[i].events_count;
     }
 }
 
