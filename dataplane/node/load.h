@@ -3,7 +3,9 @@
 #define SGD_NODE_LOAD_H
 
 #include "base/out.h"
-#include "dataplane/worker/worker.h"
+#include "dataplane/worker/snapshot.h"
+
+struct sgd_fetchers; /* dataplane/origin/fetch.h */
 
 /* Takes over `config`, which was read from `file`. `fetchers` NULL: the origins' pools are not made
  * (a check only). `before`: the snapshot until now, or NULL: ticket keys and the origins' health

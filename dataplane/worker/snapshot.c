@@ -1,9 +1,11 @@
+#include "dataplane/worker/snapshot.h"
+
 #include "base/alloc.h"
 #include "dataplane/delivery/route.h"
 #include "dataplane/gate/gate.h"
 #include "dataplane/origin/fetch.h"
 #include "dataplane/tls/ctx.h"
-#include "dataplane/worker/worker.h"
+#include "edgecache/content/content.h"
 
 static void snapshot_end(struct sgd_snapshot *snapshot)
 {

@@ -9,61 +9,24 @@
 #include "base/config.h"
 #include "base/mail.h"
 #include "dataplane/engine/engine.h"
+#include "dataplane/worker/snapshot.h"
 #include "edgecache/content/content.h"
 #include "edgecache/log/reqlog.h"
 #include "edgecache/log/stats.h"
 #include "edgecache/state/purges.h"
 #include "edgecache/state/state.h"
 
-struct sgd_delivery; /* one worker's exchanges and fills: dataplane/delivery */
-struct sgd_fetchers;
-struct sgd_gate;
-struct sgd_gate_core;
+struct sgd_delivery;       /* one worker's exchanges and fills: dataplane/delivery */
+struct sgd_fetchers;       /* threads that ask origins: dataplane/origin/fetch.h */
+struct sgd_gate_core;      /* one worker's part of the gate: dataplane/gate/gate.h */
 struct sgd_listen;         /* dataplane/engine/listen.h */
 struct sgd_grants;         /* threads that check wallets' grants: dataplane/gate/grants.h */
 struct sgd_handshake_next; /* dataplane/tls/handshake.h */
 struct sgd_http1s;         /* HTTP/1.1 connections: dataplane/http/http1.h */
-struct sgd_limits;
-struct sgd_viewers;
-struct sgd_pools;
-struct sgd_routes;     /* host and path to site: dataplane/delivery/route.h */
-struct sgd_handshakes; /* TLS handshakes under way: dataplane/tls/handshake.h */
-struct sgd_tls_ctx;    /* a listener's certificates and ticket keys: dataplane/tls/ctx.h */
-struct sgd_tlscrypto;  /* what seals and opens records: dataplane/tls/record.h */
-
-/* One worker's part of a snapshot: nobody else writes here. */
-struct sgd_snapshot_use {
-    SG_ALIGNED uint32_t holds;
-    uint32_t *tenant_busy;            /* by tenant: exchanges under way */
-    _Atomic uint32_t *listener_conns; /* by listener: connections of it; control reads it */
-};
-
-/* Everything that follows from one configuration file: immutable, counted, shared by all workers.
- * A reload makes a new one; each worker switches at the top of a loop turn, exchanges under way
- * keep the one they began with. */
-struct sgd_snapshot {
-    _Atomic uint32_t refs;
-    uint32_t serial; /* 1, 2, 3 ... */
-    struct sg_config *config;
-    struct sgd_routes *routes;
-    struct sgd_gate *gate;
-    struct sgd_pools *pools;
-    struct sgd_tls_ctx **tls; /* by listener; NULL for a plain one */
-    /* made by sgd_snapshot_open() */
-    uint32_t *site_tenants;        /* by site: its tenant's index */
-    struct sgd_snapshot_use *uses; /* by worker, SGE_WORKERS_MAX of them */
-};
-/* Takes over everything in `parts` but refs and serial, also when it fails. The caller holds the
- * one reference. */
-SG_MUST_USE enum sg_err sgd_snapshot_open(const struct sgd_snapshot *parts, uint32_t serial,
-                                          struct sgd_snapshot **out);
-void sgd_snapshot_ref(struct sgd_snapshot *snapshot);
-/* The last one frees it; any thread. */
-void sgd_snapshot_unref(struct sgd_snapshot *snapshot);
-/* The same for what lives on one worker, without a write that workers share: only the first hold
- * and the last release touch the count. On that worker's thread. */
-void sgd_snapshot_hold(struct sgd_snapshot *snapshot, uint16_t worker);
-void sgd_snapshot_release(struct sgd_snapshot *snapshot, uint16_t worker);
+struct sgd_limits;         /* what viewers may have at once: dataplane/engine/limits.h */
+struct sgd_viewers;        /* addresses that use a token: dataplane/gate/viewers.h */
+struct sgd_handshakes;     /* TLS handshakes under way: dataplane/tls/handshake.h */
+struct sgd_tlscrypto;      /* what seals and opens records: dataplane/tls/record.h */
 
 struct sgd_worker {
     uint16_t id; /* = mail id = shard */
