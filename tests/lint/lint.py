@@ -314,6 +314,38 @@ def rule_threats():
                 yield f"{page}:{number}: there is no test {name}"
 
 
+def comments(path):
+    """(line, text) of each line of a C file's comments."""
+    body = text(path)
+    for comment in re.finditer(r"/\*.*?\*/", body, re.DOTALL):
+        first = body.count("\n", 0, comment.start()) + 1
+        yield from enumerate(comment[0].splitlines(), first)
+
+
+def rule_comments():
+    """What a comment names is in the tree: files, and, in pages too, names with a room's prefix."""
+    rooms = "|".join((*ROOMS, *OUTSIDE, "docs"))
+    place = re.compile(rf"(?<![\w./-])((?:{rooms})/[\w./-]*\w)(?![\w*\[{{/-])")
+    ours = re.compile(r"\b(?:sg[edct]?_|SG[EDCT]?_)\w+\b")
+    known = set()
+    for path in tracked():
+        if not is_corpus(path) and not path.endswith((".md", "package-lock.json")):
+            body = text(path)
+            if path.endswith((".c", ".h", ".def")):
+                body = re.sub(r"/\*.*?\*/", " ", body, flags=re.DOTALL)
+            known.update(re.findall(r"\w+", body))
+    for path in of_kind(".c", ".h", ".def", ".md"):
+        is_page = path.endswith(".md")  # rule_links reads their paths
+        for number, line in lines(path) if is_page else comments(path):
+            for name in () if is_page else place.findall(line):
+                if not any(os.path.exists(name + end) for end in ("", ".c", ".h")):
+                    yield f"{path}:{number}: {name} is not there"
+            for name in ours.findall(line):
+                if name not in known and not (name.endswith("_") and
+                                              any(k.startswith(name) for k in known)):
+                    yield f"{path}:{number}: nothing is called {name}"
+
+
 def rule_sorted():
     """Lists of sources and of tests in meson.build, and package lists, are sorted."""
     for path in of_kind("meson.build", ".list"):
