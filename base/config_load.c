@@ -107,20 +107,20 @@ static enum sg_err config_from(struct sg_conf_report *report, const char *folder
 }
 
 enum sg_err sg_config_parse(const char *file, const char *folder, struct sg_str bytes,
-                            struct sg_out *out, struct sg_config **config)
+                            struct sg_out *report, struct sg_config **out)
 {
     SG_ASSERT(file != NULL && folder != NULL);
-    SG_ASSERT(out != NULL && config != NULL);
-    struct sg_conf_report report = {.file = file, .out = out};
+    SG_ASSERT(report != NULL && out != NULL);
+    struct sg_conf_report mistakes = {.file = file, .out = report};
     struct sg_yaml_fault fault = {0};
-    enum sg_err err = sg_yaml_open(bytes.ptr, bytes.len, &fault, &report.yaml);
+    enum sg_err err = sg_yaml_open(bytes.ptr, bytes.len, &fault, &mistakes.yaml);
     if (err == SG_ECORRUPT) {
-        sg_conf_mistake(&report, fault.line, "", "%s", fault.text);
+        sg_conf_mistake(&mistakes, fault.line, "", "%s", fault.text);
         return SG_ECONFIG;
     }
     if (err == SG_OK)
-        err = config_from(&report, folder, config);
-    sg_yaml_close(report.yaml);
+        err = config_from(&mistakes, folder, out);
+    sg_yaml_close(mistakes.yaml);
     return err;
 }
 

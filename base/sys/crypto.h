@@ -1,7 +1,7 @@
 /* crypto - the hashes and MACs that all rooms use, over OpenSSL's libcrypto: SHA-256, HMAC-SHA-256
- * with a key prepared once, HKDF-SHA-256, AES-256-GCM of a
- * few bytes, random bytes, comparison in constant time. Nothing here
- * allocates or fails; any thread. Ciphers and TLS are not here: dataplane/tls. */
+ * with a key prepared once, HKDF-SHA-256, AES-256-GCM of a few bytes, random bytes, comparison in
+ * constant time. But for AES-GCM nothing here allocates or fails; any thread. Ciphers and TLS are
+ * not here: dataplane/tls. */
 #ifndef SG_BASE_SYS_CRYPTO_H
 #define SG_BASE_SYS_CRYPTO_H
 

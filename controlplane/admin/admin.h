@@ -19,8 +19,8 @@
 
 struct sgc_admin;
 
-/* Listens on config->admin of the node's configuration. `control` is NULL on a node that is not fed
- * (control/node), and may be left: sgc_admin_leave(). `report` gets a line on failure. */
+/* Listens on config->admin of the node's configuration. `control` may be closed
+ * earlier: sgc_admin_leave(). `report` gets a line on failure. */
 SG_MUST_USE enum sg_err sgc_admin_open(struct sgd_node *node, struct sgc_control *control,
                                        struct sg_out *report, struct sgc_admin **out);
 /* Accepts NULL. Removes the socket unless another process has put its own there. */

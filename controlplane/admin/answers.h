@@ -12,7 +12,7 @@ struct sgc_answer {
 };
 
 /* Writes the body to `body`. `trusted`: it came over the socket from somebody who may command.
- * `control`: NULL on a node that is not fed. */
+ * `control`: NULL once it was left (admin.h). */
 struct sgc_answer sgc_answer_request(struct sgd_node *node, struct sgc_control *control,
                                      const struct sgc_request *request, bool trusted,
                                      struct sg_out *body);
