@@ -92,18 +92,20 @@ static uint32_t workers_wanted(const struct sg_config *config)
     return SG_MAX(count, 1u);
 }
 
-/* A file locked as long as the process lives. SG_EBUSY: another process has it. */
-static enum sg_err lock_take(const char *dir, const char *name, int *fd)
+/* For as long as the process lives. SG_EBUSY: another process has it. */
+static enum sg_err lock_take(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 ? SG_OK : SG_EBUSY;
+}
+
+/* On SG_EBUSY, too, *fd is the caller's: to try again. */
+static enum sg_err lock_open(const char *dir, const char *name, int *fd)
 {
     char path[PATH_MAX];
-    if (*fd < 0) {
-        if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
-            return SG_EMSGSIZE;
-        *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    }
-    if (*fd < 0)
-        return sg_err_from_errno(errno);
-    return flock(*fd, LOCK_EX | LOCK_NB) == 0 ? SG_OK : SG_EBUSY;
+    if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+        return SG_EMSGSIZE;
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    return *fd < 0 ? sg_err_from_errno(errno) : lock_take(*fd);
 }
 
 /* One node a run_dir: two would overwrite each other's ring, counters and socket. */
@@ -111,7 +113,7 @@ static enum sg_err node_lock(struct sgd_node *node, const struct sg_config *conf
                              struct sg_out *report)
 {
     const char *run_dir = config->node.run_dir;
-    enum sg_err err = lock_take(run_dir, "lock", &node->lock_fd);
+    enum sg_err err = lock_open(run_dir, "lock", &node->lock_fd);
     if (err == SG_OK)
         err = sgd_rights_give(config, node->lock_fd);
     if (err == SG_EBUSY && node->follows)
@@ -130,13 +132,13 @@ static enum sg_err node_lock_disk(struct sgd_node *node, const struct sg_config 
 {
     if (config->cache.disk_path == NULL || node->deaf)
         return SG_OK;
-    enum sg_err err = lock_take(config->node.state_dir, "disk.lock", &node->disk_lock_fd);
+    enum sg_err err = lock_open(config->node.state_dir, "disk.lock", &node->disk_lock_fd);
     /* A slow disk: its holder serves on meanwhile, and lets go as soon as what waited is written.
      */
     const struct timespec pause = {0, TRY_PAUSE_NS};
     for (int tries = 0; err == SG_EBUSY && node->follows && tries < DISK_TRIES; tries++) {
         nanosleep(&pause, NULL);
-        err = lock_take(NULL, NULL, &node->disk_lock_fd);
+        err = lock_take(node->disk_lock_fd);
     }
     if (err == SG_EBUSY && node->follows) {
         sg_warn("disk tier: the process that this one takes over from still has it: RAM only "
@@ -653,7 +655,7 @@ void sgd_node_tick(struct sgd_node *node)
     node_sweep(node);
     node_let_go(node);
     if (!node->locked)
-        node->locked = lock_take(NULL, NULL, &node->lock_fd) == SG_OK;
+        node->locked = lock_take(node->lock_fd) == SG_OK;
     if (node->gives_up_disk)
         node_give_up_disk(node, 0);
     const struct sgd_snapshot *snapshot = node->snapshot;
