@@ -183,7 +183,9 @@ static enum sg_err node_open_privileged(struct sgd_node *node, const struct sg_c
                                         struct sg_out *report)
 {
     sgd_rights_raise_limits(config, node->workers);
-    enum sg_err err = node_dirs(node, config, report);
+    enum sg_err err = sgd_rights_check_memory(config, report);
+    if (err == SG_OK)
+        err = node_dirs(node, config, report);
     if (err == SG_OK)
         err = listen_open(node, config, report, &node->listen);
     if (err != SG_OK)

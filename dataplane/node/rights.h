@@ -10,6 +10,10 @@
 /* Descriptors for every connection, locked memory for the rings and the arena. What can't be raised
  * is said in the log. */
 void sgd_rights_raise_limits(const struct sg_config *config, uint32_t workers);
+/* Does the memory cgroup that we are in, of version 1 or 2, let us have the RAM tier? SG_ENOMEM,
+ * and says so: the kernel would kill us without a word. What can't be read limits nothing. */
+SG_MUST_USE enum sg_err sgd_rights_check_memory(const struct sg_config *config,
+                                                struct sg_out *report);
 /* Makes `dir` (and what is above it) when absent, owned by the node's user. */
 SG_MUST_USE enum sg_err sgd_rights_make_dir(const struct sg_config *config, const char *dir);
 /* Gives the node's user a file that was opened before we became him: the program that an upgrade

@@ -100,6 +100,50 @@ class Start(sg.Scenario):
         self.assertEqual((used["state_memory"], used["secret_memory"]), ("pageable", "locked"))
         self.assertIn("state_memory: pageable: the limit on locked memory", node.said())
 
+    def test_more_ram_than_the_memory_cgroup_allows_is_refused_and_not_killed(self):
+        with self.memory_cgroup(160 << 20) as join:
+            node = self.node(self.origin({"/a": "hello"}), start=False)
+            good = node.file.read_text()
+            node.file.write_text(good.replace("64MiB", "256MiB"))
+            node.start(before=join, wait=False)
+            self.assertEqual(node.process.wait(sg.PATIENCE_S), 1, node.said())
+            self.assertIn("cache.ram_bytes: 256 MiB, and this process may have 160 MiB in all",
+                          node.said())
+
+    def test_a_node_whose_ram_tier_fills_its_memory_cgroup_serves_on(self):
+        if b"__asan_init" in pathlib.Path(sg.STREAMGATED).read_bytes():
+            self.skipTest("a sanitizer takes memory of its own")
+        with self.memory_cgroup(160 << 20) as join:
+            content = {f"/{i}": os.urandom(4 << 20) for i in range(12)}
+            config = sg.CONFIG.replace("ram_bytes: 64MiB", "ram_bytes: 32MiB")
+            node = self.node(self.origin(content), config=config, start=False)
+            node.start(before=join)
+            for _ in range(2):
+                for path, body in content.items():
+                    self.assertEqual(node.get(path).body, body)
+            self.assertIsNone(node.process.poll())
+
+    @contextlib.contextmanager
+    def memory_cgroup(self, limit):
+        """Words before a command that put it into a memory cgroup of that limit."""
+        folder = pathlib.Path(f"/sys/fs/cgroup/memory/sg-test-{os.getpid()}")  # version 1
+        file = "memory.limit_in_bytes"
+        if not folder.parent.exists():
+            folder, file = pathlib.Path(f"/sys/fs/cgroup/sg-test-{os.getpid()}"), "memory.max"
+        try:
+            folder.mkdir()
+            (folder / file).write_text(str(limit))
+        except OSError as error:
+            self.skipTest(f"no memory cgroup can be made here: {error}")
+        try:
+            yield ["sh", "-c", f'echo $$ > {folder}/cgroup.procs; exec "$@"', "join"]
+        finally:
+            for node in self.nodes:
+                if node.process is not None and node.process.poll() is None:
+                    node.kill()
+            sg.until(lambda: not (folder / "cgroup.procs").read_text(), "the cgroup is empty")
+            folder.rmdir()
+
     def test_root_is_dropped_and_only_low_ports_are_kept(self):
         if os.geteuid() != 0:
             self.skipTest("needs root")
