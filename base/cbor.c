@@ -51,7 +51,7 @@ static bool simple_is_known(uint64_t value)
     return value >= 20 && value <= 22;
 }
 
-bool sg_cbor_next(struct sg_cbor *cbor, struct sg_cbor_item *out)
+bool sg_cbor_next_any(struct sg_cbor *cbor, struct sg_cbor_item *out)
 {
     enum major major;
     uint64_t value;
@@ -114,7 +114,7 @@ static size_t utf8_char(const uint8_t *p, size_t left)
     return overlong || beyond ? 0 : len;
 }
 
-static bool utf8_is(struct sg_str text)
+bool sg_cbor_is_utf8(struct sg_str text)
 {
     const uint8_t *p = (const uint8_t *)text.ptr;
     uint64_t eight;
@@ -209,7 +209,7 @@ static const uint8_t *item_check(const uint8_t *at, const uint8_t *end, unsigned
     case BYTES:
         return at + value;
     case TEXT:
-        return utf8_is((struct sg_str){(const char *)at, value}) ? at + value : NULL;
+        return sg_cbor_is_utf8((struct sg_str){(const char *)at, value}) ? at + value : NULL;
     case ARRAY:
         return items_check(at, end, value, depth + 1);
     case MAP:
@@ -227,6 +227,16 @@ bool sg_cbor_check(struct sg_str bytes)
     struct sg_cbor cbor = sg_cbor_init(bytes);
     return bytes.len > 0 && bytes.len <= SG_CBOR_BYTES_MAX &&
            item_check(cbor.at, cbor.end, 0) == cbor.end;
+}
+
+bool sg_cbor_check_next(struct sg_cbor *cbor, unsigned around)
+{
+    SG_ASSERT(around <= SG_CBOR_DEPTH_MAX);
+    const uint8_t *behind = item_check(cbor->at, cbor->end, around);
+    if (behind == NULL)
+        return false;
+    cbor->at = behind;
+    return true;
 }
 
 /* ---- writing ---- */

@@ -44,10 +44,21 @@ static inline struct sg_cbor sg_cbor_init(struct sg_str bytes)
  * integers and lengths in their shortest form, no key twice in a map, texts UTF-8, all bounds kept.
  * Maps need not be sorted. Ask this first: the reader below then meets no surprise but types. */
 bool sg_cbor_check(struct sg_str bytes);
+/* The same of the next item alone, over which it goes: for who reads a container piece by piece,
+ * `around` containers deep, and sees to its keys itself. */
+bool sg_cbor_check_next(struct sg_cbor *cbor, unsigned around);
+bool sg_cbor_is_utf8(struct sg_str text);
 
 /* The next item's head; of a container, its items follow. False at the end and where bytes are not
  * as above (duplicates and depth apart), *out then being of no use; never reads past the end. */
-bool sg_cbor_next(struct sg_cbor *cbor, struct sg_cbor_item *out);
+bool sg_cbor_next_any(struct sg_cbor *cbor, struct sg_cbor_item *out);
+static inline bool sg_cbor_next(struct sg_cbor *cbor, struct sg_cbor_item *out)
+{
+    if (cbor->at == cbor->end || *cbor->at >= 24) /* all but the small numbers */
+        return sg_cbor_next_any(cbor, out);
+    *out = (struct sg_cbor_item){.type = SG_CBOR_UINT, .value = *cbor->at++};
+    return true;
+}
 /* Over one whole item, whatever is in it. */
 bool sg_cbor_skip(struct sg_cbor *cbor);
 /* The next item when it is of `type`. */

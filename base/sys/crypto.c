@@ -38,12 +38,42 @@ void sg_sha256_final(struct sg_sha256 *hash, uint8_t out[SG_SHA256_BYTES])
     SHA256_Final(out, ctx_of(hash));
 }
 
+static void digest_put(const SHA256_CTX *ctx, uint8_t out[SG_SHA256_BYTES])
+{
+    for (size_t i = 0; i < 8; i++) {
+        uint32_t word = __builtin_bswap32(ctx->h[i]);
+        memcpy(out + 4 * i, &word, sizeof(word));
+    }
+}
+
+/* The last bytes and their padding (FIPS 180-4, 5.1.1) as one block: SHA256_Final() would go byte
+ * by byte and wipe what is no secret. `before`: a multiple of a block, hashed already. */
+static void finish(SHA256_CTX *ctx, uint64_t before, const uint8_t *bytes, size_t len,
+                   uint8_t out[SG_SHA256_BYTES])
+{
+    uint8_t block[BLOCK_BYTES] = {0};
+    uint64_t bits = __builtin_bswap64((before + len) * 8);
+    size_t rest = len % BLOCK_BYTES;
+    if (rest >= BLOCK_BYTES - sizeof(bits)) { /* padding has a block of its own */
+        SHA256_Update(ctx, bytes, len);
+        SHA256_Final(out, ctx);
+        return;
+    }
+    if (len > rest)
+        SHA256_Update(ctx, bytes, len - rest); /* whole blocks: nothing is buffered */
+    if (rest > 0)
+        memcpy(block, bytes + len - rest, rest);
+    block[rest] = 0x80;
+    memcpy(block + BLOCK_BYTES - sizeof(bits), &bits, sizeof(bits));
+    SHA256_Transform(ctx, block);
+    digest_put(ctx, out);
+}
+
 void sg_sha256(const void *bytes, size_t len, uint8_t out[SG_SHA256_BYTES])
 {
     struct sg_sha256 hash;
     sg_sha256_init(&hash);
-    sg_sha256_add(&hash, bytes, len);
-    sg_sha256_final(&hash, out);
+    finish(ctx_of(&hash), 0, bytes, len, out);
 }
 
 void sg_hmac_key_init(struct sg_hmac_key *key, const void *bytes, size_t len)
@@ -75,17 +105,17 @@ void sg_hmac_final(const struct sg_hmac_key *key, struct sg_sha256 *hash,
     uint8_t inner[SG_SHA256_BYTES];
     sg_sha256_final(hash, inner);
     *hash = key->outer;
-    sg_sha256_add(hash, inner, sizeof(inner));
-    sg_sha256_final(hash, out);
+    finish(ctx_of(hash), BLOCK_BYTES, inner, sizeof(inner), out);
 }
 
 void sg_hmac(const struct sg_hmac_key *key, const void *bytes, size_t len,
              uint8_t out[SG_SHA256_BYTES])
 {
-    struct sg_sha256 hash;
-    sg_hmac_begin(key, &hash);
-    sg_sha256_add(&hash, bytes, len);
-    sg_hmac_final(key, &hash, out);
+    uint8_t inner[SG_SHA256_BYTES];
+    struct sg_sha256 hash = key->inner;
+    finish(ctx_of(&hash), BLOCK_BYTES, bytes, len, inner);
+    hash = key->outer;
+    finish(ctx_of(&hash), BLOCK_BYTES, inner, sizeof(inner), out);
 }
 
 void sg_hkdf(const void *salt, size_t salt_len, const void *secret, size_t secret_len,

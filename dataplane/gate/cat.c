@@ -20,10 +20,19 @@ static bool read_match(struct sg_cbor *cbor, int64_t part, struct sgd_match *out
     if (!hash && kind != SGD_MATCH_EXACT && kind != SGD_MATCH_PREFIX && kind != SGD_MATCH_SUFFIX)
         return false; /* regular expressions above all */
     if (hash ? item.type != SG_CBOR_BYTES || item.bytes.len != SG_SHA256_BYTES
-             : item.type != SG_CBOR_TEXT || item.bytes.len == 0)
+             : item.type != SG_CBOR_TEXT || item.bytes.len == 0 || !sg_cbor_is_utf8(item.bytes))
         return false;
     *out = (struct sgd_match){(enum sgd_match_part)part, (enum sgd_match_kind)kind, item.bytes};
     return true;
+}
+
+/* Is the last one a key said twice? */
+static bool is_there(const struct sgd_match *matches, uint8_t last)
+{
+    for (uint8_t i = 0; i < last; i++)
+        if (matches[i].part == matches[last].part && matches[i].kind == matches[last].kind)
+            return true;
+    return false;
 }
 
 bool sgd_catu_read(struct sg_cbor *cbor, struct sgd_match matches[SGD_TOKEN_MATCHES_MAX],
@@ -31,16 +40,19 @@ bool sgd_catu_read(struct sg_cbor *cbor, struct sgd_match matches[SGD_TOKEN_MATC
 {
     struct sg_cbor_item parts, kinds, item;
     int64_t part;
+    uint32_t seen = 0;
     *count = 0;
     if (!sg_cbor_want(cbor, SG_CBOR_MAP, &parts) || parts.value == 0)
         return false;
     for (uint64_t i = 0; i < parts.value; i++) {
         if (!sg_cbor_next(cbor, &item) || !sg_cbor_int(&item, &part) ||
-            (part != SGD_MATCH_HOST && part != SGD_MATCH_PATH) ||
+            (part != SGD_MATCH_HOST && part != SGD_MATCH_PATH) || (seen & SG_BIT(part)) != 0 ||
             !sg_cbor_want(cbor, SG_CBOR_MAP, &kinds) || kinds.value == 0)
             return false;
-        for (uint64_t j = 0; j < kinds.value; j++)
-            if (*count == SGD_TOKEN_MATCHES_MAX || !read_match(cbor, part, &matches[(*count)++]))
+        seen |= SG_BIT(part);
+        for (uint64_t j = 0; j < kinds.value; j++, (*count)++)
+            if (*count == SGD_TOKEN_MATCHES_MAX || !read_match(cbor, part, &matches[*count]) ||
+                is_there(matches, *count))
                 return false;
     }
     return true;
@@ -88,7 +100,7 @@ bool sgd_catm_read(struct sg_cbor *cbor, uint32_t *methods)
     if (!sg_cbor_want(cbor, SG_CBOR_ARRAY, &array))
         return false;
     for (uint64_t i = 0; i < array.value; i++) {
-        if (!sg_cbor_want(cbor, SG_CBOR_TEXT, &name))
+        if (!sg_cbor_want(cbor, SG_CBOR_TEXT, &name) || !sg_cbor_is_utf8(name.bytes))
             return false;
         for (size_t m = 0; m < SG_COUNT(method_names); m++)
             if (sg_str_eq(name.bytes, method_names[m]))

@@ -7,7 +7,10 @@
 enum catif_field { CATIF_STATUS = 307 };
 enum tag { TAG_IPV4 = 52, TAG_IPV6 = 54 }; /* RFC 9164 */
 
-/* Readers of one claim's value: true when it is as we know it. Each reads exactly one item. */
+#define AROUND_CLAIM 1 /* the map of the claims */
+
+/* Readers of one claim's value: true when it is as we know it. Each reads exactly one item, and
+ * lets nothing pass that sg_cbor_check() would not: the payload is gone through once. */
 
 static bool read_uint(struct sg_cbor *cbor, uint64_t max, uint64_t *out)
 {
@@ -30,7 +33,7 @@ static bool read_u32(struct sg_cbor *cbor, uint32_t *out)
 static bool read_text(struct sg_cbor *cbor, struct sg_str *out)
 {
     struct sg_cbor_item item;
-    if (!sg_cbor_want(cbor, SG_CBOR_TEXT, &item))
+    if (!sg_cbor_want(cbor, SG_CBOR_TEXT, &item) || !sg_cbor_is_utf8(item.bytes))
         return false;
     *out = item.bytes;
     return true;
@@ -45,7 +48,8 @@ static bool read_time(struct sg_cbor *cbor, uint64_t *out)
 static bool read_subject(struct sg_cbor *cbor, struct sgd_claims *claims)
 {
     struct sg_cbor_item item;
-    if (!sg_cbor_next(cbor, &item) || (item.type != SG_CBOR_TEXT && item.type != SG_CBOR_BYTES))
+    if (!sg_cbor_next(cbor, &item) || (item.type != SG_CBOR_TEXT && item.type != SG_CBOR_BYTES) ||
+        (item.type == SG_CBOR_TEXT && !sg_cbor_is_utf8(item.bytes)))
         return false;
     claims->subject = item.bytes;
     claims->subject_is_bytes = item.type == SG_CBOR_BYTES;
@@ -180,7 +184,8 @@ static bool read_catif_action(struct sg_cbor *cbor, struct sgd_claims *claims)
 static bool read_catif(struct sg_cbor *cbor, struct sgd_claims *claims)
 {
     struct sg_cbor_item map, label;
-    if (!sg_cbor_want(cbor, SG_CBOR_MAP, &map))
+    struct sg_cbor checked = *cbor;
+    if (!sg_cbor_check_next(&checked, AROUND_CLAIM) || !sg_cbor_want(cbor, SG_CBOR_MAP, &map))
         return false;
     for (uint64_t i = 0; i < map.value; i++) {
         if (!sg_cbor_next(cbor, &label) || label.type > SG_CBOR_NINT)
@@ -236,7 +241,7 @@ static enum sgd_gate_verdict claim_read(struct sg_cbor *cbor, int64_t label,
     case SGD_CLAIM_CATIF:
         return read_catif(cbor, claims) ? ok : bad;
     case SGD_CLAIM_CATR:
-        return sg_cbor_skip(cbor) ? ok : bad; /* the renewal endpoint's */
+        return sg_cbor_check_next(cbor, AROUND_CLAIM) ? ok : bad; /* the renewal endpoint's */
     case SGD_CLAIM_FACTS:
         return read_facts(cbor, claims) ? ok : unknown;
     case SGD_CLAIM_VIEWERS:
@@ -252,8 +257,36 @@ static enum sgd_gate_verdict claim_read(struct sg_cbor *cbor, int64_t label,
     default:
         if (label >= 0)
             return unknown;
-        return sg_cbor_skip(cbor) ? ok : bad; /* private ones: their maker's */
+        return sg_cbor_check_next(cbor, AROUND_CLAIM) ? ok : bad; /* private ones: their maker's */
     }
+}
+
+/* The labels so far. Those that come in order, as ours do, are each compared once. */
+struct labels {
+    int64_t seen[SG_CBOR_PAIRS_MAX];
+    uint32_t count;
+    bool sorted;
+};
+
+/* 1, 2 ... before -1, -2 ...: the order of RFC 8949 section 4.2.1. */
+static bool label_is_after(int64_t a, int64_t b)
+{
+    return (a < 0) == (b < 0) ? (a < 0 ? a < b : a > b) : a < 0;
+}
+
+/* False: it was there before. */
+static bool label_add(struct labels *labels, int64_t label)
+{
+    uint32_t count = labels->count++;
+    SG_ASSERT(count < SG_CBOR_PAIRS_MAX);
+    labels->seen[count] = label;
+    if (count == 0 || (labels->sorted && label_is_after(label, labels->seen[count - 1])))
+        return true;
+    labels->sorted = false;
+    for (uint32_t i = 0; i < count; i++)
+        if (labels->seen[i] == label)
+            return false;
+    return true;
 }
 
 enum sgd_gate_verdict sgd_claims_read(struct sg_str payload, struct sgd_claims *out)
@@ -261,17 +294,25 @@ enum sgd_gate_verdict sgd_claims_read(struct sg_str payload, struct sgd_claims *
     SG_ASSERT(out != NULL);
     struct sg_cbor cbor = sg_cbor_init(payload);
     struct sg_cbor_item map, item;
+    struct labels labels;
     int64_t label;
-    if (!sg_cbor_check(payload) || !sg_cbor_want(&cbor, SG_CBOR_MAP, &map))
+    labels.count = 0;
+    labels.sorted = true;
+    if (payload.len > SG_CBOR_BYTES_MAX || !sg_cbor_want(&cbor, SG_CBOR_MAP, &map) ||
+        map.value > SG_CBOR_PAIRS_MAX)
         return SGD_GATE_malformed;
     memset(out, 0, offsetof(struct sgd_claims, facts)); /* not all of it: it is large */
     for (uint64_t i = 0; i < map.value; i++) {
         if (!sg_cbor_next(&cbor, &item) || !sg_cbor_int(&item, &label))
             return SGD_GATE_claim_unknown; /* a name as label is nobody's private number */
+        if (!label_add(&labels, label))
+            return SGD_GATE_malformed;
         enum sgd_gate_verdict verdict = claim_read(&cbor, label, out);
         if (verdict != SGD_GATE_allowed)
             return verdict;
     }
+    if (cbor.at != cbor.end)
+        return SGD_GATE_malformed;
     if (out->expires_s == 0 || out->matches_count == 0)
         return SGD_GATE_malformed; /* no exp, no catu: good for ever, or for everything */
     return SGD_GATE_allowed;

@@ -6,6 +6,7 @@
 #define TAG_CWT       61
 #define TAG_COSE_MAC0 17
 #define ALG_HMAC_256  5
+#define AROUND_HEADER 3 /* two tags and an array */
 enum header_label { HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4 };
 
 /* ---- COSE_Mac0 ---- */
@@ -23,7 +24,9 @@ struct header {
 static bool header_read(struct sg_cbor *cbor, bool is_open, struct header *header)
 {
     struct sg_cbor_item map, label, value;
-    if (!sg_cbor_want(cbor, SG_CBOR_MAP, &map))
+    struct sg_cbor checked = *cbor;
+    if (!sg_cbor_check_next(&checked, is_open ? AROUND_HEADER : 0) ||
+        !sg_cbor_want(cbor, SG_CBOR_MAP, &map))
         return false;
     for (uint64_t i = 0; i < map.value; i++) {
         int64_t number;
@@ -70,13 +73,12 @@ enum sgd_gate_verdict sgd_token_read(struct sg_str bytes, struct sgd_token *out)
     struct header header = {.kid = SG_STR_NONE}, open = header;
     if (bytes.len > SGD_TOKEN_BYTES_MAX)
         return SGD_GATE_too_large;
-    if (!sg_cbor_check(bytes) || !envelope_read(&cbor) ||
-        !sg_cbor_want(&cbor, SG_CBOR_BYTES, &sealed) || !header_read(&cbor, true, &open) ||
-        !sg_cbor_want(&cbor, SG_CBOR_BYTES, &payload) || !sg_cbor_want(&cbor, SG_CBOR_BYTES, &tag))
+    if (!envelope_read(&cbor) || !sg_cbor_want(&cbor, SG_CBOR_BYTES, &sealed) ||
+        !header_read(&cbor, true, &open) || !sg_cbor_want(&cbor, SG_CBOR_BYTES, &payload) ||
+        !sg_cbor_want(&cbor, SG_CBOR_BYTES, &tag) || cbor.at != cbor.end)
         return SGD_GATE_malformed;
     struct sg_cbor inner = sg_cbor_init(sealed.bytes);
-    if (sealed.bytes.len > 0 &&
-        (!sg_cbor_check(sealed.bytes) || !header_read(&inner, false, &header)))
+    if (sealed.bytes.len > 0 && (!header_read(&inner, false, &header) || inner.at != inner.end))
         return SGD_GATE_malformed;
     /* An algorithm outside the MAC could be chosen by anyone. */
     if (!header.has_alg || header.alg != ALG_HMAC_256 || header.crit || open.has_alg || open.crit)
@@ -110,22 +112,15 @@ enum sgd_gate_verdict sgd_kid_read(struct sg_str kid, struct sgd_kid *out)
 void sgd_token_mac(const struct sgd_token *token, const struct sg_hmac_key *key,
                    uint8_t out[SG_SHA256_BYTES])
 {
-    char memory[64];
-    struct sg_out head = sg_out_init(memory, sizeof(memory));
-    struct sg_sha256 hash;
-    sg_hmac_begin(key, &hash);
-    sg_cbor_put_array(&head, 4);
-    sg_cbor_put_text(&head, SG_STR("MAC0"));
-    sg_cbor_put_bytes_head(&head, token->protected_header.len);
-    sg_sha256_add(&hash, head.ptr, head.len);
-    sg_sha256_add(&hash, token->protected_header.ptr, token->protected_header.len);
-    head.len = 0;
-    sg_cbor_put_bytes_head(&head, 0); /* external_aad */
-    sg_cbor_put_bytes_head(&head, token->payload.len);
-    SG_ASSERT(!head.full);
-    sg_sha256_add(&hash, head.ptr, head.len);
-    sg_sha256_add(&hash, token->payload.ptr, token->payload.len);
-    sg_hmac_final(key, &hash, out);
+    char memory[2 * SGD_TOKEN_BYTES_MAX]; /* whole: hashing pieces costs more than copying them */
+    struct sg_out structure = sg_out_init(memory, sizeof(memory));
+    sg_cbor_put_array(&structure, 4);
+    sg_cbor_put_text(&structure, SG_STR("MAC0"));
+    sg_cbor_put_bytes(&structure, token->protected_header.ptr, token->protected_header.len);
+    sg_cbor_put_bytes(&structure, NULL, 0); /* external_aad */
+    sg_cbor_put_bytes(&structure, token->payload.ptr, token->payload.len);
+    SG_ASSERT(!structure.full);
+    sg_hmac(key, structure.ptr, structure.len, out);
 }
 
 bool sgd_token_mac_holds(const struct sgd_token *token, const struct sg_hmac_key *key)

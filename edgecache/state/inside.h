@@ -43,15 +43,23 @@ struct sge_followed_known {
 };
 #define SGE_FOLLOWED_KNOWN 16u
 
+struct sge_tenant_row {
+    uint32_t epoch_min, rule_version;
+};
+/* The same of a tenant, its epoch raised to that of all: every token that is judged asks it. */
+struct sge_tenant_known {
+    uint64_t version;
+    uint32_t tenant;
+    struct sge_tenant_row row;
+};
+#define SGE_TENANTS_KNOWN 16u
+
 struct sge_state_reader {
     const struct sge_state *state;
     struct sg_mdb_txn *txn;
     struct sg_mdb_cursor *purges, *holdings;
     struct sge_followed_known followed[SGE_FOLLOWED_KNOWN]; /* by the lowest bits of the group */
-};
-
-struct sge_tenant_row {
-    uint32_t epoch_min, rule_version;
+    struct sge_tenant_known tenants[SGE_TENANTS_KNOWN];     /* by those of the tenant */
 };
 
 /* ---- writing: begin, what the caller does, then finish ---- */

@@ -40,23 +40,36 @@ static enum sg_err floor_get(struct sg_mdb_txn *txn, const struct sge_state *sta
     return err == SG_ENOENT ? SG_OK : err;
 }
 
-uint32_t sge_state_epoch_min(struct sge_state_reader *reader, uint32_t tenant)
+/* What this version of the state says of a tenant; what can't be read lets nothing pass, and is not
+ * remembered. */
+static struct sge_tenant_row tenant_now(struct sge_state_reader *reader, uint32_t tenant)
 {
+    struct sge_tenant_known *known = &reader->tenants[tenant % SGE_TENANTS_KNOWN];
+    const uint64_t version = sg_mdb_txnid(reader->txn);
     struct sge_tenant_row row;
-    uint32_t epoch;
-    SG_ASSERT(reader != NULL);
+    uint32_t floor;
+    if (known->version == version && known->tenant == tenant)
+        return known->row;
     enum sg_err err = tenant_get(reader->txn, reader->state, tenant, &row);
     if (err == SG_OK)
-        err = floor_get(reader->txn, reader->state, &epoch);
-    return err == SG_OK ? SG_MAX(row.epoch_min, epoch) : UINT32_MAX;
+        err = floor_get(reader->txn, reader->state, &floor);
+    if (err != SG_OK)
+        return (struct sge_tenant_row){UINT32_MAX, UINT32_MAX};
+    row.epoch_min = SG_MAX(row.epoch_min, floor);
+    *known = (struct sge_tenant_known){version, tenant, row};
+    return row;
+}
+
+uint32_t sge_state_epoch_min(struct sge_state_reader *reader, uint32_t tenant)
+{
+    SG_ASSERT(reader != NULL);
+    return tenant_now(reader, tenant).epoch_min;
 }
 
 uint32_t sge_state_rule_version(struct sge_state_reader *reader, uint32_t tenant)
 {
-    struct sge_tenant_row row;
     SG_ASSERT(reader != NULL);
-    enum sg_err err = tenant_get(reader->txn, reader->state, tenant, &row);
-    return err == SG_OK ? row.rule_version : UINT32_MAX;
+    return tenant_now(reader, tenant).rule_version;
 }
 
 enum sg_err sge_tenant_merge(struct sge_state *state, struct sg_mdb_txn *txn, uint32_t tenant,

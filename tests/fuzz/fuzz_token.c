@@ -3,6 +3,7 @@
  * read the same. */
 #include "base/assert.h"
 #include "base/b64url.h"
+#include "base/cbor.h"
 #include "dataplane/gate/check.h"
 #include "dataplane/gate/mint.h"
 
@@ -61,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct sgd_claims claims;
     struct sgd_kid kid;
     if (sgd_token_read(whole, &token) == SGD_GATE_allowed) {
+        SG_ASSERT(sg_cbor_check(whole));
         SG_ASSERT(within(token.payload, whole) && within(token.tag, whole));
         SG_ASSERT(within(token.protected_header, whole) && within(token.kid, whole));
         if (sgd_kid_read(token.kid, &kid) == SGD_GATE_allowed)
@@ -69,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     }
     if (sgd_claims_read(whole, &claims) != SGD_GATE_allowed)
         return 0;
+    SG_ASSERT(sg_cbor_check(whole)); /* though it is read in one pass, without that question */
     hold_promises(&claims, whole);
     (void)sgd_check_uri(&claims, SG_STR("host:1"), SG_STR("/path"));
     mint_and_read_again(&claims);

@@ -212,6 +212,37 @@ static void claims_that_we_cannot_enforce_are_refused(void **fixture)
     (void)fixture;
 }
 
+/* The payload is gone through once, so each reader asks what sg_cbor_check() would. */
+static void claims_that_could_be_read_two_ways_are_refused(void **fixture)
+{
+    static const struct {
+        enum sgd_gate_verdict verdict;
+        const char *hex;
+    } rows[] = {
+        {SGD_GATE_allowed, "a320f6190138a103a101632f612f0409"},
+        {SGD_GATE_malformed, "a304090409190138a103a101632f612f"},
+        {SGD_GATE_malformed, "a4040920f6190138a103a101632f612f0409"},
+        {SGD_GATE_malformed, "a4040920f6190138a103a101632f612f20f6"},
+        {SGD_GATE_claim_unknown, "a20409190138a103a201632f612f01632f612f"},
+        {SGD_GATE_claim_unknown, "a20409190138a203a101632f612f03a101632f612f"},
+        {SGD_GATE_malformed, "a30409190138a103a101632f612f20a201020103"},
+        {SGD_GATE_malformed, "a20409190138a103a101632f612f00"},     /* something behind */
+        {SGD_GATE_malformed, "a30409190138a103a101632f612f0161ff"}, /* no UTF-8 */
+        {SGD_GATE_malformed, "a30409190138a103a101632f612f1901398161ff"},
+        {SGD_GATE_claim_unknown, "a20409190138a103a10162c320"},
+        {SGD_GATE_malformed, "a30409190138a103a101632f612f2061ff"},
+        {SGD_GATE_allowed, "a30409190138a103a101632f612f2081818181818100"}, /* eight deep */
+        {SGD_GATE_malformed, "a30409190138a103a101632f612f208181818181818100"},
+        {SGD_GATE_malformed, "b8410409"}, /* more claims than a map may have */
+    };
+    struct sgd_claims claims;
+    for (size_t i = 0; i < SG_COUNT(rows); i++) {
+        assert_int_equal(sgd_claims_read(hex(rows[i].hex), &claims), rows[i].verdict);
+        assert_int_equal(sg_cbor_check(hex(rows[i].hex)), rows[i].verdict == SGD_GATE_allowed);
+    }
+    (void)fixture;
+}
+
 static void hosts_and_paths_match_as_their_kind_says(void **fixture)
 {
     uint8_t digest[SG_SHA256_BYTES];
@@ -379,6 +410,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(nothing_but_a_kid_stands_where_the_mac_does_not_reach),
     cmocka_unit_test(a_kid_is_region_tenant_and_epoch),
     cmocka_unit_test(claims_that_we_cannot_enforce_are_refused),
+    cmocka_unit_test(claims_that_could_be_read_two_ways_are_refused),
     cmocka_unit_test(hosts_and_paths_match_as_their_kind_says),
     cmocka_unit_test(keys_are_those_that_docs_tokens_md_tells_back_ends_to_derive),
     cmocka_unit_test(what_is_minted_is_read_back_whole),

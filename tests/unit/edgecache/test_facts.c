@@ -265,6 +265,24 @@ static void words_of_the_stream_revoke(void **fixture)
     sge_state_end(w->reader);
 }
 
+/* A reader remembers them for as long as nothing was committed, and not across tenants. */
+static void a_raised_epoch_and_rule_are_seen_by_the_next_look(void **fixture)
+{
+    struct facts_world *w = *fixture;
+    for (uint32_t i = 1; i <= 3; i++) {
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(sge_state_begin(w->reader), SG_OK);
+            assert_int_equal(sge_state_epoch_min(w->reader, 7), i - 1);
+            assert_int_equal(sge_state_epoch_min(w->reader, 7 + 16), 0);
+            assert_int_equal(sge_state_rule_version(w->reader, 7), i - 1);
+            assert_int_equal(sge_state_rule_version(w->reader, 7 + 16), 0);
+            sge_state_end(w->reader);
+        }
+        assert_int_equal(sge_state_raise_epoch(w->state, 7, i), SG_OK);
+        assert_int_equal(sge_state_raise_rule(w->state, 7, i), SG_OK);
+    }
+}
+
 static void nobody_writes_by_hand_what_a_stream_feeds(void **fixture)
 {
     struct facts_world *w = *fixture;
@@ -477,6 +495,7 @@ static const struct CMUnitTest tests[] = {
     FACTS_TEST(a_forged_equal_key_is_never_a_yes),
     FACTS_TEST(holdings_are_found_by_holder_and_group_in_their_order),
     FACTS_TEST(words_of_the_stream_revoke),
+    FACTS_TEST(a_raised_epoch_and_rule_are_seen_by_the_next_look),
     FACTS_TEST(nobody_writes_by_hand_what_a_stream_feeds),
     cmocka_unit_test(a_killed_writer_leaves_whole_entries),
     FACTS_TEST(the_heads_of_chains_are_shared_without_a_commit),
