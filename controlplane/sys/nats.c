@@ -96,6 +96,54 @@ void sgc_nats_js_options(jsOptions *options, uint64_t until_ns)
         options->Wait = 1; /* 0 is the library's own idea of long */
 }
 
+/* ---- leaving ---- */
+
+/* A PONG to a PING of now comes to the thread that reads when all that was before it is delivered.
+ */
+static bool reader_went_by(struct sgc_nats *nats)
+{
+    return natsConnection_Status(nats->nc) == NATS_CONN_STATUS_CONNECTED &&
+           natsConnection_FlushTimeout(nats->nc, nats->bus.timeout_ms) == NATS_OK;
+}
+
+/* Those that wait with the connection, and `sub`. */
+static uint32_t left_take(struct sgc_nats *nats, natsSubscription *sub,
+                          natsSubscription *out[SGC_NATS_LEFT_MAX + 1])
+{
+    pthread_mutex_lock(&nats->lock);
+    uint32_t count = nats->left_count;
+    memcpy(out, nats->left, count * sizeof(out[0]));
+    nats->left_count = 0;
+    pthread_mutex_unlock(&nats->lock);
+    out[count] = sub;
+    return count + 1;
+}
+
+static void left_put(struct sgc_nats *nats, natsSubscription *sub)
+{
+    pthread_mutex_lock(&nats->lock);
+    if (nats->left_count < SGC_NATS_LEFT_MAX)
+        nats->left[nats->left_count++] = sub;
+    else /* rather lost than freed under its reader */
+        sg_warn("bus: the server is away: what was a subscription stays in memory");
+    pthread_mutex_unlock(&nats->lock);
+}
+
+void sgc_nats_leave(struct sgc_nats *nats, natsSubscription *sub)
+{
+    natsSubscription *left[SGC_NATS_LEFT_MAX + 1];
+    if (sub == NULL)
+        return;
+    (void)natsSubscription_Unsubscribe(sub);
+    uint32_t count = left_take(nats, sub, left);
+    bool went_by = reader_went_by(nats);
+    for (uint32_t i = 0; i < count; i++)
+        if (went_by)
+            natsSubscription_Destroy(left[i]);
+        else
+            left_put(nats, left[i]);
+}
+
 /* ---- messages and requests ---- */
 
 struct listener {
@@ -163,7 +211,7 @@ static void listener_wake(struct sgc_sub *sub)
 static void listener_free(struct sgc_sub *sub)
 {
     struct listener *listener = SG_CONTAINER_OF(sub, struct listener, sub);
-    natsSubscription_Destroy(listener->from);
+    sgc_nats_leave(sgc_nats_of(listener->sub.bus), listener->from);
     sg_boot_free(listener->reply);
     sg_boot_free(listener);
 }
@@ -450,8 +498,12 @@ static natsStatus connect_to(struct sgc_nats *nats, const struct sgc_bus_options
 static void nats_close(struct sgc_bus *bus)
 {
     struct sgc_nats *nats = sgc_nats_of(bus);
+    natsConnection_Close(nats->nc); /* after which nobody reads */
+    for (uint32_t i = 0; i < nats->left_count; i++)
+        natsSubscription_Destroy(nats->left[i]);
     jsCtx_Destroy(nats->js);
     natsConnection_Destroy(nats->nc);
+    pthread_mutex_destroy(&nats->lock);
     sg_secret_free(nats->creds, TEXT_BYTES);
     sgc_bus_fini(bus);
     sg_boot_free(nats);
@@ -487,6 +539,7 @@ enum sg_err sgc_nats_open(const struct sgc_bus_options *options, struct sg_out *
         return err;
     }
     nats->replicas = options->replicas;
+    pthread_mutex_init(&nats->lock, NULL);
     natsStatus s = connect_to(nats, options, report);
     if (s == NATS_OK) {
         *out = &nats->bus;

@@ -38,7 +38,7 @@ static struct sgc_nats *nats_of(struct follower *follower)
 
 static void detach(struct follower *follower)
 {
-    natsSubscription_Destroy(SG_TAKE(follower->from));
+    sgc_nats_leave(nats_of(follower), SG_TAKE(follower->from));
 }
 
 /* ---- telling ---- */
@@ -109,6 +109,8 @@ static natsStatus consumer_make(struct follower *follower, const char *inbox)
 static natsStatus attach(struct follower *follower)
 {
     natsInbox *inbox = NULL;
+    if (!sgc_bus_connected(follower->sub.bus))
+        return NATS_CONNECTION_DISCONNECTED;
     natsStatus s = natsInbox_Create(&inbox);
     if (s == NATS_OK)
         s = natsConnection_SubscribeSync(&follower->from, nats_of(follower)->nc, inbox);
@@ -182,21 +184,37 @@ static void push_run(struct sgc_sub *sub)
 
 /* ---- durables ---- */
 
+/* Made here and bound to then: one that the library makes goes with its subscription. */
+static natsStatus durable_make(struct follower *follower, const char *filter, jsOptions *options,
+                               jsErrCode *code)
+{
+    jsConsumerConfig config;
+    jsConsumerConfig_Init(&config);
+    config.Durable = follower->name;
+    config.FilterSubject = filter;
+    config.AckPolicy = js_AckExplicit;
+    config.AckWait = (int64_t)(follower->ack_wait_s * SG_NS_PER_SEC);
+    config.MaxAckPending = 1; /* which keeps them in order */
+    return js_AddConsumer(NULL, nats_of(follower)->js, follower->stream, &config, options, code);
+}
+
 static natsStatus pull_attach(struct follower *follower)
 {
     struct sgc_nats *nats = nats_of(follower);
+    const char *filter = follower->filtered ? follower->filter : ">";
     jsSubOptions sub;
     jsOptions options;
     jsErrCode code = 0;
+    if (!sgc_bus_connected(follower->sub.bus))
+        return NATS_CONNECTION_DISCONNECTED;
     sgc_nats_js_options(&options, sgc_nats_until(nats));
     jsSubOptions_Init(&sub);
     sub.Stream = follower->stream;
-    sub.Config.AckPolicy = js_AckExplicit;
-    sub.Config.AckWait = (int64_t)(follower->ack_wait_s * SG_NS_PER_SEC);
-    sub.Config.MaxAckPending = 1; /* which keeps them in order */
-    natsStatus s =
-        js_PullSubscribe(&follower->from, nats->js, follower->filtered ? follower->filter : ">",
-                         follower->name, &options, &sub, &code);
+    sub.Consumer = follower->name;
+    natsStatus s = durable_make(follower, filter, &options, &code);
+    if (s == NATS_OK)
+        s = js_PullSubscribe(&follower->from, nats->js, filter, follower->name, &options, &sub,
+                             &code);
     if (s != NATS_OK)
         sg_debug("bus: %s: %s: %s, %d", follower->stream, follower->name, natsStatus_GetText(s),
                  (int)code);

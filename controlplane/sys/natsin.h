@@ -5,6 +5,9 @@
 #include "controlplane/bus/driver.h"
 
 #include <nats/nats.h>
+#include <pthread.h>
+
+#define SGC_NATS_LEFT_MAX 64
 
 struct sgc_nats {
     struct sgc_bus bus;
@@ -12,6 +15,9 @@ struct sgc_nats {
     jsCtx *js;
     uint32_t replicas; /* 0: as many as the servers allow */
     char *creds;       /* what was sealed: secret memory; NULL: none */
+    pthread_mutex_t lock;
+    natsSubscription *left[SGC_NATS_LEFT_MAX]; /* ended, and perhaps still being delivered to */
+    uint32_t left_count;
 };
 static inline struct sgc_nats *sgc_nats_of(struct sgc_bus *bus)
 {
@@ -27,6 +33,11 @@ uint64_t sgc_nats_until(const struct sgc_nats *nats);
 void sgc_nats_js_options(jsOptions *options, uint64_t until_ns);
 /* Makes the stream, or changes it to what `config` says; its replicas are chosen here. */
 enum sg_err sgc_nats_stream_make(struct sgc_nats *nats, jsStreamConfig *config);
+
+/* Ends a subscription; a consumer that the library made for it would go, too. Up to nats.c 3.5 the
+ * thread that reads may still be delivering to one that is destroyed, and aborts (nats.c issue
+ * 637): so it is destroyed when that thread is known to have gone by. Takes `sub`; accepts NULL. */
+void sgc_nats_leave(struct sgc_nats *nats, natsSubscription *sub);
 
 /* natsstream.c: rows of the driver's table */
 enum sg_err sgc_nats_stream_open(struct sgc_bus *bus, const struct sgc_stream_options *options);

@@ -8,8 +8,10 @@
 #include "tests/sgt_nats.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define HEARD_MAX 20000
+#define LEAVES    200
 
 static bool with_nats;
 static struct sgt_nats server;
@@ -183,6 +185,38 @@ static void a_subscription_may_be_ended_from_its_own_callback(void **fixture)
     publish("own.end", "2");
     usleep(20000);
     assert_int_equal(count_of(&heard), 1);
+    (void)fixture;
+}
+
+static void *publish_on(void *stop)
+{
+    while (!atomic_load((atomic_bool *)stop))
+        publish("rush", "x");
+    return NULL;
+}
+
+static void count_up(void *count, const struct sgc_msg *msg)
+{
+    atomic_fetch_add((atomic_uint *)count, 1);
+    (void)msg;
+}
+
+static void one_may_leave_while_messages_come(void **fixture)
+{
+    pthread_t publisher;
+    atomic_bool stop = false;
+    struct sgc_sub *sub;
+    assert_int_equal(pthread_create(&publisher, NULL, publish_on, &stop), 0);
+    for (int i = 0; i < LEAVES; i++) {
+        atomic_uint count = 0;
+        assert_int_equal(sgc_bus_subscribe(bus, "rush", count_up, &count, &sub), SG_OK);
+        for (int wait = 0; wait < 50000 && atomic_load(&count) == 0; wait++)
+            usleep(100);
+        assert_true(atomic_load(&count) > 0);
+        sgc_sub_end(sub);
+    }
+    atomic_store(&stop, true);
+    pthread_join(publisher, NULL);
     (void)fixture;
 }
 
@@ -545,6 +579,7 @@ static void a_watch_tells_what_is_there_then_what_changes(void **fixture)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_message_reaches_those_whose_filter_matches),
     cmocka_unit_test(a_subscription_may_be_ended_from_its_own_callback),
+    cmocka_unit_test(one_may_leave_while_messages_come),
     cmocka_unit_test(what_is_no_subject_is_refused),
     cmocka_unit_test(a_request_is_answered_by_one_who_serves_it),
     cmocka_unit_test(a_stream_numbers_what_is_appended),
