@@ -136,6 +136,7 @@ static void passed_collect(struct passed *passed)
         if (!passed_address(fd, &address))
             continue;
         fcntl(fd, F_SETFD, FD_CLOEXEC);
+        (void)setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, NULL, 0); /* of one who left it */
         passed->sockets[passed->count].fd = fd;
         passed->sockets[passed->count++].address = address;
     }

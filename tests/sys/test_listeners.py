@@ -160,32 +160,47 @@ class Listeners(sg.Scenario):
                 self.assertEqual(self.get(node.port), b"hello")
         self.refused(node.port, "127.0.0.2")
 
-    def test_no_request_fails_while_others_come_and_go(self):
-        node = self.begin({"/a": "hello"})
+    @contextlib.contextmanager
+    def viewers(self, port):
+        """Two of them ask all the while, each time on a new connection, and always get an answer."""
         over, failures, answers = threading.Event(), [], []
 
         def viewer():
             while not over.is_set():
                 try:
-                    answers.append(self.get(node.port))
+                    answers.append(self.get(port))
                 except OSError as error:
                     failures.append(error)
-        viewers = [threading.Thread(target=viewer) for _ in range(2)]
-        for thread in viewers:
+        threads = [threading.Thread(target=viewer) for _ in range(2)]
+        for thread in threads:
             thread.start()
-        for _ in range(4):
-            extra = sg.free_port()
-            self.listening(node, plain(extra), plain(node.port))
-            self.reload(node)
-            self.assertEqual(self.get(extra), b"hello")
-            self.listening(node, plain(node.port))
-            self.reload(node)
-            self.refused(extra)
-        over.set()
-        for thread in viewers:
-            thread.join()
+        try:
+            yield
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
         self.assertEqual(failures, [])
         self.assertEqual(set(answers), {b"hello"})
+
+    def test_no_request_fails_while_others_come_and_go(self):
+        node = self.begin({"/a": "hello"})
+        with self.viewers(node.port):
+            for _ in range(4):
+                extra = sg.free_port()
+                self.listening(node, plain(extra), plain(node.port))
+                self.reload(node)
+                self.assertEqual(self.get(extra), b"hello")
+                self.listening(node, plain(node.port))
+                self.reload(node)
+                self.refused(extra)
+
+    def test_no_request_fails_while_the_port_widens_and_narrows(self):
+        node = self.begin({"/a": "hello"})
+        with self.viewers(node.port):
+            for host in ("0.0.0.0", "127.0.0.1") * 4:
+                self.listening(node, plain(node.port, host))
+                self.reload(node)
 
     def test_settings_of_one_change_for_connections_old_and_new(self):
         node = self.begin({"/a": "hello"})

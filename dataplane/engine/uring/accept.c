@@ -1,13 +1,14 @@
 /* Accepting: one multishot accept a listener. Where descriptors or memory run out it pauses, and
- * the connections that exist go on. A reload may take a listener away: it accepts what waits for a
- * while, then its descriptor is let go of, and its place is free when its last connection is gone.
- */
+ * the connections that exist go on. A reload may take a listener away: no handshake begins there
+ * any more, it accepts what waits for a while, then its descriptor is let go of, and its place is
+ * free when its last connection is gone. */
 #include "dataplane/engine/uring/uring_engine.h"
 
 #include "base/alloc.h"
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,9 +106,26 @@ static bool is_among(int fd, const struct sgd_listener *listeners, size_t count)
     return false;
 }
 
+/* Until the descriptor is closed the kernel goes on to finish handshakes, and resets with it those
+ * that nobody accepted. A SYN that is dropped comes again, after a second, to who listens then. */
+static void syns_drop(int fd)
+{
+    static struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct tcphdr, th_flags)),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog filter = {SG_COUNT(code), code};
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0)
+        sg_warn("engine: a listener that leaves may reset connections: %s", strerror(errno));
+}
+
 static void listener_leave(struct sgd_ue_listener *listener)
 {
     struct sgd_engine *engine = listener->engine;
+    syns_drop(listener->listener.fd);
     listener->listener.gone = engine->worker->snapshot;
     sgd_snapshot_hold(listener->listener.gone, engine->worker->id);
     listener->leave_at_ns = engine->now_ns + SGD_UE_LEAVE_NS;
