@@ -91,7 +91,7 @@ def tell(args, node, token):
 A person opens    {told["page"]}      (hls.js, dash.js, Shaka)
 with a wallet     {told["page_wallet"]}      (an extension's, or one in the page)
 over TLS          {told["page_tls"]}      (its certificate was made here: accept it)
-any HLS player    {told["hls_with_token"]}
+an HLS player     {told["hls_with_token"]}
 
 curl, refused     curl -i {told["hls"]}
 curl, allowed     curl -i -H '{HEADER}: {token}' {told["hls"]}
