@@ -1,6 +1,7 @@
 // The player's half of a multisig's sign-in beside the Squads SDK: player.mjs. Speaks TAP; skipped
 // without the packages. What the node makes of it, tests/browser and test_signin_shim.py show.
 import { spawnSync } from 'node:child_process';
+import { webcrypto } from 'node:crypto';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +9,7 @@ import { base58, unbase58 } from '../../tools/player/base58.mjs';
 import { decodeAnswers, decodeRequest, encodeAnswer, encodeRequest, isPoint, vaultOf,
   vaultSignature } from '../../tools/player/squads.mjs';
 
+globalThis.crypto ??= webcrypto; // Debian 12's Node.js has it under this name alone
 const here = path.dirname(fileURLToPath(import.meta.url));
 const packages = path.resolve(process.env.SG_SQUADS_PACKAGES);
 if (spawnSync(process.env.SG_SQUADS_PREPARE, [here, packages]).status !== 0) {

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import ssl
 import subprocess
 import time
@@ -34,6 +35,14 @@ SECRET = b"the-regions-secret-that-nobody-may-ever-see-0123456789"
 def hkdf(secret, info):
     key = hmac.new(bytes(32), secret, hashlib.sha256).digest()
     return hmac.new(key, info + b"\1", hashlib.sha256).digest()
+
+
+def knows_localhost():
+    """A chroot may have no /etc/hosts; and a certificate's name is what nats.c compares."""
+    try:
+        return socket.gethostbyname("localhost") == "127.0.0.1"
+    except OSError:
+        return False
 
 
 class Keys(sg.Scenario):
@@ -262,6 +271,7 @@ class Keys(sg.Scenario):
         self.assertNotIn(user.seed.encode(), core)
         self.assertNotIn(user.raw, core)
 
+    @sg.unittest.skipUnless(knows_localhost(), "nobody here knows what localhost is")
     def test_the_buss_private_key_may_be_sealed(self):
         cert, key = self.certificate("node")
         theirs, their_key = (file.rename(self.folder / f"nats{file.suffix}")
